@@ -1,0 +1,17 @@
+const { execFile } = require('node:child_process');
+const { rm } = require('node:fs/promises');
+const { promisify } = require('node:util');
+const { dest, parallel, series, src } = require('gulp');
+
+const clean = () => rm('dist', { recursive: true, force: true });
+
+const compile = () =>
+	promisify(execFile)(process.execPath, [require.resolve('typescript/bin/tsc')]).catch((error) => {
+		throw new Error(error.stdout || error.message);
+	});
+
+/** What n8n reads beside the compiled code: icons, codex and output schema. */
+const copyAssets = () =>
+	src('{credentials,nodes}/**/*.{svg,json}', { encoding: false }).pipe(dest('dist'));
+
+exports.default = series(clean, parallel(compile, copyAssets));

@@ -1,0 +1,14 @@
+// Installs what the lockfile names unless that has been done, so that `npm test` and
+// `npm run demo` work in a fresh clone.
+import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+
+/** @param {string} file */
+const modified = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+// npm writes this file at the end of an install, so a half-finished one is older or absent.
+if (modified('node_modules/.package-lock.json') < modified('package-lock.json')) {
+	console.log('Installing the development packages (about a minute) …');
+	const { status } = spawnSync('npm', ['ci'], { stdio: 'inherit', shell: process.platform === 'win32' });
+	process.exitCode = status ?? 1;
+}
