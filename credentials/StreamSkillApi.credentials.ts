@@ -1,0 +1,110 @@
+import type {
+	IAuthenticate,
+	ICredentialTestRequest,
+	ICredentialType,
+	INodeProperties,
+	Icon,
+} from 'n8n-workflow';
+
+import { checkedBaseUrl } from './baseUrl';
+
+const ORDER_REFUSED = 422;
+
+/** What an answer to the Test button means, by HTTP status. */
+const TEST_MESSAGES: Record<number, string> = {
+	200: 'The Base URL answers, but not as the StreamSkill API does: it took an empty order for a good one',
+	301: 'The Base URL redirects elsewhere (301). Use the address of the StreamSkill API itself',
+	302: 'The Base URL redirects elsewhere (302). Use the address of the StreamSkill API itself',
+	303: 'The Base URL redirects elsewhere (303). Use the address of the StreamSkill API itself',
+	307: 'The Base URL redirects elsewhere (307). Use the address of the StreamSkill API itself',
+	308: 'The Base URL redirects elsewhere (308). Use the address of the StreamSkill API itself',
+	401: 'StreamSkill does not accept the Access Token (401). Copy it again from your StreamSkill account',
+	403: 'Access is forbidden (403). Check that your StreamSkill account may use the API, and that no firewall is in between',
+	404: 'Nothing is at this address (404). Check the Base URL: it usually ends in /v1',
+	405: 'This address takes no purchases (405). Check the Base URL: it usually ends in /v1',
+	429: 'StreamSkill receives too many requests right now (429). Wait a minute, then test again',
+	500: 'StreamSkill is not working right now (500). The token was not checked: test again later',
+	502: 'StreamSkill cannot be reached behind its gateway (502). The token was not checked: test again later',
+	503: 'StreamSkill is not available right now (503). The token was not checked: test again later',
+	504: 'StreamSkill does not answer its gateway (504). The token was not checked: test again later',
+};
+
+export class StreamSkillApi implements ICredentialType {
+	name = 'streamSkillApi';
+
+	displayName = 'StreamSkill API';
+
+	icon: Icon = {
+		light: 'file:../nodes/StreamSkill/streamskill.svg',
+		dark: 'file:../nodes/StreamSkill/streamskill.dark.svg',
+	};
+
+	documentationUrl = 'https://api-docs.streamskill.pro';
+
+	properties: INodeProperties[] = [
+		{
+			displayName: 'Access Token',
+			name: 'accessToken',
+			type: 'string',
+			typeOptions: { password: true },
+			default: '',
+			required: true,
+			description: 'The bearer token of your StreamSkill account. Whoever has it can spend your balance.',
+		},
+		{
+			displayName: 'Base URL',
+			name: 'baseUrl',
+			type: 'string',
+			default: 'https://api.streamskill.pro/v1',
+			required: true,
+			description: 'Where the API is. Leave it as it is unless StreamSkill gives you another address.',
+		},
+	];
+
+	/** A function, not n8n's generic form: that one evaluates an expression for every request. */
+	authenticate: IAuthenticate = async (credentials, requestOptions) => {
+		checkedBaseUrl(credentials.baseUrl);
+		return {
+			...requestOptions,
+			headers: {
+				...requestOptions.headers,
+				Authorization: `Bearer ${String(credentials.accessToken)}`,
+			},
+		};
+	};
+
+	/**
+	 * The API documents one endpoint only, so the test sends it an empty order: a good token is
+	 * answered 422 (the order is incomplete), a bad one 401. Neither buys anything.
+	 */
+	test: ICredentialTestRequest = {
+		request: {
+			baseURL: '={{ $credentials.baseUrl.trim() }}',
+			url: '/purchases/create',
+			method: 'POST',
+			headers: { 'Content-Type': 'application/json' },
+			body: '{}',
+			disableFollowRedirect: true,
+			// Every status but 422 is thrown, and n8n looks its message up in the rules below.
+			ignoreHttpStatusErrors: {
+				ignore: true,
+				except: Array.from({ length: 500 }, (_, i) => 100 + i).filter((status) => status !== ORDER_REFUSED),
+			},
+		},
+		rules: [
+			...Object.entries(TEST_MESSAGES).map(([status, message]) => ({
+				type: 'responseCode',
+				properties: { value: Number(status), message },
+			})),
+			{
+				// A 422 in the API's own shape has a type; anything else is somebody else's 422.
+				type: 'responseSuccessBody',
+				properties: {
+					key: 'type',
+					value: undefined,
+					message: 'The Base URL answers, but not as the StreamSkill API does. Check the Base URL: it usually ends in /v1',
+				},
+			},
+		] as ICredentialTestRequest['rules'],
+	};
+}

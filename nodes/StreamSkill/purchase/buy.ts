@@ -1,0 +1,245 @@
+import { sleep, type IDataObject, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
+
+import { connect, type PurchaseRequest, type Send } from '../transport';
+import { duplicateKey, heldBack, invalidOrder, notBought, uncertainKey, type Failure } from './errors';
+import { KEY_HISTORY, openIdempotencyKeys, type IdempotencyKeys, type KeyState } from './idempotency';
+import { LABELS } from './labels';
+import { openLedger } from './ledger';
+import { readOrder } from './order';
+import { readAnswer, readFailure, type Outcome } from './outcome';
+import { Results, type OrderedItem } from './results';
+import { readSettings, type RunSettings } from './settings';
+import { purchaseTrace } from './trace';
+
+/** How often an item is tried that is answered 429, and how many milliseconds are waited for it in all. */
+const RATE_LIMIT = { tries: 5, wait: 60_000 };
+
+/**
+ * Buys what the items of the node's run order.
+ *
+ * All items are read before the first one is sent. What this execution bought before is not bought
+ * again, and what it sent without getting an answer is not sent again.
+ *
+ * @returns a purchase for each item, or an error item if On Error is Continue
+ * @throws NodeApiError or NodeOperationError if On Error is Stop; its description and `context` say what
+ * was bought before
+ */
+export async function buy(context: IExecuteFunctions): Promise<INodeExecutionData[]> {
+	const results = new Results(context);
+
+	const read = context.getInputData().map((_, item) => readItem(context, item));
+	const orders: OrderedItem[] = [];
+	read.forEach(({ parsed }, item) => {
+		if ('problems' in parsed) results.fail(item, invalidOrder(parsed.problems));
+		else orders.push({ item, order: parsed.order });
+	});
+	results.stopIfFailed();
+
+	const prepared = await prepare(context, orders, read.find(({ options }) => options)?.options ?? {});
+	if ('obstacle' in prepared) {
+		results.holdBack(orders, prepared.obstacle);
+		return results.output();
+	}
+	const { settings, request, send, keys } = prepared;
+
+	const ledger = openLedger(context);
+	const pending = orders.filter(({ item, order }) => {
+		if (order.dryRun) {
+			results.preview(item, request(order) as unknown as IDataObject);
+			return false;
+		}
+		const entry = ledger.find(item, order);
+		if (!entry) return true;
+		if ('purchase' in entry) {
+			results.bought(item, entry.purchase);
+			return false;
+		}
+		// Resending is for a retry that somebody asked for, not for the tries of Retry On Fail.
+		if (order.resendUnknown && entry.executionId !== context.getExecutionId()) return true;
+		results.fail(item, notBought(entry.unknown), order);
+		return false;
+	});
+	results.stopIfFailed();
+
+	const trace = purchaseTrace(context);
+	const stopSignal = context.getExecutionCancelSignal();
+	let obstacle: Failure | undefined;
+
+	const buyOne = async ({ item, order }: OrderedItem): Promise<Outcome['kind']> => {
+		ledger.sending(item, order);
+		const outcome = await place(send, request(order), stopSignal);
+		ledger.settle(item, order, outcome);
+		if (outcome.kind === 'bought') {
+			results.bought(item, outcome.purchase);
+			trace(item, outcome.purchase, order);
+		} else {
+			const failure = notBought(outcome);
+			results.fail(item, failure, order);
+			if (outcome.httpCode === 401) obstacle = { ...failure, outcome: 'notSent' };
+		}
+		return outcome.kind;
+	};
+
+	let sent = 0;
+	for (const batch of batches(pending, settings.batchSize)) {
+		if (sent > 0 && settings.batchInterval > 0) await pause(settings.batchInterval, stopSignal);
+		if (stopSignal?.aborted) {
+			obstacle = heldBack('The execution was stopped', 'Run the item again if it is still wanted.');
+		}
+		if (obstacle) {
+			results.holdBack(pending.slice(sent), obstacle);
+			break;
+		}
+		sent += batch.length;
+		await buyBatch(context, batch, keys, results, buyOne);
+		results.stopIfFailed();
+	}
+
+	if (results.failed.length === 0) ledger.close();
+	return results.output();
+}
+
+/** Reads an item's parameters once each: every expression takes n8n half a millisecond. */
+function readItem(context: IExecuteFunctions, item: number) {
+	let field = '';
+	const parameter = (name: string, label: string) => {
+		field = label;
+		return context.getNodeParameter(name, item);
+	};
+	let options: IDataObject | undefined;
+	try {
+		options = parameter('options', 'options') as IDataObject;
+		const parsed = readOrder({
+			tarifId: parameter('tarifId', 'tarif.id'),
+			channel: parameter('channel', 'channel'),
+			additionalFields: parameter('additionalFields', 'additionalFields') as IDataObject,
+			options,
+		});
+		return { parsed, options };
+	} catch (error) {
+		return { parsed: { problems: { [field]: [`${LABELS[field]}: ${(error as Error).message}`] } }, options };
+	}
+}
+
+type Prepared = { settings: RunSettings; keys?: IdempotencyKeys } & Awaited<ReturnType<typeof connect>>;
+
+/** Gets all that a run needs before its first order goes out, or tells what is in the way of that. */
+async function prepare(
+	context: IExecuteFunctions,
+	orders: OrderedItem[],
+	options: IDataObject,
+): Promise<{ obstacle: Failure } | Prepared> {
+	const parsed = readSettings(options);
+	if ('problems' in parsed) return { obstacle: invalidOrder(parsed.problems) };
+	const { settings } = parsed;
+
+	const paid = orders.filter(({ order }) => !order.dryRun);
+	if (paid.length > settings.maxPurchases) {
+		return {
+			obstacle: heldBack(
+				`${paid.length} items are more than Max Purchases per Run allows (${settings.maxPurchases})`,
+				'Raise the limit if all of them are meant to be bought, or pass fewer items.',
+			),
+		};
+	}
+	const keyCount = new Set(paid.map(({ order }) => order.idempotencyKey)).size;
+	if (keyCount > KEY_HISTORY) {
+		return {
+			obstacle: heldBack(
+				`${keyCount} Idempotency Keys are more than n8n keeps for a node (${KEY_HISTORY})`,
+				'Pass fewer items per run, for example with Loop Over Items.',
+			),
+		};
+	}
+	try {
+		const keys = paid.some(({ order }) => order.idempotencyKey !== undefined)
+			? openIdempotencyKeys(context)
+			: undefined;
+		return { settings, keys, ...(await connect(context, settings.timeout)) };
+	} catch (error) {
+		return { obstacle: heldBack((error as Error).message, 'Mend this, then run again.') };
+	}
+}
+
+/** A batch ends before an order with the same key as one in it: only its outcome tells what to do. */
+function* batches(orders: OrderedItem[], size: number): Generator<OrderedItem[]> {
+	let batch: OrderedItem[] = [];
+	let keys = new Set<string>();
+	for (const ordered of orders) {
+		const key = ordered.order.idempotencyKey;
+		if (batch.length >= size || (key !== undefined && keys.has(key))) {
+			yield batch;
+			batch = [];
+			keys = new Set();
+		}
+		batch.push(ordered);
+		if (key !== undefined) keys.add(key);
+	}
+	if (batch.length > 0) yield batch;
+}
+
+/** Claims the keys of a batch, buys what they allow, and records what became of the keys. */
+async function buyBatch(
+	context: IExecuteFunctions,
+	batch: OrderedItem[],
+	keys: IdempotencyKeys | undefined,
+	results: Results,
+	buyOne: (ordered: OrderedItem) => Promise<Outcome['kind']>,
+) {
+	let states: Map<string, KeyState>;
+	try {
+		states = (await keys?.claim(batch.flatMap(({ order }) => order.idempotencyKey ?? []))) ?? new Map();
+	} catch (error) {
+		const message = `n8n could not look up the Idempotency Key: ${(error as Error).message}`;
+		results.holdBack(batch, heldBack(message, 'Run the item again once n8n can use its database.'));
+		return;
+	}
+
+	const wanted = batch.filter(({ item, order }) => {
+		const key = order.idempotencyKey;
+		const state = key === undefined ? 'new' : states.get(key);
+		if (key === undefined || state === 'new' || (state === 'unknown' && order.resendUnknown)) return true;
+		if (state === 'unknown') results.fail(item, uncertainKey(key), order);
+		else if (order.onDuplicate === 'fail') results.fail(item, duplicateKey(key), order);
+		else results.skip();
+		return false;
+	});
+
+	// With On Error = Stop, an uncertain key ends the run before the rest of its batch is sent.
+	const kinds = results.mustStop ? wanted.map(() => 'rejected') : await Promise.all(wanted.map(buyOne));
+	const keysOf = (kind: string) =>
+		wanted.flatMap(({ order }, i) => (kinds[i] === kind ? (order.idempotencyKey ?? []) : []));
+	try {
+		await keys?.settle(
+			keysOf('bought'),
+			// A key that was uncertain before stays so: this try tells nothing of the earlier one.
+			keysOf('rejected').filter((key) => states.get(key) === 'new'),
+		);
+	} catch (error) {
+		// What was bought is safe; its keys will read as uncertain, and nothing is bought twice.
+		context.logger.warn(`StreamSkill could not record its Idempotency Keys: ${(error as Error).message}`);
+	}
+}
+
+/** Sends an order, and again as long as it is answered 429, which is a certain no. */
+async function place(send: Send, request: PurchaseRequest, stopSignal?: AbortSignal): Promise<Outcome> {
+	for (let tries = 1, waited = 0; ; tries++) {
+		const outcome = await send(request).then(readAnswer, readFailure);
+		if (outcome.kind === 'bought' || outcome.httpCode !== 429 || tries === RATE_LIMIT.tries) return outcome;
+
+		const wait = outcome.retryAfterMs ?? 1000 * 2 ** (tries - 1) * (1 + Math.random() / 2);
+		waited += wait;
+		if (waited > RATE_LIMIT.wait) return outcome;
+		await pause(wait, stopSignal);
+		if (stopSignal?.aborted) return outcome;
+	}
+}
+
+/** Waits, but not on when the execution is stopped. */
+async function pause(ms: number, stopSignal?: AbortSignal) {
+	let stop = () => {};
+	const stopped = new Promise<void>((resolve) => (stop = resolve));
+	stopSignal?.addEventListener('abort', stop);
+	await Promise.race([sleep(ms), stopped]);
+	stopSignal?.removeEventListener('abort', stop);
+}

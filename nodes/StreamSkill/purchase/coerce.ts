@@ -1,0 +1,74 @@
+import { LABELS } from './labels';
+
+/** Sentences on what is wrong with fields, by the API's name of the field. */
+export type FieldProblems = Record<string, string[]>;
+
+/** Blank is what spreadsheets and forms leave where nobody filled anything in. */
+export const isBlank = (value: unknown) =>
+	value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
+
+const show = (value: unknown) => {
+	const shown = typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value));
+	return shown.length > 60 ? `${shown.slice(0, 60)}…` : shown;
+};
+
+/** A whole number from `min` to `max`, as a number or as its digits. */
+export const integer =
+	({ min, max }: { min: number; max: number }) =>
+	(value: unknown): number => {
+		const number = typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : value;
+		if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < min || number > max) {
+			const range = max === Number.MAX_SAFE_INTEGER ? `of ${min} or more` : `from ${min} to ${max}`;
+			throw new Error(`must be a whole number ${range}, not ${show(value)}`);
+		}
+		return number;
+	};
+
+/** True or false, or what spreadsheets write for them. */
+export function boolean(value: unknown): boolean {
+	const word = typeof value === 'object' ? '' : String(value).trim().toLowerCase();
+	if (word === 'true' || word === '1') return true;
+	if (word === 'false' || word === '0') return false;
+	throw new Error(`must be true or false, not ${show(value)}`);
+}
+
+/** Text. A number is text as well: a channel can be a video ID, and spreadsheets make numbers of those. */
+export function text(value: unknown): string {
+	if (typeof value === 'string') return value;
+	if (typeof value === 'number' && Number.isFinite(value)) return String(value);
+	throw new Error(`must be text, not ${show(value)}`);
+}
+
+/** One of the `allowed` words. */
+export const oneOf =
+	<T extends string>(allowed: readonly T[]) =>
+	(value: unknown): T => {
+		const choice = typeof value === 'string' ? value.trim() : value;
+		if (!allowed.includes(choice as T)) throw new Error(`must be one of ${allowed.join(', ')}, not ${show(value)}`);
+		return choice as T;
+	};
+
+/** Reads fields one by one and gathers what is wrong with them in `problems`. */
+export function fieldReader() {
+	const problems: FieldProblems = {};
+	const attempt = <T>(field: string, read: () => T): T | undefined => {
+		try {
+			return read();
+		} catch (error) {
+			problems[field] = [`${LABELS[field]} ${(error as Error).message}`];
+			return undefined;
+		}
+	};
+	return {
+		problems,
+		/** A blank value is wrong. What is returned counts only when there are no problems. */
+		required: <T>(field: string, value: unknown, read: (value: unknown) => T): T =>
+			attempt(field, () => {
+				if (isBlank(value)) throw new Error('is required but blank');
+				return read(value);
+			}) as T,
+		/** A blank value is left out. */
+		optional: <T>(field: string, value: unknown, read: (value: unknown) => T): T | undefined =>
+			isBlank(value) ? undefined : attempt(field, () => read(value)),
+	};
+}

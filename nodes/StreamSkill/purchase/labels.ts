@@ -1,0 +1,23 @@
+/** The editor's label of each field and option, for errors that a user can match with the form. */
+export const LABELS: Record<string, string> = {
+	'tarif.id': 'Tarif ID',
+	'tarif.quantity': 'Quantity',
+	'tarif.duration': 'Duration',
+	channel: 'Channel',
+	interval: 'Interval',
+	lang: 'Language',
+	comment: 'Comment',
+	start: 'Start',
+	expand: 'Expand',
+	'Accept-Language': 'Response Language',
+	additionalFields: 'Additional Fields',
+	options: 'Options',
+	batchSize: 'Items per Batch',
+	batchInterval: 'Batch Interval',
+	dryRun: 'Dry Run',
+	idempotencyKey: 'Idempotency Key',
+	onDuplicate: 'If Already Purchased',
+	maxPurchases: 'Max Purchases per Run',
+	resendUnknown: 'Resend Unknown Outcomes',
+	timeout: 'Timeout',
+};

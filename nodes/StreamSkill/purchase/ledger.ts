@@ -1,0 +1,62 @@
+import { NodeConnectionTypes, type IDataObject, type IExecuteFunctions } from 'n8n-workflow';
+
+import type { Order } from './order';
+import type { NotBought, Outcome } from './outcome';
+
+/** What is known of an order that was sent: what was bought, or why that is unknown and since when. */
+export type LedgerEntry = { purchase: IDataObject } | { unknown: NotBought; executionId: string };
+
+export type Ledger = ReturnType<typeof openLedger>;
+
+/** Whether n8n runs the node as a tool of an AI agent: its older way, or its newer one. */
+const isTool = (context: IExecuteFunctions) =>
+	context.isToolExecution?.() || context.getNode().rewireOutputLogTo === NodeConnectionTypes.AiTool;
+
+/**
+ * Opens the ledger of the node's current run: what its orders have come to so far.
+ *
+ * It lives in the execution's own data (`getContext('node')`), so it is there for each try of Retry
+ * On Fail, and when a stored execution is retried from the Executions list (seen in n8n 2.41.1 and
+ * 1.123.81). It is keyed by run and item: another round of a loop is an order of its own.
+ *
+ * An AI agent's call gets a new run each time, a repeated one included, so there an order is
+ * recognised by what it orders.
+ */
+export function openLedger(context: IExecuteFunctions) {
+	const stored = context.getContext('node') as { streamSkillLedger?: Record<string, LedgerEntry> };
+	const entries = () => (stored.streamSkillLedger ??= {});
+
+	const executionId = context.getExecutionId();
+	const tool = isTool(context);
+	const run = String(context.getWorkflowDataProxy(0).$runIndex);
+	const keys = new Set<string>();
+	const keyOf = (item: number, order: Order) => {
+		const key = tool ? `tool:${JSON.stringify(order)}` : `${run}:${item}`;
+		keys.add(key);
+		return key;
+	};
+
+	return {
+		/** What became of an order that was sent before, or undefined if it was not. */
+		find: (item: number, order: Order): LedgerEntry | undefined => entries()[keyOf(item, order)],
+
+		/** To be called before an order is sent: if nothing else follows, nobody knows what became of it. */
+		sending(item: number, order: Order) {
+			entries()[keyOf(item, order)] = { unknown: { kind: 'unknown', networkCode: 'no answer' }, executionId };
+		},
+
+		/** To be called with what became of it. */
+		settle(item: number, order: Order, outcome: Outcome) {
+			const key = keyOf(item, order);
+			if (outcome.kind === 'bought') entries()[key] = { purchase: outcome.purchase };
+			else if (outcome.kind === 'unknown') entries()[key] = { unknown: outcome, executionId };
+			else delete entries()[key];
+		},
+
+		/** To be called when the run ends without failed items, so that n8n stores each purchase once. */
+		close() {
+			for (const key of keys) delete entries()[key];
+			if (Object.keys(entries()).length === 0) delete stored.streamSkillLedger;
+		},
+	};
+}

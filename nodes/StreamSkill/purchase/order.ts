@@ -1,0 +1,81 @@
+import { boolean, fieldReader, integer, isBlank, oneOf, text, type FieldProblems } from './coerce';
+import { EXPANDABLE, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './values';
+
+/** The body of `POST /purchases/create` (API document: schema CartObject). */
+export interface OrderBody {
+	tarif: { id: number; quantity?: number; duration?: number };
+	channel: string;
+	interval?: number;
+	lang?: string;
+	comment?: string;
+	start?: boolean;
+}
+
+/** One item's order: what is sent, and how this node is to treat it. */
+export interface Order {
+	body: OrderBody;
+	/** The API's comma-separated list. */
+	expand?: string;
+	acceptLanguage?: string;
+	idempotencyKey?: string;
+	onDuplicate: 'skip' | 'fail';
+	resendUnknown: boolean;
+	dryRun: boolean;
+}
+
+/** One item's parameters as n8n hands them over: literals, or whatever an expression gave. */
+export interface OrderParameters {
+	tarifId: unknown;
+	channel: unknown;
+	additionalFields: Record<string, unknown>;
+	options: Record<string, unknown>;
+}
+
+/**
+ * Reads one item's parameters. Text from spreadsheets and forms is taken for what it says
+ * (`"1000"` is 1000, `"true"` is true), and a blank optional value is left out of the order.
+ *
+ * @returns the order, or what is wrong with each field that is
+ */
+export function readOrder(parameters: OrderParameters): { order: Order } | { problems: FieldProblems } {
+	const { tarifId, channel, additionalFields, options } = parameters;
+	const { problems, required, optional } = fieldReader();
+
+	const tarif = withoutUndefined({
+		id: required('tarif.id', tarifId, integer(RANGES['tarif.id'])),
+		quantity: optional('tarif.quantity', additionalFields.quantity, integer(RANGES['tarif.quantity'])),
+		duration: optional('tarif.duration', additionalFields.duration, integer(RANGES['tarif.duration'])),
+	});
+	const body = withoutUndefined({
+		tarif,
+		channel: required('channel', channel, (value) => text(value).trim()),
+		interval: optional('interval', additionalFields.interval, integer(RANGES.interval)),
+		lang: optional('lang', additionalFields.lang, oneOf(Object.keys(STREAM_LANGUAGES))),
+		comment: optional('comment', additionalFields.comment, text),
+		start: optional('start', additionalFields.start, boolean),
+	});
+	const order = withoutUndefined({
+		body,
+		expand: optional('expand', options.expand, expandList),
+		acceptLanguage: optional('Accept-Language', options.acceptLanguage, oneOf(RESPONSE_LANGUAGES)),
+		// A blank key would buy without the protection that was asked for, which is worse than not buying.
+		idempotencyKey:
+			'idempotencyKey' in options
+				? required('idempotencyKey', options.idempotencyKey, (value) => text(value).trim())
+				: undefined,
+		onDuplicate: optional('onDuplicate', options.onDuplicate, oneOf(['skip', 'fail'] as const)) ?? 'skip',
+		resendUnknown: optional('resendUnknown', options.resendUnknown, boolean) ?? false,
+		dryRun: optional('dryRun', options.dryRun, boolean) ?? false,
+	});
+	return Object.keys(problems).length > 0 ? { problems } : { order };
+}
+
+/** Takes the list that the editor makes as well as the API's comma-separated text. */
+function expandList(value: unknown): string | undefined {
+	const parts = Array.isArray(value) ? (value as unknown[]) : text(value).split(',');
+	const names = parts.filter((part) => !isBlank(part)).map(oneOf(EXPANDABLE));
+	return [...new Set(names)].join(',') || undefined;
+}
+
+const withoutUndefined = <T extends object>(fields: T): T =>
+	Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;

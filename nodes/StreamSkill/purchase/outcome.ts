@@ -1,0 +1,145 @@
+import type { IDataObject } from 'n8n-workflow';
+
+import type { FieldProblems } from './coerce';
+
+/** An answer of the API as it came over the wire. */
+export interface Answer {
+	statusCode: number;
+	/** With lower-case names. */
+	headers: Record<string, unknown>;
+	body: string;
+}
+
+/** The API made the purchase and said so. */
+export interface Bought {
+	kind: 'bought';
+	purchase: IDataObject;
+}
+
+/** `rejected`: certainly not bought. `unknown`: may have been bought. */
+export interface NotBought {
+	kind: 'rejected' | 'unknown';
+	/** The HTTP status, if there was an answer. */
+	httpCode?: number;
+	/** The code of the network failure, if there was no answer: `ECONNREFUSED`, `ECONNRESET`, `timeout`, … */
+	networkCode?: string;
+	/** What a 2xx had instead of a purchase, or what the API said of a rejection. */
+	apiMessage?: string;
+	/** The API's field errors, by its name of the field. */
+	fieldErrors?: FieldProblems;
+	/** For a 429: how long the API asks to wait, if it says so. */
+	retryAfterMs?: number;
+}
+
+export type Outcome = Bought | NotBought;
+
+/** Failures of looking up, reaching or trusting the host: the order was never sent. */
+const NEVER_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
+const BAD_CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|^ERR_TLS/;
+
+/**
+ * What an answer means for the user's money: see `NotBought`.
+ *
+ * A redirect is a rejection because it is never followed.
+ */
+export function readAnswer({ statusCode, headers, body }: Answer): Outcome {
+	const json = parseObject(body);
+
+	if (statusCode >= 200 && statusCode < 300) {
+		if (json && Number.isSafeInteger(json.id) && (json.id as number) > 0) {
+			return { kind: 'bought', purchase: isDeep(json) ? shallow(json) : json };
+		}
+		return { kind: 'unknown', httpCode: statusCode, apiMessage: describeBody(body, json) };
+	}
+
+	const certain = statusCode >= 300 && statusCode < 500 && statusCode !== 408;
+	return {
+		kind: certain ? 'rejected' : 'unknown',
+		httpCode: statusCode,
+		apiMessage: typeof json?.message === 'string' ? json.message.slice(0, 500) : undefined,
+		fieldErrors: statusCode === 422 ? readFieldErrors(json?.errors) : undefined,
+		retryAfterMs: statusCode === 429 ? readRetryAfter(headers) : undefined,
+	};
+}
+
+/** What it means that no answer came: `error` is what n8n's request helper threw. */
+export function readFailure(error: unknown): NotBought {
+	const { code, syscall } = networkCause(error);
+	const neverSent =
+		BAD_CERTIFICATE.test(code) ||
+		// The same codes can come from a connection that stood; then the call that failed is read or write.
+		(NEVER_CONNECTED.test(code) && syscall !== 'read' && syscall !== 'write') ||
+		(code === 'ETIMEDOUT' && syscall === 'connect');
+	const timedOut = !neverSent && /^(ERR_CANCELED|ECONNABORTED|ETIMEDOUT|ABORT_ERR)$/.test(code);
+	return { kind: neverSent ? 'rejected' : 'unknown', networkCode: timedOut ? 'timeout' : code };
+}
+
+/** n8n wraps the failure of the socket a few times over: the innermost code is the socket's. */
+function networkCause(error: unknown): { code: string; syscall?: string } {
+	let found: { code: string; syscall?: string } = { code: 'no answer' };
+	for (
+		let cause = error as { code?: unknown; syscall?: string; cause?: unknown } | undefined, depth = 0;
+		cause && typeof cause === 'object' && depth < 6;
+		cause = cause.cause as typeof cause, depth++
+	) {
+		if (typeof cause.code === 'string') found = { code: cause.code, syscall: cause.syscall };
+	}
+	return found;
+}
+
+/** `__proto__` is a key like any other to JSON.parse, but not to the code that copies the output. */
+const dropProto = (key: string, value: unknown) => (key === '__proto__' ? undefined : value);
+
+function parseObject(body: string): IDataObject | undefined {
+	try {
+		const json: unknown = JSON.parse(body, /__proto__|\\u/.test(body) ? dropProto : undefined);
+		return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as IDataObject) : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+/** Deeper than an expanded purchase by far, yet shallow enough for n8n to copy and store. */
+const MAX_DEPTH = 50;
+
+const isDeep = (value: unknown, depth = 0): boolean =>
+	typeof value === 'object' &&
+	value !== null &&
+	(depth === MAX_DEPTH || Object.values(value).some((child) => isDeep(child, depth + 1)));
+
+/** It was bought, so its plain values are kept even if the rest would exhaust n8n's stack. */
+const shallow = (json: IDataObject) =>
+	Object.fromEntries(Object.entries(json).filter(([, value]) => typeof value !== 'object'));
+
+function describeBody(body: string, json: IDataObject | undefined): string {
+	if (body.trim() === '') return 'an empty answer';
+	if (json) return 'an answer without a purchase ID';
+	return /^\s*</.test(body) ? 'a web page' : 'an answer that is not complete JSON';
+}
+
+function readFieldErrors(errors: unknown): FieldProblems | undefined {
+	if (typeof errors !== 'object' || errors === null) return undefined;
+	const entries = Object.entries(errors)
+		.slice(0, 50)
+		.map(([field, messages]): [string, string[]] => [
+			field.slice(0, 100),
+			(Array.isArray(messages) ? messages : [messages])
+				.slice(0, 10)
+				.map((message) => (typeof message === 'string' ? message : JSON.stringify(message)).slice(0, 500)),
+		]);
+	return entries.length > 0 ? Object.fromEntries(entries) : undefined;
+}
+
+/**
+ * `Retry-After` is seconds or a date (RFC 9110). Yii, which the API's errors look like, sends
+ * `X-Rate-Limit-Reset` instead: the seconds until the limit is lifted.
+ */
+function readRetryAfter(headers: Answer['headers']): number | undefined {
+	for (const value of [headers['retry-after'], headers['x-rate-limit-reset']]) {
+		const text = typeof value === 'string' ? value.trim() : '';
+		if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
+		const date = Date.parse(text);
+		if (!Number.isNaN(date)) return Math.max(0, date - Date.now());
+	}
+	return undefined;
+}

@@ -1,0 +1,85 @@
+import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
+
+import { errorJson, runError, type FailedItem, type Failure, type MadePurchase } from './errors';
+import type { Order } from './order';
+
+/** An item whose fields are a valid order. */
+export interface OrderedItem {
+	item: number;
+	order: Order;
+}
+
+/** Gathers what became of each item, and turns it into the node's output in the order of the items. */
+export class Results {
+	readonly purchases: MadePurchase[] = [];
+
+	readonly failed: FailedItem[] = [];
+
+	private readonly previews: Array<{ item: number; request: IDataObject }> = [];
+
+	private skipped = 0;
+
+	constructor(private readonly context: IExecuteFunctions) {}
+
+	bought(item: number, purchase: IDataObject) {
+		this.purchases.push({ item, purchase });
+	}
+
+	fail(item: number, failure: Failure, order?: Order) {
+		this.failed.push({ item, failure, order });
+	}
+
+	/** Fails all of these items for one reason. */
+	holdBack(items: OrderedItem[], failure: Failure) {
+		for (const { item, order } of items) this.fail(item, failure, order);
+	}
+
+	preview(item: number, request: IDataObject) {
+		this.previews.push({ item, request });
+	}
+
+	skip() {
+		this.skipped++;
+	}
+
+	/** Whether On Error is Stop and an item has failed. */
+	get mustStop() {
+		return this.failed.length > 0 && !this.context.continueOnFail();
+	}
+
+	/** @throws NodeApiError or NodeOperationError if `mustStop` */
+	stopIfFailed() {
+		if (!this.mustStop) return;
+		this.failed.sort(byItem);
+		this.purchases.sort(byItem);
+		throw runError(this.context.getNode(), this.failed, this.purchases);
+	}
+
+	/**
+	 * @returns the items of the node's output: n8n tells those of the error output by their keys
+	 * @throws like `stopIfFailed`
+	 */
+	output(): INodeExecutionData[] {
+		this.stopIfFailed();
+		if (this.skipped > 0) {
+			// Not there where n8n runs the node as a tool.
+			this.context.addExecutionHints?.({
+				message: `Skipped ${this.skipped} ${this.skipped === 1 ? 'item' : 'items'}: bought before with the same Idempotency Key`,
+				location: 'outputPane',
+			});
+		}
+		const json = (item: number, content: IDataObject) => ({
+			item,
+			output: { json: content, pairedItem: { item } },
+		});
+		return [
+			...this.purchases.map(({ item, purchase }) => json(item, purchase)),
+			...this.previews.map(({ item, request }) => json(item, request)),
+			...this.failed.map((failed) => json(failed.item, errorJson(failed))),
+		]
+			.sort(byItem)
+			.map(({ output }) => output);
+	}
+}
+
+const byItem = (a: { item: number }, b: { item: number }) => a.item - b.item;

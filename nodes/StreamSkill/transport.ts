@@ -1,0 +1,89 @@
+import type { IExecuteFunctions, IHttpRequestOptions, IN8nHttpFullResponse } from 'n8n-workflow';
+
+import { checkedBaseUrl } from '../../credentials/baseUrl';
+import type { Answer } from './purchase/outcome';
+import type { Order, OrderBody } from './purchase/order';
+
+/** A purchase has a few hundred bytes; what is much longer is none, and must not fill n8n's memory. */
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** What would be sent for an order; the access token is added by the credential. */
+export interface PurchaseRequest {
+	method: 'POST';
+	url: string;
+	qs: Record<string, string>;
+	headers: Record<string, string>;
+	body: OrderBody;
+}
+
+/** Sends one request and gives its answer. Rejects when there is none: see `readFailure`. */
+export type Send = (request: PurchaseRequest) => Promise<Answer>;
+
+/**
+ * Reads the credential, once for the whole run.
+ *
+ * @returns `request`, which turns an order into its request, and `send`, which sends that
+ * @throws Error when the credential is missing or its Base URL is not one to send a token to
+ */
+export async function connect(context: IExecuteFunctions, timeout: number) {
+	const credentials = await context.getCredentials('streamSkillApi');
+	const baseUrl = checkedBaseUrl(credentials.baseUrl);
+
+	const request = ({ body, expand, acceptLanguage }: Order): PurchaseRequest => ({
+		method: 'POST',
+		url: `${baseUrl}/purchases/create`,
+		qs: expand ? { expand } : {},
+		headers: {
+			Accept: 'application/json',
+			'Content-Type': 'application/json',
+			...(acceptLanguage && { 'Accept-Language': acceptLanguage }),
+		},
+		body,
+	});
+
+	// n8n aborts a request in flight when the execution is stopped, and the answer of a purchase is
+	// lost. It does so only for a caller with `getExecutionCancelSignal`, which this one is without.
+	const caller = {
+		helpers: context.helpers,
+		logger: context.logger,
+		getNode: () => context.getNode(),
+	} as IExecuteFunctions;
+	const credentialsDecrypted = { id: '', name: '', type: 'streamSkillApi', data: credentials };
+
+	const send: Send = async (purchaseRequest) => {
+		const options: IHttpRequestOptions = {
+			...purchaseRequest,
+			encoding: 'stream',
+			returnFullResponse: true,
+			// Without this, n8n sends a request that was answered 401 a second time.
+			ignoreHttpStatusErrors: true,
+			// n8n sends the token on to wherever a redirect points.
+			disableFollowRedirect: true,
+			timeout,
+			// n8n's timeout starts anew with each byte; this one is for the whole request.
+			abortSignal: AbortSignal.timeout(timeout),
+		};
+		const { statusCode, headers, body } = (await context.helpers.httpRequestWithAuthentication.call(
+			caller,
+			'streamSkillApi',
+			options,
+			{ credentialsDecrypted },
+		)) as IN8nHttpFullResponse;
+		return { statusCode, headers, body: await readBody(body as unknown as AsyncIterable<Uint8Array>) };
+	};
+
+	return { request, send };
+}
+
+/** Reads a body as text and stops at `MAX_BODY_BYTES`: what came so far is not JSON then. */
+async function readBody(stream: AsyncIterable<Uint8Array>): Promise<string> {
+	const decoder = new TextDecoder();
+	let text = '';
+	let bytes = 0;
+	for await (const chunk of stream) {
+		text += decoder.decode(chunk, { stream: true });
+		bytes += chunk.length;
+		if (bytes > MAX_BODY_BYTES) break;
+	}
+	return text;
+}
