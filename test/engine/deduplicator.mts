@@ -1,0 +1,77 @@
+import type {
+	DeduplicationItemTypes,
+	DeduplicationScope,
+	ICheckProcessedContextData,
+	ICheckProcessedOptions,
+	IDataDeduplicator,
+	IDeduplicationOutput,
+} from 'n8n-workflow';
+
+/**
+ * Stands in for n8n's `DeduplicationHelper`, which is not part of n8n-core: one list per node, read
+ * whole and written back whole with nothing in between to stop others (n8n 2.41.1).
+ */
+export class MemoryDeduplicator implements IDataDeduplicator {
+	lists = new Map<string, DeduplicationItemTypes[]>();
+
+	/** Calls so far. */
+	calls = 0;
+
+	/** Lets a test break n8n's database. */
+	fail = false;
+
+	private async change<T>(
+		{ workflow, node }: ICheckProcessedContextData,
+		change: (list: DeduplicationItemTypes[]) => T,
+	): Promise<T> {
+		this.calls++;
+		if (!workflow.id) throw new Error('The expression evaluated to a falsy value');
+		if (this.fail) throw new Error('SQLITE_BUSY: database is locked');
+		const key = `${workflow.id} ${node?.id}`;
+		const list = [...(this.lists.get(key) ?? [])];
+		await new Promise((resolve) => setImmediate(resolve));
+		const result = change(list);
+		await new Promise((resolve) => setImmediate(resolve));
+		this.lists.set(key, list);
+		return result;
+	}
+
+	async checkProcessedAndRecord(
+		items: DeduplicationItemTypes[],
+		_scope: DeduplicationScope,
+		contextData: ICheckProcessedContextData,
+		{ maxEntries }: ICheckProcessedOptions,
+	): Promise<IDeduplicationOutput> {
+		return await this.change(contextData, (list) => {
+			const known = new Set(list);
+			const output = {
+				new: items.filter((item) => !known.has(item)),
+				processed: items.filter((item) => known.has(item)),
+			};
+			list.push(...output.new);
+			if (maxEntries) list.splice(0, list.length - maxEntries);
+			return output;
+		});
+	}
+
+	async removeProcessed(
+		items: DeduplicationItemTypes[],
+		_scope: DeduplicationScope,
+		contextData: ICheckProcessedContextData,
+	): Promise<void> {
+		await this.change(contextData, (list) => {
+			for (const item of items) {
+				const index = list.indexOf(item);
+				if (index !== -1) list.splice(index, 1);
+			}
+		});
+	}
+
+	async clearAllProcessedItems(): Promise<void> {
+		this.lists.clear();
+	}
+
+	async getProcessedDataCount(): Promise<number> {
+		return 0;
+	}
+}

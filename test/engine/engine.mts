@@ -1,0 +1,181 @@
+import 'reflect-metadata';
+import { DataDeduplicationService, ExecutionLifecycleHooks, WorkflowExecute } from 'n8n-core';
+import {
+	createRunExecutionData,
+	ICredentialsHelper,
+	LoggerProxy,
+	NodeHelpers,
+	Workflow,
+	type ICredentialDataDecryptedObject,
+	type IDataObject,
+	type IHttpRequestOptions,
+	type INode,
+	type INodeExecutionData,
+	type INodeParameters,
+	type INodeType,
+	type IRun,
+	type IRunExecutionData,
+	type IWorkflowExecuteAdditionalData,
+} from 'n8n-workflow';
+
+import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
+import { StreamSkill } from '../../nodes/StreamSkill/StreamSkill.node.ts';
+import { MemoryDeduplicator } from './deduplicator.mts';
+
+/** What of the node's settings and parameters a test chooses. */
+export interface NodeSetup {
+	parameters?: INodeParameters;
+	onError?: INode['onError'];
+	retryOnFail?: boolean;
+	maxTries?: number;
+	id?: string;
+}
+
+export interface RunSetup {
+	node?: NodeSetup;
+	items?: IDataObject[];
+	credentials?: ICredentialDataDecryptedObject;
+	/** Continues an execution that was stored, as "Retry execution" does. */
+	retryOf?: IRunExecutionData;
+	executionId?: string;
+	workflowId?: string;
+	mode?: 'manual' | 'trigger' | 'retry';
+	/** Called with what stops the execution, as the Stop button does. */
+	onStart?: (stop: () => void) => void;
+}
+
+export interface RunResult {
+	run: IRun;
+	/** What arrived at the node after each output. */
+	success: INodeExecutionData[];
+	failed: INodeExecutionData[];
+	/** The error that ended the execution. */
+	error?: Error & { description?: string; context?: IDataObject; httpCode?: string; itemIndex?: number };
+	data: IRunExecutionData;
+}
+
+/** Every line that nodes wrote into n8n's log. */
+export const logLines: Array<{ message: string; metadata?: IDataObject }> = [];
+
+export const deduplicator = new MemoryDeduplicator();
+
+/** To be called once per test file, before the first run. */
+export async function initEngine() {
+	const log = (message: string, metadata?: IDataObject) => void logLines.push({ message, metadata });
+	LoggerProxy.init({ info: log, warn: log, error: log, debug: () => {} });
+	await DataDeduplicationService.init(deduplicator);
+}
+
+/** Hands its items on: stands before and after the node under test. */
+const passThrough: INodeType = {
+	description: {
+		displayName: 'Pass Through', name: 'passThrough', group: ['transform'], version: 1, description: '',
+		defaults: { name: 'Pass Through' }, inputs: ['main'], outputs: ['main'], properties: [],
+	},
+	async execute() {
+		return [this.getInputData()];
+	},
+};
+
+const nodeTypes: Record<string, INodeType> = {
+	'test.passThrough': passThrough,
+	'n8n-nodes-streamskill.streamSkill': new StreamSkill(),
+};
+
+const credentialType = new StreamSkillApi();
+
+/** Authenticates as n8n does, with the credential type's own function. */
+class CredentialsHelper extends ICredentialsHelper {
+	constructor(private readonly credentials: ICredentialDataDecryptedObject) {
+		super();
+	}
+	getParentTypes = () => [];
+	isCredentialUsableByNode = () => true;
+	authenticate = async (credentials: ICredentialDataDecryptedObject, _: string, options: object) => {
+		if (typeof credentialType.authenticate !== 'function') throw new Error('authenticate is not a function');
+		return await credentialType.authenticate(credentials, options as IHttpRequestOptions);
+	};
+	preAuthentication = async () => undefined;
+	runPreAuthentication = async () => undefined;
+	getCredentials = () => Promise.reject(new Error('not used'));
+	getDecrypted = async () => this.credentials;
+	updateCredentials = async () => {};
+	updateCredentialsOauthTokenData = async () => {};
+	getCredentialsProperties = () => credentialType.properties;
+}
+
+let executions = 0;
+
+/** Runs Start → StreamSkill → Success / Failed through n8n-core's `WorkflowExecute`. */
+export async function run(setup: RunSetup): Promise<RunResult> {
+	const { node = {}, items = [{}], credentials, retryOf, workflowId = 'workflow-1', mode = 'trigger' } = setup;
+	const executionId = setup.executionId ?? `execution-${++executions}`;
+	const simple = (name: string): INode => ({
+		id: name, name, type: 'test.passThrough', typeVersion: 1, position: [0, 0], parameters: {},
+	});
+	const nodes: INode[] = [
+		simple('Start'),
+		{
+			id: node.id ?? 'streamskill-1', name: 'StreamSkill', type: 'n8n-nodes-streamskill.streamSkill', typeVersion: 1,
+			position: [0, 0],
+			parameters: { resource: 'purchase', operation: 'create', additionalFields: {}, options: {}, ...node.parameters },
+			credentials: { streamSkillApi: { id: 'credential-1', name: 'StreamSkill account' } },
+			onError: node.onError, retryOnFail: node.retryOnFail, maxTries: node.maxTries, waitBetweenTries: 1,
+		},
+		simple('Success'),
+		simple('Failed'),
+	];
+	const to = (name: string) => [{ node: name, type: 'main' as const, index: 0 }];
+	const workflow = new Workflow({
+		id: workflowId, name: 'Test', active: false, nodes, settings: { executionOrder: 'v1' },
+		connections: {
+			Start: { main: [to('StreamSkill')] },
+			StreamSkill: { main: [to('Success'), to('Failed')] },
+		},
+		nodeTypes: {
+			getByName: (type: string) => nodeTypes[type],
+			getByNameAndVersion: (type: string) => NodeHelpers.getVersionedNodeType(nodeTypes[type]),
+			getKnownTypes: () => ({}),
+		},
+	});
+
+	const data = retryOf
+		? forRetry(retryOf, workflow)
+		: createRunExecutionData({
+				executionData: {
+					nodeExecutionStack: [
+						{ node: workflow.getNode('Start')!, data: { main: [items.map((json) => ({ json }))] }, source: null },
+					],
+				},
+			});
+	const additionalData = {
+		credentialsHelper: new CredentialsHelper(credentials ?? {}),
+		executionId, currentNodeExecutionIndex: 0, variables: {},
+		webhookWaitingBaseUrl: 'http://127.0.0.1/waiting', formWaitingBaseUrl: 'http://127.0.0.1/form',
+		restApiUrl: '', instanceBaseUrl: '', setExecutionStatus: () => {},
+		hooks: new ExecutionLifecycleHooks(mode, executionId, { id: workflowId, name: 'Test', nodes, connections: {}, active: false, createdAt: new Date(), updatedAt: new Date() } as never),
+	} as unknown as IWorkflowExecuteAdditionalData;
+
+	const execution = new WorkflowExecute(additionalData, mode, data).processRunExecutionData(workflow);
+	setup.onStart?.(() => execution.cancel());
+	const result = await execution;
+	const arrived = (name: string) => result.data.resultData.runData[name]?.flatMap((task) => task.data?.main?.[0] ?? []) ?? [];
+	return {
+		run: result,
+		success: arrived('Success'),
+		failed: arrived('Failed'),
+		error: result.data.resultData.error as RunResult['error'],
+		data: result.data,
+	};
+}
+
+/** What n8n does with a stored execution when it is retried (n8n 2.41.1: `ExecutionService.retry`). */
+function forRetry(stored: IRunExecutionData, workflow: Workflow): IRunExecutionData {
+	const data = JSON.parse(JSON.stringify(stored)) as IRunExecutionData;
+	const { resultData } = data;
+	delete resultData.error;
+	const tasks = resultData.runData[resultData.lastNodeExecuted!];
+	if (tasks?.at(-1)?.error !== undefined) tasks.pop();
+	for (const entry of data.executionData!.nodeExecutionStack) entry.node = workflow.getNode(entry.node.name)!;
+	return data;
+}
