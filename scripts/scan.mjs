@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+// @ts-expect-error The scanner has no types.
 import { analyzePackage } from '@n8n/scan-community-package/scanner/scanner.mjs';
 
 const dir = mkdtempSync(join(tmpdir(), 'streamskill-scan-'));

@@ -1,9 +1,10 @@
 import 'reflect-metadata';
+import { Logger } from '@n8n/backend-common';
+import { Container } from '@n8n/di';
 import { DataDeduplicationService, ExecutionLifecycleHooks, WorkflowExecute } from 'n8n-core';
 import {
 	createRunExecutionData,
 	ICredentialsHelper,
-	LoggerProxy,
 	NodeHelpers,
 	Workflow,
 	type ICredentialDataDecryptedObject,
@@ -55,14 +56,14 @@ export interface RunResult {
 }
 
 /** Every line that nodes wrote into n8n's log. */
-export const logLines: Array<{ message: string; metadata?: IDataObject }> = [];
+export const logLines: Array<{ message: string; metadata?: object }> = [];
 
 export const deduplicator = new MemoryDeduplicator();
 
 /** To be called once per test file, before the first run. */
 export async function initEngine() {
-	const log = (message: string, metadata?: IDataObject) => void logLines.push({ message, metadata });
-	LoggerProxy.init({ info: log, warn: log, error: log, debug: () => {} });
+	const log = (message: string, metadata?: object) => void logLines.push({ message, metadata });
+	Container.set(Logger, { info: log, warn: log, error: log, debug: () => {} } as unknown as Logger);
 	await DataDeduplicationService.init(deduplicator);
 }
 
