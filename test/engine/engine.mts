@@ -47,7 +47,7 @@ export interface RunSetup {
 
 export interface RunResult {
 	run: IRun;
-	/** What arrived at the node after each output. */
+	/** What came out of the node's two outputs, all rounds together. */
 	success: INodeExecutionData[];
 	failed: INodeExecutionData[];
 	/** The error that ended the execution. */
@@ -63,7 +63,7 @@ export const deduplicator = new MemoryDeduplicator();
 /** To be called once per test file, before the first run. */
 export async function initEngine() {
 	const log = (message: string, metadata?: object) => void logLines.push({ message, metadata });
-	Container.set(Logger, { info: log, warn: log, error: log, debug: () => {} } as unknown as Logger);
+	Container.set(Logger, { info: log, warn: log, error: log, debug: () => {}, scoped: () => Container.get(Logger) } as unknown as Logger);
 	await DataDeduplicationService.init(deduplicator);
 }
 
@@ -160,11 +160,12 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	const execution = new WorkflowExecute(additionalData, mode, data).processRunExecutionData(workflow);
 	setup.onStart?.(() => execution.cancel());
 	const result = await execution;
-	const arrived = (name: string) => result.data.resultData.runData[name]?.flatMap((task) => task.data?.main?.[0] ?? []) ?? [];
+	const output = (index: number) =>
+		result.data.resultData.runData.StreamSkill?.flatMap((task) => task.data?.main?.[index] ?? []) ?? [];
 	return {
 		run: result,
-		success: arrived('Success'),
-		failed: arrived('Failed'),
+		success: output(0),
+		failed: output(1),
 		error: result.data.resultData.error as RunResult['error'],
 		data: result.data,
 	};

@@ -1,17 +1,185 @@
-import { startSandbox, type Sandbox } from '../sandbox/sandbox.mts';
-import { initEngine, run } from './engine.mts';
+import type { INode, INodeParameters } from 'n8n-workflow';
+
+import { faults, startSandbox, type Sandbox } from '../sandbox/sandbox.mts';
+import { initEngine, logLines, run } from './engine.mts';
 
 let sandbox: Sandbox;
-const credentials = () => ({ accessToken: sandbox.token, baseUrl: sandbox.url });
 
 beforeAll(async () => {
 	await initEngine();
 	sandbox = await startSandbox();
 });
 afterAll(async () => await sandbox.close());
-beforeEach(() => sandbox.reset());
+beforeEach(() => {
+	sandbox.reset();
+	logLines.length = 0;
+});
 
-test('buys', async () => {
-	const { success, error } = await run({ credentials: credentials(), items: [{ c: 'a' }, { c: 'b' }], node: { parameters: { tarifId: 1, channel: '={{ $json.c }}' } } });
-	console.log(error, JSON.stringify(success), sandbox.requests);
+/** Runs an item per channel; the Channel parameter is an expression, as it is with real data. */
+const buy = async (channels: unknown[], parameters: INodeParameters = {}, onError?: INode['onError']) =>
+	await run({
+		credentials: { accessToken: sandbox.token, baseUrl: sandbox.url },
+		items: channels.map((channel) => ({ channel }) as never),
+		node: { onError, parameters: { tarifId: 1, channel: '={{ $json.channel }}', ...parameters } },
+	});
+
+test('sends one order and outputs the purchase unchanged', async () => {
+	const { success, failed, run } = await buy(['twitch']);
+
+	expect(sandbox.requests).toHaveLength(1);
+	expect(sandbox.requests[0]).toMatchObject({
+		method: 'POST',
+		path: '/v1/purchases/create',
+		query: {},
+		body: { tarif: { id: 1 }, channel: 'twitch' },
+		headers: {
+			authorization: 'Bearer sandbox-token',
+			accept: 'application/json',
+			'content-type': 'application/json',
+		},
+	});
+	expect(sandbox.requests[0].headers).not.toHaveProperty('accept-language');
+	expect(run.status).toBe('success');
+	expect(success).toEqual([{ json: sandbox.purchases[0].purchase, pairedItem: { item: 0 } }]);
+	expect(failed).toEqual([]);
+});
+
+test('sends every field, from the form and from a spreadsheet alike', async () => {
+	const literal = {
+		additionalFields: { quantity: 1000, duration: 24, interval: 10, lang: 'no', comment: 'Test', start: true },
+		options: { expand: ['tarif', 'parent'], acceptLanguage: 'ru' },
+	};
+	const spreadsheet = {
+		tarifId: '={{ "1" }}',
+		additionalFields: {
+			quantity: '={{ "1000" }}', duration: '={{ " 24 " }}', interval: '={{ 10 }}',
+			lang: '={{ "no" }}', comment: '={{ "Test" }}', start: '={{ "TRUE" }}',
+		},
+		options: { expand: '={{ "tarif,parent" }}', acceptLanguage: '={{ "ru" }}' },
+	};
+	for (const parameters of [literal, spreadsheet]) {
+		sandbox.reset();
+		const { success } = await buy(['twitch'], parameters);
+		expect(sandbox.requests[0]).toMatchObject({
+			query: { expand: 'tarif,parent' },
+			headers: { 'accept-language': 'ru' },
+			body: {
+				tarif: { id: 1, quantity: 1000, duration: 24 },
+				channel: 'twitch', interval: 10, lang: 'no', comment: 'Test', start: true,
+			},
+		});
+		expect(success[0].json).toMatchObject({ id: 1, tarif: { id: 1 }, parent: expect.any(Object) });
+	}
+});
+
+test('leaves blank optional values out of the order', async () => {
+	await buy(['twitch'], {
+		additionalFields: { quantity: '={{ "" }}', duration: '={{ null }}', comment: '', lang: '={{ undefined }}', start: '={{ "" }}' },
+		options: { expand: [], acceptLanguage: '={{ "" }}' },
+	});
+	expect(sandbox.requests[0].body).toEqual({ tarif: { id: 1 }, channel: 'twitch' });
+	expect(sandbox.requests[0].query).toEqual({});
+});
+
+test('buys for each item in turn and pairs each purchase with its item', async () => {
+	const { success } = await buy(['a', 'b', 'c']);
+	expect(sandbox.purchases.map(({ order }) => order.channel)).toEqual(['a', 'b', 'c']);
+	expect(sandbox.maxInFlight).toBe(1);
+	expect(success.map(({ json, pairedItem }) => [json.channel, pairedItem])).toEqual([
+		['a', { item: 0 }],
+		['b', { item: 1 }],
+		['c', { item: 2 }],
+	]);
+});
+
+test('sends a batch together', async () => {
+	sandbox.fault({ fault: { kind: 'latency', ms: 30 } });
+	const { success } = await buy(['a', 'b', 'c', 'd', 'e'], {
+		options: { batching: { batch: { batchSize: 2, batchInterval: 0 } } },
+	});
+	expect(sandbox.maxInFlight).toBe(2);
+	expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b', 'c', 'd', 'e']);
+});
+
+describe('a list with a wrong item', () => {
+	test.each([undefined, 'stopWorkflow'] as const)('buys nothing with On Error %s', async (onError) => {
+		const { error, success } = await buy(['a', '', 'c', {}], {}, onError);
+		expect(sandbox.requests).toEqual([]);
+		expect(success).toEqual([]);
+		expect(error?.message).toBe('2 items are not valid orders');
+		expect(error?.description).toContain('Item 1: Channel is required but blank');
+		expect(error?.description).toContain('Item 3: Channel must be text, not {}');
+	});
+
+	test.each(['continueRegularOutput', 'continueErrorOutput'] as const)('buys the rest with %s', async (onError) => {
+		const { success, failed } = await buy(['a', '', 'c'], {}, onError);
+		expect(sandbox.purchases.map(({ order }) => order.channel)).toEqual(['a', 'c']);
+
+		const all = [...success, ...failed];
+		expect(all.map(({ pairedItem }) => (pairedItem as { item: number }).item).sort()).toEqual([0, 1, 2]);
+		const wrong = (onError === 'continueErrorOutput' ? failed : success).find(({ json }) => json.error);
+		expect(wrong).toMatchObject({
+			json: {
+				error: 'Channel is required but blank',
+				message: expect.stringContaining('Nothing was bought'),
+				details: { outcome: 'invalid', errors: { channel: ['Channel is required but blank'] } },
+			},
+			pairedItem: { item: 1 },
+		});
+	});
+});
+
+test('names the field of a 422 by its label', async () => {
+	const stopped = await buy(['a'], { tarifId: 4040 });
+	expect(stopped.error).toMatchObject({ message: 'Tarif ID: Tarif not found', httpCode: '422' });
+	expect(stopped.error?.context).toMatchObject({ itemIndex: 0, purchases: [] });
+
+	const { failed } = await buy(['a'], { tarifId: 4040, options: { acceptLanguage: 'ru' } }, 'continueErrorOutput');
+	expect(failed).toMatchObject([
+		{
+			json: {
+				error: 'Tarif ID: Тариф не найден',
+				message: 'Nothing was bought. Change the named fields, then run the item again.',
+				details: {
+					outcome: 'rejected', httpCode: 422, errors: { 'tarif.id': ['Тариф не найден'] },
+					order: { tarif: { id: 4040 }, channel: 'a' },
+				},
+			},
+			pairedItem: { item: 0 },
+		},
+	]);
+});
+
+test('hands over what was bought when a later item fails', async () => {
+	sandbox.fault({ match: { channel: 'c' }, fault: faults.serverErrorAfter(503) });
+	const { error } = await buy(['a', 'b', 'c', 'd']);
+	expect(sandbox.purchases).toHaveLength(3);
+	expect(error?.message).toBe('StreamSkill broke off with status 503: the order may have been bought');
+	expect(error?.description).toContain('This run made 2 purchases (ID 1, 2). Retry the execution to continue without buying them again.');
+	expect(error?.context?.purchases).toEqual([
+		{ item: 0, purchase: sandbox.purchases[0].purchase },
+		{ item: 1, purchase: sandbox.purchases[1].purchase },
+	]);
+});
+
+test('follows no redirect, and so never hands the token on', async () => {
+	const other = await startSandbox({ token: sandbox.token });
+	sandbox.fault({ fault: { kind: 'status', status: 307, headers: { Location: `${other.url}/purchases/create` }, bought: false } });
+	const { error } = await buy(['a']);
+	await other.close();
+	expect(other.requests).toEqual([]);
+	expect(error?.message).toContain('redirects to another address (307)');
+});
+
+test('leaves a trace of each purchase in the log and in the custom data of the execution', async () => {
+	const { data } = await buy(['a', 'b']);
+	expect(logLines.map(({ message }) => message)).toEqual(['StreamSkill purchase 1 was made', 'StreamSkill purchase 2 was made']);
+	expect(logLines[1].metadata).toMatchObject({ purchaseId: 2, item: 1, node: 'StreamSkill', workflowId: 'workflow-1' });
+	expect(data.resultData.metadata).toEqual({ streamSkillPurchases: '1 2' });
+});
+
+test('an operation that does not exist buys nothing', async () => {
+	const { run } = await buy(['a'], { operation: 'delete' });
+	expect(run.status).toBe('error');
+	expect(sandbox.requests).toEqual([]);
 });
