@@ -17,13 +17,20 @@ export function purchaseTrace(context: IExecuteFunctions) {
 
 	return (item: number, purchase: IDataObject, order: Order) => {
 		const id = String(purchase.id);
-		context.logger.info(`StreamSkill purchase ${id} was made`, {
-			purchaseId: purchase.id,
-			item,
+		const { channel, tarif } = order.body;
+		const facts = {
+			execution: context.getExecutionId(),
+			workflow: context.getWorkflow().id,
 			node: context.getNode().name,
-			workflowId: context.getWorkflow().id,
-			executionId: context.getExecutionId(),
+			item,
+			tarif: tarif.id,
+			channel,
 			idempotencyKey: order.idempotencyKey,
+		};
+		// In the text as well: n8n's console log leaves metadata out.
+		context.logger.info(`StreamSkill purchase ${id} was made: ${JSON.stringify(facts)}`, {
+			purchaseId: purchase.id,
+			...facts,
 		});
 
 		const value = () => [context.customData.get(name()), id].filter(Boolean).join(' ');
