@@ -10,18 +10,26 @@ import { checkedBaseUrl } from './baseUrl';
 
 const ORDER_REFUSED = 422;
 
+const NOT_STREAMSKILL =
+	'The Base URL answers, but not as the StreamSkill API does. Check the Base URL: it usually ends in /v1';
+
 /** What an answer to the Test button means, by HTTP status. */
 const TEST_MESSAGES: Record<number, string> = {
-	200: 'The Base URL answers, but not as the StreamSkill API does: it took an empty order for a good one',
+	200: NOT_STREAMSKILL,
+	201: NOT_STREAMSKILL,
+	202: NOT_STREAMSKILL,
+	204: NOT_STREAMSKILL,
 	301: 'The Base URL redirects elsewhere (301). Use the address of the StreamSkill API itself',
 	302: 'The Base URL redirects elsewhere (302). Use the address of the StreamSkill API itself',
 	303: 'The Base URL redirects elsewhere (303). Use the address of the StreamSkill API itself',
 	307: 'The Base URL redirects elsewhere (307). Use the address of the StreamSkill API itself',
 	308: 'The Base URL redirects elsewhere (308). Use the address of the StreamSkill API itself',
+	400: NOT_STREAMSKILL,
 	401: 'StreamSkill does not accept the Access Token (401). Copy it again from your StreamSkill account',
 	403: 'Access is forbidden (403). Check that your StreamSkill account may use the API, and that no firewall is in between',
 	404: 'Nothing is at this address (404). Check the Base URL: it usually ends in /v1',
 	405: 'This address takes no purchases (405). Check the Base URL: it usually ends in /v1',
+	408: 'StreamSkill took too long (408). The token was not checked: test again later',
 	429: 'StreamSkill receives too many requests right now (429). Wait a minute, then test again',
 	500: 'StreamSkill is not working right now (500). The token was not checked: test again later',
 	502: 'StreamSkill cannot be reached behind its gateway (502). The token was not checked: test again later',
@@ -85,26 +93,21 @@ export class StreamSkillApi implements ICredentialType {
 			headers: { 'Content-Type': 'application/json' },
 			body: '{}',
 			disableFollowRedirect: true,
-			// Every status but 422 is thrown, and n8n looks its message up in the rules below.
+			// n8n 2.x throws for every status but 422, and looks its message up in the rules below. n8n 1.x
+			// knows no exceptions and throws for none: there, the rules on the body tell them apart.
 			ignoreHttpStatusErrors: {
 				ignore: true,
 				except: Array.from({ length: 500 }, (_, i) => 100 + i).filter((status) => status !== ORDER_REFUSED),
 			},
 		},
 		rules: [
-			...Object.entries(TEST_MESSAGES).map(([status, message]) => ({
-				type: 'responseCode',
-				properties: { value: Number(status), message },
-			})),
-			{
-				// A 422 in the API's own shape has a type; anything else is somebody else's 422.
-				type: 'responseSuccessBody',
-				properties: {
-					key: 'type',
-					value: undefined,
-					message: 'The Base URL answers, but not as the StreamSkill API does. Check the Base URL: it usually ends in /v1',
-				},
-			},
+			...Object.entries(TEST_MESSAGES).flatMap(([status, message]) => [
+				{ type: 'responseCode', properties: { value: Number(status), message } },
+				// The API's own refusals have their status in the body as well.
+				{ type: 'responseSuccessBody', properties: { key: 'status', value: Number(status), message } },
+			]),
+			// And a type; what has none is somebody else's answer.
+			{ type: 'responseSuccessBody', properties: { key: 'type', value: undefined, message: NOT_STREAMSKILL } },
 		] as ICredentialTestRequest['rules'],
 	};
 }

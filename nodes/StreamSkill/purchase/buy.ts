@@ -71,7 +71,12 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 		ledger.settle(item, order, outcome);
 		if (outcome.kind === 'bought') {
 			results.bought(item, outcome.purchase);
-			trace(item, outcome.purchase, order);
+			try {
+				trace(item, outcome.purchase, order);
+			} catch (error) {
+				// No trace is worth a purchase: the output still has it.
+				context.logger.warn(`StreamSkill could not record a purchase: ${(error as Error).message}`);
+			}
 		} else {
 			const failure = notBought(outcome);
 			results.fail(item, failure, order);

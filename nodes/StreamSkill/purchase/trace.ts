@@ -1,4 +1,4 @@
-import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
+import type { IDataObject, IExecuteFunctions, IWorkflowExecutionCustomData } from 'n8n-workflow';
 
 import type { Order } from './order';
 
@@ -9,22 +9,25 @@ const MAX_LENGTH = 255;
 /**
  * Leaves a trace of each purchase outside the node's output, which n8n throws away when an execution is
  * stopped or crashes: a line in n8n's log, and the purchase ID in the execution's custom data, which
- * n8n saves when Stop is pressed (seen in n8n 2.41.1).
+ * n8n saves when Stop is pressed (seen in n8n 2.41.1 and 1.123.81).
  */
 export function purchaseTrace(context: IExecuteFunctions) {
+	// `context.customData` is the same, but n8n 1.x does not have it.
+	const { customData } = (
+		context.getWorkflowDataProxy(0) as unknown as { $execution: { customData: IWorkflowExecutionCustomData } }
+	).$execution;
 	let entry = 1;
 	const name = () => (entry === 1 ? 'streamSkillPurchases' : `streamSkillPurchases${entry}`);
 
 	return (item: number, purchase: IDataObject, order: Order) => {
 		const id = String(purchase.id);
-		const { channel, tarif } = order.body;
 		const facts = {
 			execution: context.getExecutionId(),
 			workflow: context.getWorkflow().id,
 			node: context.getNode().name,
 			item,
-			tarif: tarif.id,
-			channel,
+			tarif: order.body.tarif.id,
+			channel: order.body.channel,
 			idempotencyKey: order.idempotencyKey,
 		};
 		// In the text as well: n8n's console log leaves metadata out.
@@ -33,8 +36,8 @@ export function purchaseTrace(context: IExecuteFunctions) {
 			...facts,
 		});
 
-		const value = () => [context.customData.get(name()), id].filter(Boolean).join(' ');
+		const value = () => [customData.get(name()), id].filter(Boolean).join(' ');
 		while (entry <= MAX_ENTRIES && value().length > MAX_LENGTH) entry++;
-		if (entry <= MAX_ENTRIES) context.customData.set(name(), value());
+		if (entry <= MAX_ENTRIES) customData.set(name(), value());
 	};
 }
