@@ -1,0 +1,202 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { mkdir, open, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_N8N, ensureN8n, type InstalledN8n, type Log, withNodeFirst } from './install.mts';
+import { npm, tail } from './npm.mts';
+import { freePort } from './ports.mts';
+import { N8nRest } from './rest.mts';
+
+export interface N8nOptions {
+	version?: string;
+	/** Everything this n8n writes goes here; start again with the same folder to go on from it. */
+	userFolder: string;
+	/** A free one unless given. */
+	port?: number;
+	/** The packed node, to be installed as a community package; leave it out to keep what is installed. */
+	packageTarball?: string;
+	/** Added to n8n's environment. */
+	env?: Record<string, string>;
+	log?: Log;
+}
+
+export interface N8nServer {
+	url: string;
+	rest: N8nRest;
+	pid: number;
+	version: string;
+	userFolder: string;
+	/** What n8n printed, over all starts in this folder. */
+	logFile: string;
+	/** Settles when n8n has ended, for whatever reason. */
+	ended: Promise<void>;
+	/** Shuts n8n down as a service manager would. */
+	stop: () => Promise<void>;
+	/** `kill -9`: n8n gets no chance to save anything. */
+	kill: () => Promise<void>;
+}
+
+const START_TIMEOUT = 180_000;
+const STOP_TIMEOUT = 20_000;
+
+/** What of this process's environment n8n gets to see; neither a developer's own n8n settings, nor jest's NODE_ENV, nor a proxy. */
+const PASSED_ON = /^(path|pathext|comspec|systemroot|windir|temp|tmp|tmpdir|home|userprofile|appdata|localappdata|lang|lc_.*|tz)$/i;
+
+/** Keeps n8n on this machine: no telemetry, no look at what is new, no templates, no list of vetted packages. */
+const LOCAL_AND_QUIET = {
+	N8N_LISTEN_ADDRESS: '127.0.0.1',
+	N8N_DIAGNOSTICS_ENABLED: 'false',
+	N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',
+	N8N_VERSION_NOTIFICATIONS_WHATS_NEW_ENABLED: 'false',
+	N8N_DYNAMIC_BANNERS_ENABLED: 'false',
+	N8N_HIRING_BANNER_ENABLED: 'false',
+	N8N_TEMPLATES_ENABLED: 'false',
+	N8N_PERSONALIZATION_ENABLED: 'false',
+	N8N_VERIFIED_PACKAGES_ENABLED: 'false',
+	N8N_LICENSE_AUTO_RENEW_ENABLED: 'false',
+	// Sessions over plain HTTP.
+	N8N_SECURE_COOKIE: 'false',
+	// A second start in the same folder must be able to read the credentials of the first.
+	N8N_ENCRYPTION_KEY: 'streamskill-tests-only',
+	// The default of 2.x. Without it, 1.x writes an execution's status and its data one after the
+	// other, and who reads in between gets the new status with the old data.
+	DB_SQLITE_POOL_SIZE: '3',
+	N8N_GRACEFUL_SHUTDOWN_TIMEOUT: '10',
+	NO_COLOR: '1',
+};
+
+/** Starts n8n with its embedded SQLite in a folder of its own and waits until it answers. */
+export async function startN8n(options: N8nOptions): Promise<N8nServer> {
+	const { version = DEFAULT_N8N, userFolder, packageTarball, log = () => {} } = options;
+	const n8n = await ensureN8n(version, { log });
+	await mkdir(userFolder, { recursive: true });
+	if (packageTarball) await installPackage(packageTarball, userFolder);
+
+	const port = options.port || (await freePort());
+	const logFile = join(userFolder, 'n8n.log');
+	const logStart = await stat(logFile).then(({ size }) => size, () => 0);
+	log(`Starting n8n ${version} …`);
+	const child = spawnN8n(n8n, logFile, {
+		...LOCAL_AND_QUIET,
+		N8N_DISABLED_MODULES: onlineModulesOf(n8n).join(),
+		N8N_USER_FOLDER: userFolder,
+		N8N_PORT: String(port),
+		N8N_RUNNERS_BROKER_PORT: String(await freePort()),
+		...options.env,
+	});
+	const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+	const kill = async () => {
+		killTree(child);
+		await ended;
+	};
+	killWithThisProcess(child);
+
+	const url = `http://127.0.0.1:${port}`;
+	try {
+		await waitUntilReady(url, child);
+	} catch (error) {
+		await kill();
+		const output = tail(await readFrom(logFile, logStart));
+		throw new Error(`n8n ${version} did not start: ${(error as Error).message}\n${output}\n(${logFile})`);
+	}
+	return {
+		url,
+		rest: new N8nRest(url),
+		pid: child.pid!,
+		version,
+		userFolder,
+		logFile,
+		ended,
+		kill,
+		stop: async () => {
+			child.kill('SIGTERM');
+			await Promise.race([ended, delay(STOP_TIMEOUT, undefined, { ref: false })]);
+			// What n8n started may outlive it, too.
+			await kill();
+		},
+	};
+}
+
+/** Modules that fetch something at start and have no switch of their own; n8n refuses names that it does not know. */
+const onlineModulesOf = ({ n8nBin }: InstalledN8n) =>
+	['mcp-registry'].filter((name) => existsSync(join(dirname(n8nBin), '..', 'dist', 'modules', name)));
+
+/** Installs the packed node where n8n's editor would install it. */
+async function installPackage(tarball: string, userFolder: string) {
+	const nodesDir = join(userFolder, '.n8n', 'nodes');
+	await mkdir(nodesDir, { recursive: true });
+	await writeFile(join(nodesDir, 'package.json'), JSON.stringify({ name: 'installed-nodes', private: true }));
+	await npm(['install', tarball, '--ignore-scripts', '--legacy-peer-deps', '--omit=peer'], { cwd: nodesDir });
+}
+
+function spawnN8n({ n8nBin, nodeBin }: InstalledN8n, logFile: string, settings: Record<string, string>): ChildProcess {
+	const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => PASSED_ON.test(name)));
+	const output = openSync(logFile, 'a');
+	try {
+		return spawn(nodeBin, [n8nBin, 'start'], {
+			cwd: settings.N8N_USER_FOLDER,
+			// n8n starts its task runner with whatever `node` the PATH leads to.
+			env: { ...withNodeFirst(nodeBin, inherited), ...settings },
+			stdio: ['ignore', output, output],
+			// A group of its own: one signal reaches all n8n has started, and Ctrl+C here does not.
+			detached: process.platform !== 'win32',
+		});
+	} finally {
+		closeSync(output);
+	}
+}
+
+async function waitUntilReady(url: string, child: ChildProcess) {
+	const deadline = Date.now() + START_TIMEOUT;
+	let spawnError: Error | undefined;
+	child.once('error', (error) => (spawnError = error));
+	while (Date.now() < deadline) {
+		if (spawnError) throw spawnError;
+		if (hasEnded(child)) throw new Error(`it ended with ${child.exitCode ?? child.signalCode}`);
+		if ((await isOk(`${url}/healthz/readiness`)) && (await isOk(`${url}/rest/settings`))) return;
+		await delay(200);
+	}
+	throw new Error(`it was not ready after ${START_TIMEOUT / 1000} s`);
+}
+
+/** n8n answers in HTML, with 200, while it is still starting. */
+const isOk = (url: string) =>
+	fetch(url).then(
+		(response) => response.ok && !!response.headers.get('content-type')?.includes('json'),
+		() => false,
+	);
+
+const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null;
+
+/** Ends n8n and whatever of what it started is left, at once. */
+function killTree({ pid }: ChildProcess) {
+	if (!pid) return;
+	if (process.platform === 'win32') {
+		spawnSync('taskkill', ['/pid', String(pid), '/t', '/f']);
+		return;
+	}
+	try {
+		process.kill(-pid, 'SIGKILL');
+	} catch {
+		// Nothing of the group is left.
+	}
+}
+
+function killWithThisProcess(child: ChildProcess) {
+	const killNow = () => killTree(child);
+	process.once('exit', killNow);
+	void once(child, 'exit').then(() => process.off('exit', killNow));
+}
+
+async function readFrom(file: string, position: number): Promise<string> {
+	const handle = await open(file);
+	try {
+		const { size } = await handle.stat();
+		const { buffer } = await handle.read(Buffer.alloc(size - position), 0, size - position, position);
+		return buffer.toString('utf8');
+	} finally {
+		await handle.close();
+	}
+}
