@@ -1,0 +1,53 @@
+import type { Fault } from '../sandbox/sandbox.mts';
+import { startWorld, type World } from './world.mts';
+
+let world: World;
+
+beforeAll(async () => {
+	world = await startWorld();
+});
+afterAll(async () => await world.close());
+beforeEach(() => world.sandbox.reset());
+afterEach(() => expect(world.sandbox.purchases).toEqual([]));
+
+const test_ = async (data: { accessToken?: string; baseUrl?: string } = {}) =>
+	await world.n8n.rest.testCredential({ ...world.credential, data: { ...world.credential.data, ...data } });
+
+test('a good token', async () => {
+	expect(await test_()).toEqual({ status: 'OK', message: 'Connection successful!' });
+	expect(await test_({ baseUrl: ` ${world.sandbox.url}/ ` })).toMatchObject({ status: 'OK' });
+});
+
+test.each<[string, () => { accessToken?: string; baseUrl?: string }, RegExp]>([
+	['a bad token', () => ({ accessToken: 'wrong' }), /does not accept the Access Token \(401\)/],
+	['nobody there', () => ({ baseUrl: 'http://127.0.0.1:9/v1' }), /ECONNREFUSED|refused the connection/],
+	['a wrong path', () => ({ baseUrl: world.sandbox.origin }), /Nothing is at this address \(404\)/],
+	['http to a foreign host', () => ({ baseUrl: 'http://api.streamskill.pro/v1' }), /access token unencrypted/],
+	['no address at all', () => ({ baseUrl: 'streamskill' }), /is not a web address/],
+])('%s', async (_, data, message) => {
+	expect(await test_(data())).toEqual({ status: 'Error', message: expect.stringMatching(message) });
+});
+
+const status = (code: number, rest: object = {}): Fault => ({ kind: 'status', status: code, bought: false, ...rest }) as Fault;
+
+test.each<[string, Fault, RegExp]>([
+	['200', status(200, { body: { ok: true } }), /not as the StreamSkill API does/],
+	['201', status(201, { body: { ok: true } }), /not as the StreamSkill API does/],
+	['204', status(204), /not as the StreamSkill API does/],
+	['a web page', { kind: 'html', bought: false }, /not as the StreamSkill API does/],
+	['an empty answer', { kind: 'empty', bought: false }, /not as the StreamSkill API does/],
+	["somebody else's 422", status(422, { body: { detail: 'no' } }), /not as the StreamSkill API does/],
+	['a 422 with a web page', status(422, { body: '<html>' }), /not as the StreamSkill API does/],
+	['307', status(307, { headers: { Location: 'http://127.0.0.1:9/' } }), /redirects elsewhere \(307\)/],
+	['403', status(403), /Access is forbidden \(403\)/],
+	['404', status(404), /Nothing is at this address \(404\)/],
+	['429', status(429), /too many requests right now \(429\)/],
+	['500', status(500), /not working right now \(500\)/],
+	['502', status(502), /behind its gateway \(502\)/],
+	['503', status(503), /not available right now \(503\)/],
+	['504', status(504), /does not answer its gateway \(504\)/],
+	['a reset connection', { kind: 'reset', bought: false }, /ECONNRESET|closed unexpectedly/],
+])('%s is not taken for success', async (_, fault, message) => {
+	world.sandbox.fault({ fault });
+	expect(await test_()).toEqual({ status: 'Error', message: expect.stringMatching(message) });
+});

@@ -1,0 +1,29 @@
+// npm run test:e2e [-- --n8n VERSION] [jest arguments]
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { DEFAULT_N8N, ensureN8n } from '../n8n/install.mts';
+import { packNode } from '../n8n/pack.mts';
+
+const { values, tokens } = parseArgs({
+	options: { n8n: { type: 'string', default: DEFAULT_N8N } },
+	strict: false,
+	tokens: true,
+});
+const own = tokens.find((token) => token.kind === 'option' && token.name === 'n8n');
+const jestArgs = process.argv.slice(2).filter((_, i) => !own || (i !== own.index && i !== own.index + 1));
+
+const dir = await mkdtemp(join(tmpdir(), 'streamskill-pack-'));
+await ensureN8n(String(values.n8n), { log: console.log });
+const jest = spawn(
+	process.execPath,
+	['node_modules/jest/bin/jest.js', '--config', 'test/e2e/jest.config.js', '--runInBand', ...jestArgs],
+	{
+		stdio: 'inherit',
+		env: { ...process.env, STREAMSKILL_N8N: String(values.n8n), STREAMSKILL_TARBALL: await packNode(dir) },
+	},
+);
+jest.on('exit', (code) => void rm(dir, { recursive: true, force: true }).then(() => process.exit(code ?? 1)));

@@ -1,0 +1,135 @@
+import type { IDataObject, INode, INodeParameters } from 'n8n-workflow';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Credential, StoredExecution, StoredWorkflow, WorkflowJson } from '../n8n/rest.mts';
+import { startN8n, type N8nOptions, type N8nServer } from '../n8n/server.mts';
+import { startSandbox, type Sandbox } from '../sandbox/sandbox.mts';
+
+/** A real n8n with the packed node installed, a sandbox, and a credential for it. */
+export interface World {
+	n8n: N8nServer;
+	sandbox: Sandbox;
+	credential: Credential;
+	/** Stores a workflow; nodes of type `streamSkill` get the credential. */
+	create(workflow: WorkflowJson): Promise<StoredWorkflow>;
+	/** Kills n8n without a chance to save anything, and starts it again in the same folder. */
+	crashAndRestart(): Promise<void>;
+	close(): Promise<void>;
+}
+
+/** The version under test and the tarball: set by `npm run test:e2e`. */
+export const { STREAMSKILL_N8N: version = '2.41.1', STREAMSKILL_TARBALL: packageTarball } = process.env;
+
+export async function startWorld(options: Partial<N8nOptions> = {}): Promise<World> {
+	const userFolder = options.userFolder ?? (await mkdtemp(join(tmpdir(), 'streamskill-e2e-')));
+	const sandbox = await startSandbox();
+	const n8n = await startN8n({ version, userFolder, packageTarball, ...options });
+	await n8n.rest.setupOwner();
+	const credential = await n8n.rest.createCredential({
+		name: 'StreamSkill account',
+		type: 'streamSkillApi',
+		data: { accessToken: sandbox.token, baseUrl: sandbox.url },
+	});
+
+	const world: World = {
+		n8n,
+		sandbox,
+		credential,
+		async create(workflow) {
+			for (const node of workflow.nodes) {
+				if (node.type.startsWith('n8n-nodes-streamskill.')) {
+					node.credentials = { streamSkillApi: { id: credential.id, name: credential.name } };
+				}
+			}
+			return await world.n8n.rest.createWorkflow(workflow);
+		},
+		async crashAndRestart() {
+			await world.n8n.kill();
+			world.n8n = await startN8n({ version, userFolder, ...options, packageTarball: undefined });
+			await world.n8n.rest.login();
+		},
+		async close() {
+			await world.n8n.stop();
+			await sandbox.close();
+			await rm(userFolder, { recursive: true, force: true });
+		},
+	};
+	return world;
+}
+
+/** A node with defaults for what a test does not care about. */
+export const node = (name: string, type: string, parameters: INodeParameters = {}, rest: Partial<INode> = {}): INode => ({
+	id: name,
+	name,
+	type: type.includes('.') ? type : `n8n-nodes-base.${type}`,
+	typeVersion: 1,
+	position: [0, 0],
+	parameters,
+	...rest,
+});
+
+/** The node under test. */
+export const streamSkill = (parameters: INodeParameters = {}, rest: Partial<INode> = {}): INode =>
+	node(
+		rest.name ?? 'StreamSkill',
+		'n8n-nodes-streamskill.streamSkill',
+		{ resource: 'purchase', operation: 'create', additionalFields: {}, options: {}, ...parameters },
+		rest,
+	);
+
+/** Connects nodes in a row, each by its first output, and lays them out from left to right. */
+export function chain(name: string, nodes: INode[], settings: WorkflowJson['settings'] = {}): WorkflowJson {
+	const connections: WorkflowJson['connections'] = {};
+	nodes.forEach((current, i) => {
+		current.position = [i * 220, 0];
+		const next = nodes[i + 1];
+		if (next) connections[current.name] = { main: [[{ node: next.name, type: 'main', index: 0 }]] };
+	});
+	return { name, nodes, connections, settings: { executionOrder: 'v1', ...settings } };
+}
+
+/**
+ * Webhook → an item per element of the body's `items` → StreamSkill → After. The webhook's path is
+ * the workflow's name.
+ */
+export const webhookWorkflow = (name: string, purchase: INode): WorkflowJson =>
+	chain(name, [
+		node('Webhook', 'webhook', { path: name, httpMethod: 'POST' }, { typeVersion: 2, webhookId: name }),
+		node('Items', 'splitOut', { fieldToSplitOut: 'body.items' }),
+		purchase,
+		node('After', 'noOp'),
+	]);
+
+/** The item's value, in a workflow of `webhookWorkflow`. */
+export const ITEM = "$json['body.items']";
+
+/** Waits for `condition` to become true, or for its value. */
+export async function until<T>(condition: () => T | Promise<T>, what: string, timeout = 60_000): Promise<NonNullable<T>> {
+	const deadline = Date.now() + timeout;
+	for (;;) {
+		const value = await condition();
+		if (value) return value;
+		if (Date.now() > deadline) throw new Error(`${what} did not happen within ${timeout / 1000} s`);
+		await new Promise((resolve) => setTimeout(resolve, 50));
+	}
+}
+
+/** Calls the webhook of an active workflow, and gives its execution once that has ended. */
+export async function runWebhook(world: World, workflow: StoredWorkflow, items: unknown[]): Promise<StoredExecution> {
+	const { rest } = world.n8n;
+	const before = new Set((await rest.executions(workflow.id)).map(({ id }) => id));
+	await rest.callWebhook(workflow.name, { items });
+	const started = await until(
+		async () => (await rest.executions(workflow.id)).find(({ id }) => !before.has(id)),
+		'The execution',
+	);
+	return await rest.waitForExecution(started.id);
+}
+
+/** The error that ended an execution. */
+export const errorOf = (execution: StoredExecution) =>
+	execution.data.resultData.error as unknown as
+		| { message: string; description: string; context: IDataObject }
+		| undefined;
