@@ -65,7 +65,15 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 	const stopSignal = context.getExecutionCancelSignal();
 	let obstacle: Failure | undefined;
 
+	const stopped = () =>
+		stopSignal?.aborted && heldBack('The execution was stopped', 'Run the item again if it is still wanted.');
+
 	const buyOne = async ({ item, order }: OrderedItem): Promise<Outcome['kind']> => {
+		const stop = stopped();
+		if (stop) {
+			results.fail(item, stop, order);
+			return 'rejected';
+		}
 		ledger.sending(item, order);
 		const outcome = await place(send, request(order), stopSignal);
 		ledger.settle(item, order, outcome);
@@ -88,9 +96,7 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 	let sent = 0;
 	for (const batch of batches(pending, settings.batchSize)) {
 		if (sent > 0 && settings.batchInterval > 0) await pause(settings.batchInterval, stopSignal);
-		if (stopSignal?.aborted) {
-			obstacle = heldBack('The execution was stopped', 'Run the item again if it is still wanted.');
-		}
+		obstacle ||= stopped() || undefined;
 		if (obstacle) {
 			results.holdBack(pending.slice(sent), obstacle);
 			break;
@@ -117,7 +123,7 @@ function readItem(context: IExecuteFunctions, item: number) {
 		const parsed = readOrder({
 			tarifId: parameter('tarifId', 'tarif.id'),
 			channel: parameter('channel', 'channel'),
-			additionalFields: parameter('additionalFields', 'additionalFields') as IDataObject,
+			additionalFields: parameter('additionalFields', 'additionalFields'),
 			options,
 		});
 		return { parsed, options };

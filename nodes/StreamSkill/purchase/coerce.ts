@@ -7,10 +7,16 @@ export type FieldProblems = Record<string, string[]>;
 export const isBlank = (value: unknown) =>
 	value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
 
-const show = (value: unknown) => {
-	const shown = typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value));
+/** A short text for any value, also for those that JSON has none for. */
+export function show(value: unknown): string {
+	let shown: string;
+	try {
+		shown = typeof value === 'object' || typeof value === 'string' ? JSON.stringify(value) : String(value);
+	} catch (error) {
+		shown = `a value that cannot be shown (${(error as Error).name})`;
+	}
 	return shown.length > 60 ? `${shown.slice(0, 60)}…` : shown;
-};
+}
 
 /** A whole number from `min` to `max`, as a number or as its digits. */
 export const integer =
@@ -37,6 +43,12 @@ export function text(value: unknown): string {
 	if (typeof value === 'string') return value;
 	if (typeof value === 'number' && Number.isFinite(value)) return String(value);
 	throw new Error(`must be text, not ${show(value)}`);
+}
+
+/** A collection of fields: an expression can have put anything else in its place. */
+export function collection(value: unknown): Record<string, unknown> {
+	if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+	throw new Error(`must be a collection of fields, not ${show(value)}`);
 }
 
 /** One of the `allowed` words. */

@@ -43,6 +43,9 @@ export interface MadePurchase {
 	purchase: IDataObject;
 }
 
+/** Characters of what the API says that still make a readable message; the rest is in the details. */
+const MAX_MESSAGE = 1000;
+
 const NOTHING_BOUGHT = 'Nothing was bought.';
 
 const UNCERTAIN =
@@ -84,9 +87,10 @@ export function notBought(outcome: NotBought): Failure {
 function describeRejection({ httpCode, networkCode, apiMessage, fieldErrors }: NotBought): string {
 	if (httpCode === undefined) return `StreamSkill could not be reached (${networkCode})`;
 	if (fieldErrors) {
-		return Object.entries(fieldErrors)
-			.map(([field, messages]) => `${LABELS[field] ?? field}: ${messages.join(', ')}`)
+		const text = Object.entries(fieldErrors)
+			.map(([field, messages]) => `${Object.hasOwn(LABELS, field) ? LABELS[field] : field}: ${messages.join(', ')}`)
 			.join('; ');
+		return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
 	}
 	if (httpCode < 400) {
 		return `The Base URL redirects to another address (${httpCode}), where no order is sent`;
@@ -153,13 +157,15 @@ export function errorJson({ failure, order }: FailedItem): IDataObject {
  */
 export function runError(node: INode, failed: FailedItem[], purchases: MadePurchase[]) {
 	const [{ item, failure }] = failed;
+	// Items that are held back for one reason share it.
+	const differ = failed.some((other) => other.failure !== failure);
 	const message =
-		failed.length > 1 && failed.every((other) => other.failure.outcome === 'invalid')
+		differ && failed.every((other) => other.failure.outcome === 'invalid')
 			? `${failed.length} items are not valid orders`
 			: failure.message;
 	const description = [
 		failure.advice,
-		failed.length > 1 ? listItems(failed) : '',
+		differ ? listItems(failed) : '',
 		purchases.length > 0 ? listPurchases(purchases) : '',
 	]
 		.filter(Boolean)

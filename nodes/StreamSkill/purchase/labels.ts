@@ -13,7 +13,7 @@ export const LABELS: Record<string, string> = {
 	additionalFields: 'Additional Fields',
 	options: 'Options',
 	batchSize: 'Items per Batch',
-	batchInterval: 'Batch Interval',
+	batchInterval: 'Batch Interval (Ms)',
 	dryRun: 'Dry Run',
 	idempotencyKey: 'Idempotency Key',
 	onDuplicate: 'If Already Purchased',

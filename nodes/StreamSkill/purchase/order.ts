@@ -1,4 +1,4 @@
-import { boolean, fieldReader, integer, isBlank, oneOf, text, type FieldProblems } from './coerce';
+import { boolean, collection, fieldReader, integer, isBlank, oneOf, text, type FieldProblems } from './coerce';
 import { EXPANDABLE, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './values';
 
 /** The body of `POST /purchases/create` (API document: schema CartObject). */
@@ -27,8 +27,8 @@ export interface Order {
 export interface OrderParameters {
 	tarifId: unknown;
 	channel: unknown;
-	additionalFields: Record<string, unknown>;
-	options: Record<string, unknown>;
+	additionalFields: unknown;
+	options: unknown;
 }
 
 /**
@@ -38,8 +38,10 @@ export interface OrderParameters {
  * @returns the order, or what is wrong with each field that is
  */
 export function readOrder(parameters: OrderParameters): { order: Order } | { problems: FieldProblems } {
-	const { tarifId, channel, additionalFields, options } = parameters;
+	const { tarifId, channel } = parameters;
 	const { problems, required, optional } = fieldReader();
+	const additionalFields = optional('additionalFields', parameters.additionalFields, collection) ?? {};
+	const options = optional('options', parameters.options, collection) ?? {};
 
 	const tarif = withoutUndefined({
 		id: required('tarif.id', tarifId, integer(RANGES['tarif.id'])),

@@ -1,6 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { FieldProblems } from './coerce';
+import { show, type FieldProblems } from './coerce';
 
 /** An answer of the API as it came over the wire. */
 export interface Answer {
@@ -35,7 +35,8 @@ export type Outcome = Bought | NotBought;
 
 /** Failures of looking up, reaching or trusting the host: the order was never sent. */
 const NEVER_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
-const BAD_CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|^ERR_TLS/;
+const BAD_CERTIFICATE =
+	/CERT|CRL|SELF_SIGNED|UNABLE_TO_(DECODE|GET|VERIFY)|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH|HOSTNAME_MISMATCH|^ERR_TLS/;
 
 /**
  * What an answer means for the user's money: see `NotBought`.
@@ -43,13 +44,14 @@ const BAD_CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|^ERR_TLS/;
  * A redirect is a rejection because it is never followed.
  */
 export function readAnswer({ statusCode, headers, body }: Answer): Outcome {
-	const json = parseObject(body);
+	const parsed = parse(body);
+	const json = isObject(parsed) ? parsed : undefined;
 
 	if (statusCode >= 200 && statusCode < 300) {
 		if (json && Number.isSafeInteger(json.id) && (json.id as number) > 0) {
-			return { kind: 'bought', purchase: isDeep(json) ? shallow(json) : json };
+			return { kind: 'bought', purchase: json };
 		}
-		return { kind: 'unknown', httpCode: statusCode, apiMessage: describeBody(body, json) };
+		return { kind: 'unknown', httpCode: statusCode, apiMessage: describeBody(body, parsed) };
 	}
 
 	const certain = statusCode >= 300 && statusCode < 500 && statusCode !== 408;
@@ -87,19 +89,24 @@ function networkCause(error: unknown): { code: string; syscall?: string } {
 	return found;
 }
 
-/** `__proto__` is a key like any other to JSON.parse, but not to the code that copies the output. */
-const dropProto = (key: string, value: unknown) => (key === '__proto__' ? undefined : value);
+const isObject = (value: unknown): value is IDataObject =>
+	typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function parseObject(body: string): IDataObject | undefined {
+/** Parses JSON so that n8n can copy and store it; undefined if it is none. */
+function parse(body: string): unknown {
 	try {
-		const json: unknown = JSON.parse(body, /__proto__|\\u/.test(body) ? dropProto : undefined);
-		return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as IDataObject) : undefined;
+		const json: unknown = JSON.parse(body);
+		if (isDeep(json)) return isObject(json) ? shallow(json) : [];
+		return /__proto__|\\u/.test(body) ? JSON.parse(body, dropProto) : json;
 	} catch {
 		return undefined;
 	}
 }
 
-/** Deeper than an expanded purchase by far, yet shallow enough for n8n to copy and store. */
+/** `__proto__` is a key like any other to JSON.parse, but not to the code that copies the output. */
+const dropProto = (key: string, value: unknown) => (key === '__proto__' ? undefined : value);
+
+/** Deeper than an expanded purchase by far, yet shallow enough for n8n's recursive copying. */
 const MAX_DEPTH = 50;
 
 const isDeep = (value: unknown, depth = 0): boolean =>
@@ -107,13 +114,15 @@ const isDeep = (value: unknown, depth = 0): boolean =>
 	value !== null &&
 	(depth === MAX_DEPTH || Object.values(value).some((child) => isDeep(child, depth + 1)));
 
-/** It was bought, so its plain values are kept even if the rest would exhaust n8n's stack. */
+/** It may be a purchase, so its plain values are kept even if the rest would exhaust the stack. */
 const shallow = (json: IDataObject) =>
-	Object.fromEntries(Object.entries(json).filter(([, value]) => typeof value !== 'object'));
+	Object.fromEntries(
+		Object.entries(json).filter(([key, value]) => key !== '__proto__' && (typeof value !== 'object' || value === null)),
+	);
 
-function describeBody(body: string, json: IDataObject | undefined): string {
+function describeBody(body: string, parsed: unknown): string {
 	if (body.trim() === '') return 'an empty answer';
-	if (json) return 'an answer without a purchase ID';
+	if (parsed !== undefined) return 'an answer without a purchase ID';
 	return /^\s*</.test(body) ? 'a web page' : 'an answer that is not complete JSON';
 }
 
@@ -125,7 +134,7 @@ function readFieldErrors(errors: unknown): FieldProblems | undefined {
 			field.slice(0, 100),
 			(Array.isArray(messages) ? messages : [messages])
 				.slice(0, 10)
-				.map((message) => (typeof message === 'string' ? message : JSON.stringify(message)).slice(0, 500)),
+				.map((message) => (typeof message === 'string' ? message.slice(0, 500) : show(message))),
 		]);
 	return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
@@ -138,7 +147,8 @@ function readRetryAfter(headers: Answer['headers']): number | undefined {
 	for (const value of [headers['retry-after'], headers['x-rate-limit-reset']]) {
 		const text = typeof value === 'string' ? value.trim() : '';
 		if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
-		const date = Date.parse(text);
+		// Date.parse takes much for a date that is none, such as "-5".
+		const date = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text) ? Date.parse(text) : NaN;
 		if (!Number.isNaN(date)) return Math.max(0, date - Date.now());
 	}
 	return undefined;

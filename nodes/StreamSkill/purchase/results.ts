@@ -42,9 +42,16 @@ export class Results {
 		this.skipped++;
 	}
 
-	/** Whether On Error is Stop and an item has failed. */
+	/**
+	 * Whether On Error is Stop and an item has failed. A stopped execution ends by itself: an error
+	 * would make a failed one of it.
+	 */
 	get mustStop() {
-		return this.failed.length > 0 && !this.context.continueOnFail();
+		return (
+			this.failed.length > 0 &&
+			!this.context.continueOnFail() &&
+			!this.context.getExecutionCancelSignal()?.aborted
+		);
 	}
 
 	/** @throws NodeApiError or NodeOperationError if `mustStop` */
