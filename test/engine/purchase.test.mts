@@ -139,7 +139,7 @@ test('names the field of a 422 by its label', async () => {
 		{
 			json: {
 				error: 'Tarif ID: Тариф не найден',
-				message: 'Nothing was bought. Change the named fields, then run the item again.',
+				message: 'Nothing was bought. Change the order as the message says, then run the item again.',
 				details: {
 					outcome: 'rejected', httpCode: 422, errors: { 'tarif.id': ['Тариф не найден'] },
 					order: { tarif: { id: 4040 }, channel: 'a' },

@@ -38,10 +38,13 @@ export function boolean(value: unknown): boolean {
 	throw new Error(`must be true or false, not ${show(value)}`);
 }
 
-/** Text. A number is text as well: a channel can be a video ID, and spreadsheets make numbers of those. */
+/**
+ * Text. A number is text as well: a channel can be a video ID, and spreadsheets make numbers of those.
+ * Not a number too large to be exact, which has become another ID by now.
+ */
 export function text(value: unknown): string {
 	if (typeof value === 'string') return value;
-	if (typeof value === 'number' && Number.isFinite(value)) return String(value);
+	if (typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER) return String(value);
 	throw new Error(`must be text, not ${show(value)}`);
 }
 

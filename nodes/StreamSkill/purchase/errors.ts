@@ -56,9 +56,14 @@ const REJECTION_ADVICE: Record<number, string> = {
 	401: 'Check the Access Token in the StreamSkill API credential. No further item was sent.',
 	403: 'Check that your StreamSkill account may place this order, and that no firewall is in between.',
 	404: 'Check the Base URL in the StreamSkill API credential: it usually ends in /v1.',
-	422: 'Change the named fields, then run the item again.',
+	422: 'Change the order as the message says, then run the item again.',
 	429: 'Run the item again later, or use Batching with a longer Batch Interval.',
 };
+
+const NOT_REACHED =
+	'Check the Base URL in the StreamSkill API credential and the network, then run the item again.';
+
+const REFUSED = 'Check the order, your StreamSkill account and its balance, then run the item again.';
 
 /** @returns the failure of an item whose fields are not a valid order */
 export function invalidOrder(fieldErrors: FieldProblems): Failure {
@@ -72,15 +77,17 @@ export function invalidOrder(fieldErrors: FieldProblems): Failure {
 
 /** @returns the failure of an item whose order was sent and did not lead to a purchase for sure */
 export function notBought(outcome: NotBought): Failure {
+	const { kind, httpCode, fieldErrors } = outcome;
+	if (kind === 'unknown') {
+		return { outcome: kind, message: describeUnknown(outcome), advice: UNCERTAIN, httpCode };
+	}
+	const advice = httpCode === undefined ? NOT_REACHED : (REJECTION_ADVICE[httpCode] ?? (httpCode < 400 ? NOT_REACHED : REFUSED));
 	return {
-		outcome: outcome.kind,
-		message: outcome.kind === 'rejected' ? describeRejection(outcome) : describeUnknown(outcome),
-		advice:
-			outcome.kind === 'rejected'
-				? `${NOTHING_BOUGHT} ${REJECTION_ADVICE[outcome.httpCode ?? 0] ?? 'Check the Base URL in the StreamSkill API credential and the network, then run the item again.'}`
-				: UNCERTAIN,
-		httpCode: outcome.httpCode,
-		fieldErrors: outcome.fieldErrors,
+		outcome: kind,
+		message: describeRejection(outcome),
+		advice: `${NOTHING_BOUGHT} ${advice}`,
+		httpCode,
+		fieldErrors,
 	};
 }
 

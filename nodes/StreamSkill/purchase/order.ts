@@ -60,14 +60,14 @@ export function readOrder(parameters: OrderParameters): { order: Order } | { pro
 		body,
 		expand: optional('expand', options.expand, expandList),
 		acceptLanguage: optional('Accept-Language', options.acceptLanguage, oneOf(RESPONSE_LANGUAGES)),
-		// A blank key would buy without the protection that was asked for, which is worse than not buying.
+		// A blank key or dry run would buy without the protection that was asked for.
 		idempotencyKey:
 			'idempotencyKey' in options
 				? required('idempotencyKey', options.idempotencyKey, (value) => text(value).trim())
 				: undefined,
 		onDuplicate: optional('onDuplicate', options.onDuplicate, oneOf(['skip', 'fail'] as const)) ?? 'skip',
 		resendUnknown: optional('resendUnknown', options.resendUnknown, boolean) ?? false,
-		dryRun: optional('dryRun', options.dryRun, boolean) ?? false,
+		dryRun: 'dryRun' in options ? required('dryRun', options.dryRun, boolean) : false,
 	});
 	return Object.keys(problems).length > 0 ? { problems } : { order };
 }

@@ -58,7 +58,7 @@ export function readAnswer({ statusCode, headers, body }: Answer): Outcome {
 	return {
 		kind: certain ? 'rejected' : 'unknown',
 		httpCode: statusCode,
-		apiMessage: typeof json?.message === 'string' ? json.message.slice(0, 500) : undefined,
+		apiMessage: [json?.message, json?.errors].find((text) => typeof text === 'string')?.slice(0, 500),
 		fieldErrors: statusCode === 422 ? readFieldErrors(json?.errors) : undefined,
 		retryAfterMs: statusCode === 429 ? readRetryAfter(headers) : undefined,
 	};
@@ -76,15 +76,22 @@ export function readFailure(error: unknown): NotBought {
 	return { kind: neverSent ? 'rejected' : 'unknown', networkCode: timedOut ? 'timeout' : code };
 }
 
+interface SystemError {
+	code?: unknown;
+	syscall?: string;
+	errors?: SystemError[];
+	cause?: SystemError;
+}
+
 /** n8n wraps the failure of the socket a few times over: the innermost code is the socket's. */
 function networkCause(error: unknown): { code: string; syscall?: string } {
 	let found: { code: string; syscall?: string } = { code: 'no answer' };
-	for (
-		let cause = error as { code?: unknown; syscall?: string; cause?: unknown } | undefined, depth = 0;
-		cause && typeof cause === 'object' && depth < 6;
-		cause = cause.cause as typeof cause, depth++
-	) {
-		if (typeof cause.code === 'string') found = { code: cause.code, syscall: cause.syscall };
+	let cause = error as SystemError | undefined;
+	for (let depth = 0; cause && typeof cause === 'object' && depth < 6; depth++) {
+		// A host with several addresses fails with one error for each.
+		const syscall = cause.syscall ?? cause.errors?.[0]?.syscall;
+		if (typeof cause.code === 'string') found = { code: cause.code, syscall };
+		cause = cause.cause;
 	}
 	return found;
 }
@@ -127,7 +134,7 @@ function describeBody(body: string, parsed: unknown): string {
 }
 
 function readFieldErrors(errors: unknown): FieldProblems | undefined {
-	if (typeof errors !== 'object' || errors === null) return undefined;
+	if (!isObject(errors)) return undefined;
 	const entries = Object.entries(errors)
 		.slice(0, 50)
 		.map(([field, messages]): [string, string[]] => [

@@ -1,0 +1,217 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
+import { LABELS } from '../../nodes/StreamSkill/purchase/labels.ts';
+import { readOrder } from '../../nodes/StreamSkill/purchase/order.ts';
+import { readSettings } from '../../nodes/StreamSkill/purchase/settings.ts';
+import { StreamSkill } from '../../nodes/StreamSkill/StreamSkill.node.ts';
+
+/** A parameter in the editor, or a choice of one. */
+interface Field {
+	name: string;
+	displayName: string;
+	type: string;
+	default: unknown;
+	required?: boolean;
+	typeOptions?: object;
+	options?: Field[];
+	values?: Field[];
+	value?: string;
+}
+
+const root = join(__dirname, '../..');
+const nodeFolder = join(root, 'nodes/StreamSkill');
+const json = (...path: string[]) => JSON.parse(readFileSync(join(...path), 'utf8')) as Record<string, unknown>;
+
+const { description } = new StreamSkill();
+const properties = description.properties as unknown as Field[];
+
+/** The parameters within one: those of a collection, or the groups of a fixed one with theirs. */
+const inside = ({ type, options, values }: Field): Field[] =>
+	values ?? (type === 'collection' || type === 'fixedCollection' ? options! : []);
+
+const allFields = (fields: Field[]): Field[] => fields.flatMap((field) => [field, ...allFields(inside(field))]);
+
+const find = (name: string): Field => allFields(properties).find((field) => field.name === name)!;
+
+test('the names that are saved in workflows', () => {
+	const names = (fields: Field[]): object =>
+		Object.fromEntries(fields.map((field) => [field.name, inside(field).length > 0 ? names(inside(field)) : field.type]));
+
+	expect(description).toMatchObject({ name: 'streamSkill', version: 1 });
+	expect(names(properties)).toEqual({
+		resource: 'options',
+		operation: 'options',
+		tarifId: 'number',
+		channel: 'string',
+		additionalFields: {
+			comment: 'string', duration: 'number', interval: 'number', lang: 'options', quantity: 'number', start: 'boolean',
+		},
+		options: {
+			acceptLanguage: 'options',
+			batching: { batch: { batchSize: 'number', batchInterval: 'number' } },
+			dryRun: 'boolean',
+			expand: 'multiOptions',
+			idempotencyKey: 'string',
+			maxPurchases: 'number',
+			onDuplicate: 'options',
+			resendUnknown: 'boolean',
+			timeout: 'number',
+		},
+	});
+});
+
+test.each([
+	['resource', ['purchase']],
+	['operation', ['create']],
+	['acceptLanguage', ['en', 'ru']],
+	['expand', ['api', 'chatbot', 'parent', 'tarif']],
+	['onDuplicate', ['skip', 'fail']],
+	[
+		'lang',
+		'auto en ru uk de es fr it pt pl tr ar zh ja ko hi th vi id ms tl ca da nl no ro sk fi sv cs el bg hu zh-hk other'.split(' '),
+	],
+])('%s offers what the API takes', (name, values) => {
+	const offered = find(name).options!;
+	expect(offered.map(({ value }) => value).sort()).toEqual([...values].sort());
+	expect(new Set(offered.map((option) => option.name)).size).toBe(values.length);
+});
+
+test.each([
+	['tarifId', 'tarif.id', 'Tarif ID'],
+	['channel', 'channel', 'Channel'],
+	['additionalFields', 'additionalFields', 'Additional Fields'],
+	['comment', 'comment', 'Comment'],
+	['duration', 'tarif.duration', 'Duration'],
+	['interval', 'interval', 'Interval'],
+	['lang', 'lang', 'Language'],
+	['quantity', 'tarif.quantity', 'Quantity'],
+	['start', 'start', 'Start'],
+	['options', 'options', 'Options'],
+	['batchSize', 'batchSize', 'Items per Batch'],
+	['batchInterval', 'batchInterval', 'Batch Interval (Ms)'],
+	['dryRun', 'dryRun', 'Dry Run'],
+	['expand', 'expand', 'Expand'],
+	['idempotencyKey', 'idempotencyKey', 'Idempotency Key'],
+	['onDuplicate', 'onDuplicate', 'If Already Purchased'],
+	['maxPurchases', 'maxPurchases', 'Max Purchases per Run'],
+	['resendUnknown', 'resendUnknown', 'Resend Unknown Outcomes'],
+	['acceptLanguage', 'Accept-Language', 'Response Language'],
+	['timeout', 'timeout', 'Timeout'],
+])('%s is labelled the same in the editor and in messages', (name, apiName, label) => {
+	expect(find(name).displayName).toBe(label);
+	expect(LABELS[apiName]).toBe(label);
+});
+
+test.each([
+	['tarifId', { minValue: 1, numberPrecision: 0 }],
+	['quantity', { minValue: 1, maxValue: 10000, numberPrecision: 0 }],
+	['duration', { minValue: 1, maxValue: 24, numberPrecision: 0 }],
+	['interval', { minValue: 1, maxValue: 86400, numberPrecision: 0 }],
+])('%s has the range of the API document', (name, range) => {
+	expect(find(name).typeOptions).toEqual(range);
+});
+
+test.each(['additionalFields', 'options'])('%s are sorted by label', (name) => {
+	const labels = inside(find(name)).map(({ displayName }) => displayName);
+	expect(labels).toEqual([...labels].sort((a, b) => a.localeCompare(b)));
+});
+
+test('a parameter called "name" would be mistaken by n8n for its own', () => {
+	expect(allFields(properties).map(({ name }) => name)).not.toContain('name');
+});
+
+test.each(['tarifId', 'channel'])('%s must be filled in, and nothing is filled in for you', (name) => {
+	expect(find(name)).toMatchObject({ required: true, default: '' });
+});
+
+describe('a field that was added and left as it is', () => {
+	const good = { tarifId: 1, channel: 'twitch', additionalFields: {}, options: {} };
+	const added = (name: string) => inside(find(name)).map((field): [string, object] => [field.name, { [field.name]: field.default }]);
+
+	test.each(added('additionalFields'))('%s is valid', (_, additionalFields) => {
+		expect(readOrder({ ...good, additionalFields: { ...additionalFields } })).toHaveProperty('order');
+	});
+
+	test.each(added('options').filter(([name]) => name !== 'idempotencyKey'))('%s is valid', (_, options) => {
+		expect(readOrder({ ...good, options: { ...options } })).toHaveProperty('order');
+		expect(readSettings({ ...options })).toHaveProperty('settings');
+	});
+
+	test('the Idempotency Key wants to be filled in', () => {
+		expect(readOrder({ ...good, options: { idempotencyKey: find('idempotencyKey').default } })).toHaveProperty('problems');
+	});
+});
+
+test('the credential', () => {
+	const credential = new StreamSkillApi();
+	expect(description.credentials).toEqual([{ name: 'streamSkillApi', required: true }]);
+	expect(credential.name).toBe('streamSkillApi');
+	expect(credential.properties).toMatchObject([
+		{ name: 'accessToken', displayName: 'Access Token', typeOptions: { password: true }, required: true, default: '' },
+		{ name: 'baseUrl', displayName: 'Base URL', default: 'https://api.streamskill.pro/v1' },
+	]);
+});
+
+test('the output preview has what a purchase has in the API document', () => {
+	const schema = json(nodeFolder, '__schema__/v1.0.0/purchase/create.json') as { type: string; properties: Record<string, { type: string }> };
+	expect(schema.type).toBe('object');
+	expect(Object.entries(schema.properties).map(([name, { type }]) => `${name} ${type}`)).toEqual([
+		'id integer', 'price number', 'currency string', 'created_at integer', 'order_type string', 'channel string',
+		'status string', 'service string', 'parent boolean', 'api boolean', 'chatbot boolean', 'tarif integer',
+	]);
+});
+
+test('the codex is the one of this node', () => {
+	const codex = json(nodeFolder, 'StreamSkill.node.json');
+	expect(codex).toMatchObject({ node: `n8n-nodes-streamskill.${description.name}`, nodeVersion: '1.0', codexVersion: '1.0' });
+	expect(codex.categories).not.toHaveLength(0);
+	expect(codex.alias).toContain('purchase');
+});
+
+test.each([
+	['node', description.icon, nodeFolder],
+	['credential', new StreamSkillApi().icon, join(root, 'credentials')],
+])('the %s has an icon for light and one for dark', (_, icon, folder) => {
+	const { light, dark } = icon as { light: string; dark: string };
+	const images = [light, dark].map((file) => readFileSync(join(folder, file.replace(/^file:/, '')), 'utf8'));
+	for (const image of images) expect(image).toMatch(/^<svg [^>]*viewBox/);
+	expect(images[0]).not.toBe(images[1]);
+});
+
+describe('the package', () => {
+	const manifest = json(root, 'package.json') as {
+		name: string;
+		keywords: string[];
+		n8n: { credentials: string[]; nodes: string[] };
+		files: string[];
+	};
+
+	test('is one that n8n installs, and brings nothing along', () => {
+		expect(manifest.name).toMatch(/^n8n-nodes-/);
+		expect(manifest.keywords).toContain('n8n-community-node-package');
+		for (const field of ['dependencies', 'optionalDependencies', 'bundledDependencies', 'overrides']) {
+			expect(manifest).not.toHaveProperty(field);
+		}
+		expect(manifest).toHaveProperty('peerDependencies', { 'n8n-workflow': '*' });
+	});
+
+	test('has what n8n loads, icons and schema included', () => {
+		for (const file of [
+			...manifest.n8n.credentials,
+			...manifest.n8n.nodes,
+			...['StreamSkill.node.json', 'streamskill.svg', 'streamskill.dark.svg', '__schema__/v1.0.0/purchase/create.json']
+				.map((asset) => `dist/nodes/StreamSkill/${asset}`),
+		]) {
+			expect(existsSync(join(root, file)) ? 'built' : `${file} is missing: run npx gulp`).toBe('built');
+		}
+	});
+
+	test('exports both classes', () => {
+		const { StreamSkill: BuiltNode, StreamSkillApi: BuiltCredential } =
+			jest.requireActual<Record<string, new () => unknown>>('../../index.js');
+		expect(new BuiltNode()).toMatchObject({ description: { name: 'streamSkill' } });
+		expect(new BuiltCredential()).toMatchObject({ name: 'streamSkillApi' });
+	});
+});

@@ -1,0 +1,210 @@
+import { NodeApiError, NodeOperationError, type INode } from 'n8n-workflow';
+
+import {
+	duplicateKey, errorJson, heldBack, invalidOrder, notBought, runError, uncertainKey,
+	type FailedItem, type MadePurchase,
+} from '../../nodes/StreamSkill/purchase/errors.ts';
+import type { Order } from '../../nodes/StreamSkill/purchase/order.ts';
+import { readAnswer, readFailure, type NotBought } from '../../nodes/StreamSkill/purchase/outcome.ts';
+
+const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1, position: [0, 0], parameters: {} } as INode;
+
+const answered = (statusCode: number, body = '') => readAnswer({ statusCode, headers: {}, body }) as NotBought;
+const broken = (code: string, syscall?: string) => readFailure(Object.assign(new Error(code), { code, syscall }));
+const refused = (errors: object) => notBought(answered(422, JSON.stringify({ name: 'Bad Request', errors, status: 422 })));
+
+const badTarif = invalidOrder({ 'tarif.id': ['Tarif ID is required but blank'] });
+const lost = notBought(broken('ECONNRESET', 'read'));
+
+/** What Node.js calls failures, as far as n8n has texts of its own for them. */
+const codes = [
+	'ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EADDRNOTAVAIL', 'ECONNABORTED', 'EHOSTUNREACH', 'EAI_AGAIN',
+	'ENOENT', 'EACCES', 'EPERM', 'GETADDRINFO',
+];
+
+describe('notBought', () => {
+	const rejections: Array<[string, NotBought, RegExp, RegExp]> = [
+		['a redirect', answered(302), /redirects.*302/, /Base URL/],
+		['a bad token', answered(401), /Access Token.*401/, /Access Token/],
+		['a bare 400', answered(400), /400/, /\w/],
+		['a 403', answered(403, '{"message": "Balance is too low"}'), /403.*Balance is too low/, /account/],
+		['a 404', answered(404, '<html>'), /404/, /Base URL.*\/v1/],
+		['a 409', answered(409), /409/, /\w/],
+		['a bare 422', answered(422, '{"message": "Not today"}'), /422.*Not today/, /\w/],
+		['too many requests', answered(429), /too many requests.*429/, /later/],
+		['a refused connection', broken('ECONNREFUSED', 'connect'), /could not be reached.*ECONNREFUSED/, /Base URL/],
+		['an unknown host', broken('ENOTFOUND', 'getaddrinfo'), /could not be reached.*ENOTFOUND/, /Base URL/],
+		['a bad certificate', broken('CERT_HAS_EXPIRED'), /could not be reached.*CERT_HAS_EXPIRED/, /\w/],
+	];
+	test.each(rejections)('%s says that nothing was bought', (_, outcome, message, advice) => {
+		const failure = notBought(outcome);
+		expect(failure).toMatchObject({ outcome: 'rejected', httpCode: outcome.httpCode });
+		expect(failure.message).toMatch(message);
+		expect(failure.advice).toMatch(/^Nothing was bought\. /);
+		expect(failure.advice).toMatch(advice);
+	});
+
+	const unknowns: Array<[string, NotBought, RegExp]> = [
+		['a 500', answered(500, '{"message": "Internal"}'), /status 500/],
+		['a 504', answered(504), /status 504/],
+		['a 408', answered(408), /status 408/],
+		['a web page', answered(200, '<html>'), /web page/],
+		['nothing', answered(200), /empty/],
+		['cut-off JSON', answered(201, '{"id": 1'), /not complete JSON/],
+		['no ID', answered(200, '{}'), /without a purchase ID/],
+		['a timeout', broken('ERR_CANCELED'), /in time/],
+		['a reset', broken('ECONNRESET', 'read'), /broke.*ECONNRESET/],
+	];
+	test.each(unknowns)('%s says that it may have been bought, and not to be sent again blindly', (_, outcome, message) => {
+		const failure = notBought(outcome);
+		expect(failure).toMatchObject({ outcome: 'unknown', httpCode: outcome.httpCode });
+		expect(failure.message).toMatch(message);
+		expect(failure.message).toMatch(/may have been bought$/);
+		expect(failure.advice).toContain('Resend Unknown Outcomes');
+		expect(failure.advice).not.toContain('Nothing was bought');
+	});
+
+	test.each([
+		[{ 'tarif.id': ['Tarif not found'] }, 'Tarif ID: Tarif not found'],
+		[{ 'tarif.quantity': ['Too small', 'Too odd'] }, 'Quantity: Too small, Too odd'],
+		[{ lang: ['a'], 'tarif.duration': ['b'], channel: ['c'] }, 'Language: a; Duration: b; Channel: c'],
+		[{ interval: ['a'], comment: ['b'], start: ['c'], expand: ['d'] }, 'Interval: a; Comment: b; Start: c; Expand: d'],
+		[{ balance: ['Too low'] }, 'balance: Too low'],
+		[{ constructor: ['a'], toString: ['b'], valueOf: ['c'] }, 'constructor: a; toString: b; valueOf: c'],
+	])('a 422 for %j names the labels of the editor', (errors, message) => {
+		expect(refused(errors)).toMatchObject({ message, fieldErrors: errors, httpCode: 422 });
+	});
+
+	test('a 422 with a flood of field errors stays readable', () => {
+		const flood = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`field ${i}`, Array(10).fill('x'.repeat(1000))]));
+		expect(refused(flood).message.length).toBeLessThan(20_000);
+	});
+
+	test.each([...rejections, ...unknowns].map(([name, outcome]) => ({ name, failure: notBought(outcome) })).concat([
+		{ name: 'invalidOrder', failure: badTarif },
+		{ name: 'uncertainKey', failure: uncertainKey('order-7') },
+		{ name: 'duplicateKey', failure: duplicateKey('order-7') },
+	]))('$name is told calmly', ({ failure: { message, advice } }) => {
+		expect(`${message} ${advice}`).not.toMatch(/error|problem|failure|mistake|undefined|null|\[object/i);
+	});
+});
+
+describe('what the node finds out by itself', () => {
+	test('an invalid order', () => {
+		const fieldErrors = { 'tarif.id': ['Tarif ID is required but blank'], lang: ['Language must be one of auto, not "xx"'] };
+		expect(invalidOrder(fieldErrors)).toEqual({
+			outcome: 'invalid',
+			message: 'Tarif ID is required but blank; Language must be one of auto, not "xx"',
+			advice: expect.stringMatching(/^Nothing was bought\. /) as string,
+			fieldErrors,
+		});
+	});
+
+	test('a key without an answer', () => {
+		expect(uncertainKey('order-7')).toMatchObject({
+			outcome: 'unknown',
+			message: expect.stringMatching(/Idempotency Key "order-7".*may have been bought/) as string,
+			advice: lost.advice,
+		});
+	});
+
+	test('a key that was bought', () => {
+		expect(duplicateKey('order-7')).toMatchObject({
+			outcome: 'duplicate',
+			message: expect.stringMatching(/Idempotency Key "order-7".*bought before/) as string,
+		});
+	});
+
+	test('an item that is held back', () => {
+		expect(heldBack('Too many items', 'Pass fewer.')).toEqual({
+			outcome: 'notSent', message: 'Too many items', advice: 'Nothing was bought. Pass fewer.',
+		});
+	});
+});
+
+describe('errorJson', () => {
+	const order: Order = {
+		body: { tarif: { id: 1 }, channel: 'twitch' },
+		idempotencyKey: 'order-7', onDuplicate: 'skip', resendUnknown: false, dryRun: false,
+	};
+
+	test.each<[string, FailedItem, object]>([
+		['an item that is no order', { item: 0, failure: badTarif }, {
+			outcome: 'invalid', errors: { 'tarif.id': ['Tarif ID is required but blank'] },
+		}],
+		['a refused order', { item: 0, failure: refused({ channel: ['Gone'] }), order }, {
+			outcome: 'rejected', httpCode: 422, errors: { channel: ['Gone'] }, order: order.body, idempotencyKey: 'order-7',
+		}],
+		['a lost answer without a key', { item: 0, failure: lost, order: { ...order, idempotencyKey: undefined } }, {
+			outcome: 'unknown', order: order.body,
+		}],
+	])('%s can be branched on, by keys that n8n sends to the error output', (_, failed, details) => {
+		const { message, advice } = failed.failure;
+		expect(errorJson(failed)).toStrictEqual({ error: message, message: advice, details });
+	});
+});
+
+describe('runError', () => {
+	const purchase = (item: number, id: number): MadePurchase => ({ item, purchase: { id, price: 10 } });
+	const many = <T,>(make: (i: number) => T) => Array.from({ length: 1000 }, (_, i) => make(i));
+
+	test('one item that is no order', () => {
+		const error = runError(node, [{ item: 3, failure: badTarif }], []);
+		expect(error).toBeInstanceOf(NodeOperationError);
+		expect(error).toMatchObject({ message: 'Tarif ID is required but blank', description: badTarif.advice, context: { itemIndex: 3 } });
+	});
+
+	test('several items that are no orders', () => {
+		const badChannel = invalidOrder({ channel: ['Channel is required but blank'] });
+		const error = runError(node, [{ item: 1, failure: badTarif }, { item: 4, failure: badChannel }], []);
+		expect(error.message).toBe('2 items are not valid orders');
+		expect(error.description).toContain(badTarif.advice);
+		expect(error.description).toContain('Item 1: Tarif ID is required but blank');
+		expect(error.description).toContain('Item 4: Channel is required but blank');
+	});
+
+	test.each([401, 403, 422, 500, 504])('a %i has its status, and our words instead of those of n8n', (status) => {
+		const failure = notBought(answered(status));
+		const error = runError(node, [{ item: 2, failure }], []);
+		expect(error).toBeInstanceOf(NodeApiError);
+		expect(error).toMatchObject({
+			message: failure.message, description: failure.advice, httpCode: String(status), context: { itemIndex: 2 },
+		});
+	});
+
+	test.each(codes)('%s keeps our words: n8n would advise to retry', (code) => {
+		const offline = notBought({ kind: 'unknown', networkCode: code });
+		const said = notBought(answered(400, JSON.stringify({ message: `Upstream: ${code}` })));
+		for (const failure of [offline, said]) {
+			expect(failure.message).toContain(code);
+			const error = runError(node, [{ item: 0, failure }], []);
+			expect(error).toMatchObject({ message: failure.message, description: failure.advice });
+		}
+	});
+
+	test.each([
+		[[purchase(0, 71)], '1 purchase (ID 71)'],
+		[[purchase(0, 71), purchase(2, 72)], '2 purchases (ID 71, 72)'],
+	])('what was bought is handed over: %j', (purchases, words) => {
+		const failed = [{ item: 1, failure: refused({ 'tarif.id': ['Tarif not found'] }) }];
+		const error = runError(node, failed, purchases);
+		expect(error.message).toBe('Tarif ID: Tarif not found');
+		expect(error.description).toContain(words);
+		expect(error.description).toMatch(/Retry the execution .*without buying (it|them) again/);
+		expect(error.context).toMatchObject({ purchases, failedItems: [{ item: 1, ...errorJson(failed[0]) }] });
+	});
+
+	test('nothing is said of purchases when there are none', () => {
+		expect(runError(node, [{ item: 0, failure: lost }], []).description).toBe(lost.advice);
+	});
+
+	test('long lists are cut in the text, and whole in the data', () => {
+		const error = runError(node, many((item) => ({ item, failure: { ...badTarif } })), many((i) => purchase(i, 5000 + i)));
+		expect(error.message).toBe('1000 items are not valid orders');
+		expect(error.description!.length).toBeLessThan(10_000);
+		expect(error.description).toContain('1000 purchases (ID 5000, 5001,');
+		expect(error.description!.match(/… and 950 more/g)).toHaveLength(2);
+		expect(error.context.purchases).toHaveLength(1000);
+		expect(error.context.failedItems).toHaveLength(1000);
+	});
+});

@@ -1,0 +1,396 @@
+import { readOrder, type Order } from '../../nodes/StreamSkill/purchase/order.ts';
+
+interface Given {
+	tarifId?: unknown;
+	channel?: unknown;
+	additionalFields?: Record<string, unknown>;
+	options?: Record<string, unknown>;
+}
+
+/** A good order but for what is given. */
+const read = (given: Given) => readOrder({ tarifId: 1, channel: 'twitch', additionalFields: {}, options: {}, ...given });
+
+function orderOf(given: Given): Order {
+	const result = read(given);
+	if ('problems' in result) throw new Error(JSON.stringify(result.problems));
+	return result.order;
+}
+
+function problemsOf(given: Given): Record<string, string[]> {
+	const result = read(given);
+	return 'problems' in result ? result.problems : {};
+}
+
+/** What a good order is when nothing optional is filled in. */
+const plainOrder = {
+	body: { tarif: { id: 1 }, channel: 'twitch' },
+	onDuplicate: 'skip',
+	resendUnknown: false,
+	dryRun: false,
+};
+
+const inFields = (name: string) => (value: unknown): Given => ({ additionalFields: { [name]: value } });
+const inOptions = (name: string) => (value: unknown): Given => ({ options: { [name]: value } });
+
+/** The API's fields by its own name, as the editor labels them, and where the editor keeps their values. */
+const tarifId = { field: 'tarif.id', label: 'Tarif ID', give: (value: unknown): Given => ({ tarifId: value }) };
+const quantity = { field: 'tarif.quantity', label: 'Quantity', give: inFields('quantity') };
+const duration = { field: 'tarif.duration', label: 'Duration', give: inFields('duration') };
+const channel = { field: 'channel', label: 'Channel', give: (value: unknown): Given => ({ channel: value }) };
+const interval = { field: 'interval', label: 'Interval', give: inFields('interval') };
+const lang = { field: 'lang', label: 'Language', give: inFields('lang') };
+const comment = { field: 'comment', label: 'Comment', give: inFields('comment') };
+const start = { field: 'start', label: 'Start', give: inFields('start') };
+const expand = { field: 'expand', label: 'Expand', give: inOptions('expand') };
+const acceptLanguage = { field: 'Accept-Language', label: 'Response Language', give: inOptions('acceptLanguage') };
+const idempotencyKey = { field: 'idempotencyKey', label: 'Idempotency Key', give: inOptions('idempotencyKey') };
+const onDuplicate = { field: 'onDuplicate', label: 'If Already Purchased', give: inOptions('onDuplicate') };
+const resendUnknown = { field: 'resendUnknown', label: 'Resend Unknown Outcomes', give: inOptions('resendUnknown') };
+const dryRun = { field: 'dryRun', label: 'Dry Run', give: inOptions('dryRun') };
+
+const blanks = ['', '  ', '\t\n', '\u00a0', null, undefined];
+
+test('an order with nothing optional', () => {
+	expect(orderOf({})).toStrictEqual(plainOrder);
+});
+
+test('an order with everything', () => {
+	const given = {
+		tarifId: '12',
+		channel: ' shroud ',
+		additionalFields: { comment: 'Hi', duration: '24', interval: 10, lang: 'en', quantity: '1000', start: 'true' },
+		options: {
+			acceptLanguage: 'ru',
+			batching: { batch: { batchSize: 5, batchInterval: 0 } },
+			dryRun: true,
+			expand: ['tarif', 'api'],
+			idempotencyKey: ' order-7 ',
+			maxPurchases: 10,
+			onDuplicate: 'fail',
+			resendUnknown: 'TRUE',
+			timeout: 1000,
+		},
+	};
+	expect(orderOf(given)).toStrictEqual({
+		body: {
+			tarif: { id: 12, quantity: 1000, duration: 24 },
+			channel: 'shroud',
+			interval: 10,
+			lang: 'en',
+			comment: 'Hi',
+			start: true,
+		},
+		expand: 'tarif,api',
+		acceptLanguage: 'ru',
+		idempotencyKey: 'order-7',
+		onDuplicate: 'fail',
+		resendUnknown: true,
+		dryRun: true,
+	});
+});
+
+describe.each([
+	{ ...tarifId, max: 9007199254740991, range: /\b1 or more\b/, body: (n: number) => ({ tarif: { id: n } }) },
+	{ ...quantity, max: 10000, range: /\b1 to 10000\b/, body: (n: number) => ({ tarif: { quantity: n } }) },
+	{ ...duration, max: 24, range: /\b1 to 24\b/, body: (n: number) => ({ tarif: { duration: n } }) },
+	{ ...interval, max: 86400, range: /\b1 to 86400\b/, body: (n: number) => ({ interval: n }) },
+])('$label', ({ field, label, give, max, range, body }) => {
+	test.each([
+		[1, 1],
+		['1', 1],
+		[' 7 ', 7],
+		['\t8\r\n', 8],
+		['+5', 5],
+		['007', 7],
+		[24.0, 24],
+		[max, max],
+		[String(max), max],
+	])('%j is %j', (value, number) => {
+		expect(orderOf(give(value)).body).toMatchObject(body(number));
+	});
+
+	test.each([
+		[0, '0'],
+		[-1, '-1'],
+		[max + 1, String(max + 1)],
+		[1e300, '1e+300'],
+		['0', '"0"'],
+		['-1', '"-1"'],
+		['99999999999999999999', '"99999999999999999999"'],
+		[10.5, '10.5'],
+		['10.5', '"10.5"'],
+		['10.0', '"10.0"'],
+		['1e3', '"1e3"'],
+		['0x10', '"0x10"'],
+		['1,000', '"1,000"'],
+		['1 000', '"1 000"'],
+		['abc', '"abc"'],
+		['５', '"５"'],
+		[NaN, 'NaN'],
+		[Infinity, 'Infinity'],
+		[-Infinity, '-Infinity'],
+		[true, 'true'],
+		[false, 'false'],
+		[{}, '{}'],
+		[{ id: 5 }, '{"id":5}'],
+		[[], '[]'],
+		[[5], '[5]'],
+		[0n, '0'],
+	])('%p is refused as %s', (value, shown) => {
+		const problems = problemsOf(give(value));
+		expect(problems).toEqual({ [field]: [expect.any(String)] });
+		const [sentence] = problems[field];
+		expect(sentence).toMatch(new RegExp(`^${label} `));
+		expect(sentence).toMatch(range);
+		expect(sentence.endsWith(`not ${shown}`) ? shown : sentence).toBe(shown);
+	});
+
+	const cyclic: Record<string, unknown> = {};
+	cyclic.self = cyclic;
+	test.each([
+		['an object within itself', cyclic],
+		['a function', () => 5],
+		['a symbol', Symbol('five')],
+		['an endless text', 'x'.repeat(100_000)],
+		['a deep list', JSON.parse('['.repeat(50_000) + ']'.repeat(50_000))],
+	])('%s is refused in a short sentence with the range', (_, value) => {
+		const [sentence] = problemsOf(give(value))[field];
+		expect(sentence).toMatch(new RegExp(`^${label} `));
+		expect(sentence).toMatch(range);
+		expect(sentence.length).toBeLessThan(300);
+	});
+});
+
+test('a large number is a Tarif ID but no Quantity, Duration or Interval', () => {
+	expect(orderOf(tarifId.give(1e9)).body.tarif.id).toBe(1_000_000_000);
+	const additionalFields = { quantity: 1e9, duration: '1000000000', interval: 1e9 };
+	expect(Object.keys(problemsOf({ additionalFields })).sort()).toEqual(['interval', 'tarif.duration', 'tarif.quantity']);
+});
+
+describe.each([
+	{ ...start, of: (order: Order) => order.body.start },
+	{ ...resendUnknown, of: (order: Order) => order.resendUnknown },
+	{ ...dryRun, of: (order: Order) => order.dryRun },
+])('$label', ({ field, label, give, of }) => {
+	test.each([
+		[true, true],
+		['true', true],
+		['TRUE', true],
+		[' True\n', true],
+		[1, true],
+		['1', true],
+		[false, false],
+		['false', false],
+		['FALSE', false],
+		[0, false],
+		['0', false],
+	])('%j is %j', (value, truth) => {
+		expect(of(orderOf(give(value)))).toBe(truth);
+	});
+
+	test.each([
+		['yes', '"yes"'],
+		['no', '"no"'],
+		['on', '"on"'],
+		['truee', '"truee"'],
+		[2, '2'],
+		[-1, '-1'],
+		[NaN, 'NaN'],
+		[{}, '{}'],
+		[[], '[]'],
+		[[true], '[true]'],
+	])('%p is refused', (value, shown) => {
+		expect(problemsOf(give(value))).toEqual({ [field]: [`${label} must be true or false, not ${shown}`] });
+	});
+});
+
+describe.each([
+	{ ...channel, of: (order: Order) => order.body.channel },
+	{ ...comment, of: (order: Order) => order.body.comment },
+	{ ...idempotencyKey, of: (order: Order) => order.idempotencyKey },
+])('$label', ({ field, label, give, of }) => {
+	test.each([
+		['twitch', 'twitch'],
+		['https://www.twitch.tv/twitch?x=1&y=ü', 'https://www.twitch.tv/twitch?x=1&y=ü'],
+		['канал 📺', 'канал 📺'],
+		['false', 'false'],
+		['0', '0'],
+		[0, '0'],
+		[1234567890, '1234567890'],
+		['__proto__', '__proto__'],
+	])('%j is %j', (value, text) => {
+		expect(of(orderOf(give(value)))).toBe(text);
+	});
+
+	test.each([
+		[true, 'true'],
+		[false, 'false'],
+		[{ name: 'twitch' }, '{"name":"twitch"}'],
+		[['twitch'], '["twitch"]'],
+		[[], '[]'],
+		[NaN, 'NaN'],
+		[Infinity, 'Infinity'],
+	])('%p is refused', (value, shown) => {
+		expect(problemsOf(give(value))).toEqual({ [field]: [`${label} must be text, not ${shown}`] });
+	});
+});
+
+test.each([' twitch ', '\ttwitch\r\n', '\u00a0twitch\u00a0'])('blanks around a channel are dropped: %j', (value) => {
+	expect(orderOf(channel.give(value)).body.channel).toBe('twitch');
+});
+
+test('a comment keeps its line breaks', () => {
+	expect(orderOf(comment.give('first\nsecond')).body.comment).toBe('first\nsecond');
+});
+
+describe('blank values', () => {
+	test.each([tarifId, channel].flatMap((field) => blanks.map((blank) => ({ ...field, blank }))))(
+		'$label is required: $blank',
+		({ field, label, give, blank }) => {
+			expect(problemsOf(give(blank))).toEqual({ [field]: [`${label} is required but blank`] });
+		},
+	);
+
+	test.each(
+		[quantity, duration, interval, lang, comment, start, expand, acceptLanguage, onDuplicate]
+			.flatMap((field) => blanks.map((blank) => ({ ...field, blank }))),
+	)('$label is left out: $blank', ({ give, blank }) => {
+		expect(orderOf(give(blank))).toStrictEqual(plainOrder);
+	});
+
+	test.each(blanks)('an Idempotency Key that is there but blank (%j) buys nothing', (blank) => {
+		expect(problemsOf(idempotencyKey.give(blank))).toEqual({
+			idempotencyKey: ['Idempotency Key is required but blank'],
+		});
+	});
+});
+
+describe('Language', () => {
+	// From the API document (CartObject.lang).
+	const languages =
+		'auto en ru uk de es fr it pt pl tr ar zh ja ko hi th vi id ms tl ca da nl no ro sk fi sv cs el bg hu zh-hk other'.split(' ');
+
+	test.each(languages)('%s', (language) => {
+		expect(orderOf(lang.give(language)).body.lang).toBe(language);
+		expect(orderOf(lang.give(` ${language}\n`)).body.lang).toBe(language);
+	});
+
+	test.each(['EN', 'english', 'zh-HK', 'zh_hk', 'xx', 'en,ru', 'constructor', 'toString', '__proto__', false, 0, ['en'], { en: 1 }])(
+		'%j is refused',
+		(value) => {
+			const problems = problemsOf(lang.give(value));
+			expect(Object.keys(problems)).toEqual(['lang']);
+			const [sentence] = problems.lang;
+			expect(sentence).toMatch(/^Language /);
+			expect(sentence).toContain(JSON.stringify(value));
+			for (const language of languages) expect(sentence).toContain(language);
+		},
+	);
+});
+
+describe('Response Language', () => {
+	test.each(['en', 'ru'])('%s', (language) => {
+		expect(orderOf(acceptLanguage.give(language)).acceptLanguage).toBe(language);
+	});
+
+	test.each(['de', 'EN', 'en-US', 'en, ru', 'en\r\nX-Other: 1', 1, true, ['en']])('%j is refused', (value) => {
+		const problems = problemsOf(acceptLanguage.give(value));
+		expect(Object.keys(problems)).toEqual(['Accept-Language']);
+		expect(problems['Accept-Language'][0]).toMatch(/^Response Language .*en, ru/);
+	});
+});
+
+describe('If Already Purchased', () => {
+	test.each(['skip', 'fail'])('%s', (choice) => {
+		expect(orderOf(onDuplicate.give(choice)).onDuplicate).toBe(choice);
+	});
+
+	test.each(['buy', 'Skip', 'true', true, 0, {}])('%j is refused', (value) => {
+		const problems = problemsOf(onDuplicate.give(value));
+		expect(Object.keys(problems)).toEqual(['onDuplicate']);
+		expect(problems.onDuplicate[0]).toMatch(/^If Already Purchased .*skip, fail/);
+	});
+});
+
+describe('Expand', () => {
+	test.each([
+		[['tarif'], 'tarif'],
+		[['tarif', 'parent'], 'tarif,parent'],
+		[['api', 'chatbot', 'parent', 'tarif'], 'api,chatbot,parent,tarif'],
+		[['tarif', '', null, undefined, ' '], 'tarif'],
+		[['tarif', 'api', 'tarif'], 'tarif,api'],
+		[[' tarif '], 'tarif'],
+		['tarif', 'tarif'],
+		['tarif,parent', 'tarif,parent'],
+		[' tarif , parent ,, ', 'tarif,parent'],
+		['api,api,api', 'api'],
+	])('%j is sent as %j', (value, sent) => {
+		expect(orderOf(expand.give(value)).expand).toBe(sent);
+	});
+
+	test.each([[[]], [['', null]], [','], [' , ']])('%j is left out', (value) => {
+		expect(orderOf(expand.give(value))).toStrictEqual(plainOrder);
+	});
+
+	test.each([
+		[['tarif', 'user']],
+		['tarif,user'],
+		['tarif parent'],
+		['Tarif'],
+		['tarif&admin=1'],
+		['ta\nrif'],
+		['tarif\r\nX-Other: 1'],
+		['tarif\0'],
+		['constructor'],
+		[['tarif,parent']],
+		[[['tarif']]],
+		[[5]],
+		[5],
+		[true],
+		[{}],
+		[{ 0: 'tarif', length: 1 }],
+	])('%j is refused', (value) => {
+		const problems = problemsOf(expand.give(value));
+		expect(Object.keys(problems)).toEqual(['expand']);
+		expect(problems.expand[0]).toMatch(/^Expand must be /);
+	});
+
+	test('a wrong value is named with the right ones', () => {
+		const [sentence] = problemsOf(expand.give('tarif,user')).expand;
+		for (const word of ['tarif', 'parent', 'api', 'chatbot', '"user"']) expect(sentence).toContain(word);
+	});
+});
+
+test('all problems of an item are told at once', () => {
+	const problems = problemsOf({
+		tarifId: '',
+		channel: null,
+		additionalFields: { comment: {}, duration: 25, interval: 0, lang: 'xx', quantity: 10001, start: 'maybe' },
+		options: { acceptLanguage: 'xx', dryRun: 'x', expand: 'x', idempotencyKey: '', onDuplicate: 'x', resendUnknown: 'x' },
+	});
+	expect(Object.values(problems).flat().map((sentence) => sentence.split(/ (?:must|is)/)[0]).sort()).toEqual([
+		'Channel', 'Comment', 'Dry Run', 'Duration', 'Expand', 'Idempotency Key', 'If Already Purchased', 'Interval',
+		'Language', 'Quantity', 'Resend Unknown Outcomes', 'Response Language', 'Start', 'Tarif ID',
+	]);
+});
+
+describe('a collection that an expression turned into something else', () => {
+	test.each(['{"quantity": 1000}', 'abc', 5, true, ['x']])('%j is not just ignored', (value) => {
+		expect(Object.values(problemsOf({ additionalFields: value as never })).join()).toContain('Additional Fields');
+		expect(Object.values(problemsOf({ options: value as never })).join()).toContain('Options');
+	});
+
+	test.each([null, undefined, ''])('%j does not break the run', (value) => {
+		expect(() => read({ additionalFields: value as never })).not.toThrow();
+		expect(() => read({ options: value as never })).not.toThrow();
+	});
+});
+
+test.each(blanks)('a Dry Run that is blank (%j) does not buy', (value) => {
+	expect(problemsOf(dryRun.give(value))).toEqual({ dryRun: ['Dry Run is required but blank'] });
+});
+
+test.each([channel, comment, idempotencyKey])('$label: a number too large to be exact is not taken for text', ({ field, label, give }) => {
+	expect(problemsOf(give(12345678901234567890))[field][0]).toMatch(new RegExp(`^${label} must be text, not 12345678901234567`));
+	expect(read(give('12345678901234567890'))).toHaveProperty('order');
+});
