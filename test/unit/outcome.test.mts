@@ -374,5 +374,5 @@ test('nobody at any of a host\'s addresses: nothing was sent', () => {
 });
 
 test('a 422 whose errors are a sentence keeps it', () => {
-	expect(readAnswer(answer(422, { errors: 'Tarif not found' }))).toMatchObject({ apiMessage: 'Tarif not found', fieldErrors: undefined });
+	expect(answer(422, { errors: 'Tarif not found' })).toMatchObject({ apiMessage: 'Tarif not found', fieldErrors: undefined });
 });
