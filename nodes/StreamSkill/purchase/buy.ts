@@ -4,8 +4,8 @@ import { connect, type PurchaseRequest, type Send } from '../transport';
 import { duplicateKey, heldBack, invalidOrder, notBought, uncertainKey, type Failure } from './errors';
 import { KEY_HISTORY, openIdempotencyKeys, type IdempotencyKeys, type KeyState } from './idempotency';
 import { LABELS } from './labels';
-import { openLedger } from './ledger';
-import { readOrder } from './order';
+import { openLedger, type Ledger } from './ledger';
+import { readOrder, type Order } from './order';
 import { readAnswer, readFailure, type Outcome } from './outcome';
 import { Results, type OrderedItem } from './results';
 import { readSettings, type RunSettings } from './settings';
@@ -26,40 +26,41 @@ const RATE_LIMIT = { tries: 5, wait: 60_000 };
  */
 export async function buy(context: IExecuteFunctions): Promise<INodeExecutionData[]> {
 	const results = new Results(context);
+	const ledger = openLedger(context);
+
+	// Resending is for a retry that somebody asked for, not for the tries of Retry On Fail.
+	const mayResend = (order: Order | undefined, sentBy: string) =>
+		order?.resendUnknown && sentBy !== context.getExecutionId();
 
 	const read = context.getInputData().map((_, item) => readItem(context, item));
 	const orders: OrderedItem[] = [];
 	read.forEach(({ parsed }, item) => {
-		if ('problems' in parsed) results.fail(item, invalidOrder(parsed.problems));
-		else orders.push({ item, order: parsed.order });
+		const order = 'order' in parsed ? parsed.order : undefined;
+		const entry = ledger.find(item, order);
+		if (entry && 'purchase' in entry) {
+			results.bought(item, entry.purchase);
+		} else if (entry && !order?.dryRun && !mayResend(order, entry.executionId)) {
+			results.fail(item, notBought(entry.unknown), order);
+		} else if ('problems' in parsed) {
+			results.fail(item, invalidOrder(parsed.problems));
+		} else {
+			orders.push({ item, order: parsed.order });
+		}
 	});
 	results.stopIfFailed();
 
-	const prepared = await prepare(context, orders, read.find(({ options }) => options)?.options ?? {});
+	const options = read.find((item) => item.options)?.options ?? {};
+	const prepared = await prepare(context, orders, results.purchases.length, options);
 	if ('obstacle' in prepared) {
 		results.holdBack(orders, prepared.obstacle);
 		return results.output();
 	}
 	const { settings, request, send, keys } = prepared;
 
-	const ledger = openLedger(context);
-	const pending = orders.filter(({ item, order }) => {
-		if (order.dryRun) {
-			results.preview(item, request(order) as unknown as IDataObject);
-			return false;
-		}
-		const entry = ledger.find(item, order);
-		if (!entry) return true;
-		if ('purchase' in entry) {
-			results.bought(item, entry.purchase);
-			return false;
-		}
-		// Resending is for a retry that somebody asked for, not for the tries of Retry On Fail.
-		if (order.resendUnknown && entry.executionId !== context.getExecutionId()) return true;
-		results.fail(item, notBought(entry.unknown), order);
-		return false;
-	});
-	results.stopIfFailed();
+	const pending = orders.filter(({ order }) => !order.dryRun);
+	for (const { item, order } of orders) {
+		if (order.dryRun) results.preview(item, request(order) as unknown as IDataObject);
+	}
 
 	const trace = purchaseTrace(context);
 	const stopSignal = context.getExecutionCancelSignal();
@@ -102,7 +103,7 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 			break;
 		}
 		sent += batch.length;
-		await buyBatch(context, batch, keys, results, buyOne);
+		await buyBatch(context, batch, keys, ledger, results, buyOne);
 		results.stopIfFailed();
 	}
 
@@ -138,6 +139,7 @@ type Prepared = { settings: RunSettings; keys?: IdempotencyKeys } & Awaited<Retu
 async function prepare(
 	context: IExecuteFunctions,
 	orders: OrderedItem[],
+	bought: number,
 	options: IDataObject,
 ): Promise<{ obstacle: Failure } | Prepared> {
 	const parsed = readSettings(options);
@@ -145,10 +147,11 @@ async function prepare(
 	const { settings } = parsed;
 
 	const paid = orders.filter(({ order }) => !order.dryRun);
-	if (paid.length > settings.maxPurchases) {
+	const count = bought + paid.length;
+	if (count > settings.maxPurchases) {
 		return {
 			obstacle: heldBack(
-				`${paid.length} items are more than Max Purchases per Run allows (${settings.maxPurchases})`,
+				`${count} items are more than Max Purchases per Run allows (${settings.maxPurchases})`,
 				'Raise the limit if all of them are meant to be bought, or pass fewer items.',
 			),
 		};
@@ -194,6 +197,7 @@ async function buyBatch(
 	context: IExecuteFunctions,
 	batch: OrderedItem[],
 	keys: IdempotencyKeys | undefined,
+	ledger: Ledger,
 	results: Results,
 	buyOne: (ordered: OrderedItem) => Promise<Outcome['kind']>,
 ) {
@@ -209,7 +213,8 @@ async function buyBatch(
 	const wanted = batch.filter(({ item, order }) => {
 		const key = order.idempotencyKey;
 		const state = key === undefined ? 'new' : states.get(key);
-		if (key === undefined || state === 'new' || (state === 'unknown' && order.resendUnknown)) return true;
+		const resend = state === 'unknown' && order.resendUnknown && !ledger.isUncertainHere(key!);
+		if (key === undefined || state === 'new' || resend) return true;
 		if (state === 'unknown') results.fail(item, uncertainKey(key), order);
 		else if (order.onDuplicate === 'fail') results.fail(item, duplicateKey(key), order);
 		else results.skip();

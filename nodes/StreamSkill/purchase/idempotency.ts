@@ -1,12 +1,13 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
 /**
- * How many keys n8n keeps per node. n8n reads and writes the whole list with each call, so a longer
+ * How many keys n8n keeps per node at least. n8n reads and writes the whole list with each call, so a longer
  * history makes each order slower: see the README for what was measured.
  */
 export const KEY_HISTORY = 10_000;
 
-const ENTRIES = { mode: 'entries', maxEntries: KEY_HISTORY } as const;
+/** A key whose order is on its way, or uncertain, takes two entries. */
+const ENTRIES = { mode: 'entries', maxEntries: 2 * KEY_HISTORY } as const;
 
 /**
  * What n8n's database knows of a key.

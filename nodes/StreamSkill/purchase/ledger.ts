@@ -4,7 +4,9 @@ import type { Order } from './order';
 import type { NotBought, Outcome } from './outcome';
 
 /** What is known of an order that was sent: what was bought, or why that is unknown and since when. */
-export type LedgerEntry = { purchase: IDataObject } | { unknown: NotBought; executionId: string };
+export type LedgerEntry =
+	| { purchase: IDataObject }
+	| { unknown: NotBought; executionId: string; idempotencyKey?: string };
 
 export type Ledger = ReturnType<typeof openLedger>;
 
@@ -30,27 +32,38 @@ export function openLedger(context: IExecuteFunctions) {
 	const tool = isTool(context);
 	const run = String(context.getWorkflowDataProxy(0).$runIndex);
 	const keys = new Set<string>();
-	const keyOf = (item: number, order: Order) => {
+	const keyOf = (item: number, order?: Order) => {
 		const key = tool ? `tool:${JSON.stringify(order)}` : `${run}:${item}`;
 		keys.add(key);
 		return key;
 	};
 
 	return {
-		/** What became of an order that was sent before, or undefined if it was not. */
-		find: (item: number, order: Order): LedgerEntry | undefined => entries()[keyOf(item, order)],
+		/** Whether this very execution, not an earlier one that it retries, sent the key in vain. */
+		isUncertainHere: (idempotencyKey: string) =>
+			Object.values(entries()).some(
+				(entry) =>
+					'unknown' in entry && entry.idempotencyKey === idempotencyKey && entry.executionId === executionId,
+			),
+
+		/**
+		 * What became of an item that was sent before, or undefined if it was not. Its parameters may be
+		 * no order any more.
+		 */
+		find: (item: number, order?: Order): LedgerEntry | undefined => entries()[keyOf(item, order)],
 
 		/** To be called before an order is sent: if nothing else follows, nobody knows what became of it. */
 		sending(item: number, order: Order) {
-			entries()[keyOf(item, order)] = { unknown: { kind: 'unknown', networkCode: 'no answer' }, executionId };
+			this.settle(item, order, { kind: 'unknown', networkCode: 'no answer' });
 		},
 
 		/** To be called with what became of it. */
 		settle(item: number, order: Order, outcome: Outcome) {
 			const key = keyOf(item, order);
 			if (outcome.kind === 'bought') entries()[key] = { purchase: outcome.purchase };
-			else if (outcome.kind === 'unknown') entries()[key] = { unknown: outcome, executionId };
-			else delete entries()[key];
+			else if (outcome.kind === 'unknown') {
+				entries()[key] = { unknown: outcome, executionId, idempotencyKey: order.idempotencyKey };
+			} else delete entries()[key];
 		},
 
 		/** To be called when the run ends without failed items, so that n8n stores each purchase once. */
