@@ -1,7 +1,7 @@
 const { execFile } = require('node:child_process');
 const { rm } = require('node:fs/promises');
 const { promisify } = require('node:util');
-const { dest, parallel, series, src } = require('gulp');
+const { dest, parallel, series, src, watch } = require('gulp');
 
 const clean = () => rm('dist', { recursive: true, force: true });
 
@@ -15,3 +15,9 @@ const copyAssets = () =>
 	src('{credentials,nodes}/**/*.{svg,json}', { encoding: false }).pipe(dest('dist'));
 
 exports.default = series(clean, parallel(compile, copyAssets));
+
+/** Without cleaning: a running n8n looks at these files. */
+exports.watch = () => {
+	watch('{credentials,nodes}/**/*.ts', compile);
+	watch('{credentials,nodes}/**/*.{svg,json}', copyAssets);
+};

@@ -1,0 +1,48 @@
+// npm run dev: an n8n with this project's build linked in, rebuilt and reloaded on each change.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { cacheDir, DEFAULT_N8N, ensureN8n } from '../test/n8n/install.mts';
+import { nextFreePort } from '../test/n8n/ports.mts';
+import { OWNER } from '../test/n8n/rest.mts';
+import { run } from '../test/n8n/npm.mts';
+import { startN8n } from '../test/n8n/server.mts';
+import { startSandbox } from '../test/sandbox/sandbox.mts';
+
+const log = (line: string) => console.log(line);
+const userFolder = join(cacheDir(), 'dev');
+const modules = join(userFolder, '.n8n', 'nodes', 'node_modules');
+const isNew = !existsSync(userFolder);
+
+await ensureN8n(DEFAULT_N8N, { log });
+await run('npx', ['gulp'], { cwd: process.cwd() });
+await mkdir(modules, { recursive: true });
+await rm(join(modules, 'n8n-nodes-streamskill'), { force: true });
+await symlink(process.cwd(), join(modules, 'n8n-nodes-streamskill'), 'junction');
+
+const sandbox = await startSandbox({ port: await nextFreePort(4010) });
+const n8n = await startN8n({ userFolder, port: await nextFreePort(5678), env: { N8N_DEV_RELOAD: 'true' }, log });
+if (isNew) {
+	await n8n.rest.setupOwner();
+	await n8n.rest.createCredential({
+		name: 'StreamSkill (sandbox)',
+		type: 'streamSkillApi',
+		data: { accessToken: sandbox.token, baseUrl: sandbox.url },
+	});
+}
+const watch = spawn('npx', ['gulp', 'watch'], { stdio: 'inherit', shell: process.platform === 'win32' });
+log(
+	`n8n is at ${n8n.url} (${OWNER.email}, ${OWNER.password}), the sandbox at ${sandbox.url} with the token ${sandbox.token}.\n` +
+		'What you change in nodes/ and credentials/ is rebuilt and reloaded. Ctrl+C ends all of it.',
+);
+
+const end = async () => {
+	watch.kill();
+	await n8n.stop();
+	await sandbox.close();
+	process.exit();
+};
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end());
+await n8n.ended;
