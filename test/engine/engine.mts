@@ -30,11 +30,17 @@ export interface NodeSetup {
 	retryOnFail?: boolean;
 	maxTries?: number;
 	id?: string;
+	/** As if nobody had chosen a credential. */
+	withoutCredential?: boolean;
 }
 
 export interface RunSetup {
 	node?: NodeSetup;
+	/** A second StreamSkill node, named Twin, that gets what the first one put out. */
+	twin?: NodeSetup;
 	items?: IDataObject[];
+	/** How often the items come to the node, as in a loop. */
+	rounds?: number;
 	credentials?: ICredentialDataDecryptedObject;
 	/** Continues an execution that was stored, as "Retry execution" does. */
 	retryOf?: IRunExecutionData;
@@ -107,22 +113,23 @@ class CredentialsHelper extends ICredentialsHelper {
 
 let executions = 0;
 
-/** Runs Start → StreamSkill → Success / Failed through n8n-core's `WorkflowExecute`. */
+/** Runs Start → StreamSkill → Success (→ Twin) / Failed through n8n-core's `WorkflowExecute`. */
 export async function run(setup: RunSetup): Promise<RunResult> {
-	const { node = {}, items = [{}], credentials, retryOf, workflowId = 'workflow-1', mode = 'trigger' } = setup;
+	const { node = {}, twin, items = [{}], rounds = 1, credentials, retryOf, workflowId = 'workflow-1', mode = setup.retryOf ? 'retry' : 'trigger' } = setup;
 	const executionId = setup.executionId ?? `execution-${++executions}`;
 	const simple = (name: string): INode => ({
 		id: name, name, type: 'test.passThrough', typeVersion: 1, position: [0, 0], parameters: {},
 	});
+	const streamSkill = (name: string, id: string, node: NodeSetup): INode => ({
+		id: node.id ?? id, name, type: 'n8n-nodes-streamskill.streamSkill', typeVersion: 1, position: [0, 0],
+		parameters: { resource: 'purchase', operation: 'create', additionalFields: {}, options: {}, ...node.parameters },
+		credentials: node.withoutCredential ? undefined : { streamSkillApi: { id: 'credential-1', name: 'StreamSkill account' } },
+		onError: node.onError, retryOnFail: node.retryOnFail, maxTries: node.maxTries, waitBetweenTries: 1,
+	});
 	const nodes: INode[] = [
 		simple('Start'),
-		{
-			id: node.id ?? 'streamskill-1', name: 'StreamSkill', type: 'n8n-nodes-streamskill.streamSkill', typeVersion: 1,
-			position: [0, 0],
-			parameters: { resource: 'purchase', operation: 'create', additionalFields: {}, options: {}, ...node.parameters },
-			credentials: { streamSkillApi: { id: 'credential-1', name: 'StreamSkill account' } },
-			onError: node.onError, retryOnFail: node.retryOnFail, maxTries: node.maxTries, waitBetweenTries: 1,
-		},
+		streamSkill('StreamSkill', 'streamskill-1', node),
+		...(twin ? [streamSkill('Twin', 'streamskill-2', twin)] : []),
 		simple('Success'),
 		simple('Failed'),
 	];
@@ -132,6 +139,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		connections: {
 			Start: { main: [to('StreamSkill')] },
 			StreamSkill: { main: [to('Success'), to('Failed')] },
+			...(twin && { Success: { main: [to('Twin')] } }),
 		},
 		nodeTypes: {
 			getByName: (type: string) => nodeTypes[type],
@@ -144,9 +152,9 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		? forRetry(retryOf, workflow)
 		: createRunExecutionData({
 				executionData: {
-					nodeExecutionStack: [
-						{ node: workflow.getNode('Start')!, data: { main: [items.map((json) => ({ json }))] }, source: null },
-					],
+					nodeExecutionStack: Array.from({ length: rounds }, () => ({
+						node: workflow.getNode('Start')!, data: { main: [items.map((json) => ({ json }))] }, source: null,
+					})),
 				},
 			});
 	const additionalData = {

@@ -185,3 +185,24 @@ test('an operation that does not exist buys nothing', async () => {
 	expect(run.status).toBe('error');
 	expect(sandbox.requests).toEqual([]);
 });
+
+test('retrying the same failed execution twice buys once', async () => {
+	sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(422) });
+	sandbox.fault({ match: { channel: 'd' }, times: 1, fault: faults.rejected(422) });
+	const first = await buy(['a', 'b', 'c', 'd', 'e']);
+	const retry = async (retryOf: typeof first.data) => await run({
+		credentials: { accessToken: sandbox.token, baseUrl: sandbox.url },
+		node: { parameters: { tarifId: 1, channel: '={{ $json.channel }}' } },
+		retryOf,
+	});
+
+	const second = await retry(first.data);
+	expect(sandbox.purchases.map(({ order }) => order.channel)).toEqual(['a', 'b', 'c']);
+
+	const third = await retry(first.data);
+	expect(third.error?.message).toBe('Another retry of this execution has bought this order');
+
+	const fourth = await retry(second.data);
+	expect(fourth.success.map(({ json }) => json.channel)).toEqual(['a', 'b', 'c', 'd', 'e']);
+	expect(sandbox.purchases.map(({ order }) => order.channel)).toEqual(['a', 'b', 'c', 'd', 'e']);
+});

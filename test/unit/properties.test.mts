@@ -96,7 +96,7 @@ test('whatever the parameters are, they are an order that the API takes, or sent
 			expect(['tarif', 'parent', 'api', 'chatbot']).toEqual(expect.arrayContaining(names));
 			expect(new Set(names).size).toBe(names.length);
 			expect([undefined, 'en', 'ru']).toContain(acceptLanguage);
-			expect('idempotencyKey' in given.options).toBe(idempotencyKey !== undefined);
+			expect('idempotencyKey' in (given.options as object)).toBe(idempotencyKey !== undefined);
 			expect(idempotencyKey ?? 'none').toMatch(/\S/);
 			expect(['skip', 'fail']).toContain(onDuplicate);
 			expect([typeof resendUnknown, typeof dryRun]).toEqual(['boolean', 'boolean']);

@@ -2,7 +2,13 @@ import { sleep, type IDataObject, type IExecuteFunctions, type INodeExecutionDat
 
 import { connect, type PurchaseRequest, type Send } from '../transport';
 import { duplicateKey, heldBack, invalidOrder, notBought, uncertainKey, type Failure } from './errors';
-import { KEY_HISTORY, openIdempotencyKeys, type IdempotencyKeys, type KeyState } from './idempotency';
+import {
+	KEY_HISTORY,
+	openIdempotencyKeys,
+	type IdempotencyKey,
+	type IdempotencyKeys,
+	type KeyState,
+} from './idempotency';
 import { LABELS } from './labels';
 import { openLedger, type Ledger } from './ledger';
 import { readOrder, type Order } from './order';
@@ -44,7 +50,7 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 		} else if ('problems' in parsed) {
 			results.fail(item, invalidOrder(parsed.problems));
 		} else {
-			orders.push({ item, order: parsed.order });
+			orders.push({ item, order: parsed.order, key: keyOf(parsed.order, ledger.retryKey(item)) });
 		}
 	});
 	results.stopIfFailed();
@@ -156,7 +162,7 @@ async function prepare(
 			),
 		};
 	}
-	const keyCount = new Set(paid.map(({ order }) => order.idempotencyKey)).size;
+	const keyCount = new Set(paid.map(({ key }) => key)).size;
 	if (keyCount > KEY_HISTORY) {
 		return {
 			obstacle: heldBack(
@@ -166,21 +172,24 @@ async function prepare(
 		};
 	}
 	try {
-		const keys = paid.some(({ order }) => order.idempotencyKey !== undefined)
-			? openIdempotencyKeys(context)
-			: undefined;
+		const keys = paid.some(({ key }) => key) ? openIdempotencyKeys(context) : undefined;
 		return { settings, keys, ...(await connect(context, settings.timeout)) };
 	} catch (error) {
 		return { obstacle: heldBack((error as Error).message, 'Mend this, then run again.') };
 	}
 }
 
+const keyOf = ({ idempotencyKey }: Order, retryKey?: string): IdempotencyKey | undefined => {
+	if (idempotencyKey !== undefined) return `key ${idempotencyKey}`;
+	return retryKey === undefined ? undefined : `retry ${retryKey}`;
+};
+
 /** A batch ends before an order with the same key as one in it: only its outcome tells what to do. */
 function* batches(orders: OrderedItem[], size: number): Generator<OrderedItem[]> {
 	let batch: OrderedItem[] = [];
-	let keys = new Set<string>();
+	let keys = new Set<IdempotencyKey>();
 	for (const ordered of orders) {
-		const key = ordered.order.idempotencyKey;
+		const { key } = ordered;
 		if (batch.length >= size || (key !== undefined && keys.has(key))) {
 			yield batch;
 			batch = [];
@@ -201,30 +210,28 @@ async function buyBatch(
 	results: Results,
 	buyOne: (ordered: OrderedItem) => Promise<Outcome['kind']>,
 ) {
-	let states: Map<string, KeyState>;
+	let states: Map<IdempotencyKey, KeyState>;
 	try {
-		states = (await keys?.claim(batch.flatMap(({ order }) => order.idempotencyKey ?? []))) ?? new Map();
+		states = (await keys?.claim(batch.flatMap(({ key }) => key ?? []))) ?? new Map();
 	} catch (error) {
 		const message = `n8n could not look up the Idempotency Key: ${(error as Error).message}`;
 		results.holdBack(batch, heldBack(message, 'Run the item again once n8n can use its database.'));
 		return;
 	}
 
-	const wanted = batch.filter(({ item, order }) => {
-		const key = order.idempotencyKey;
+	const wanted = batch.filter(({ item, order, key }) => {
 		const state = key === undefined ? 'new' : states.get(key);
-		const resend = state === 'unknown' && order.resendUnknown && !ledger.isUncertainHere(key!);
-		if (key === undefined || state === 'new' || resend) return true;
-		if (state === 'unknown') results.fail(item, uncertainKey(key), order);
-		else if (order.onDuplicate === 'fail') results.fail(item, duplicateKey(key), order);
-		else results.skip();
+		if (state === 'new' || (state === 'unknown' && order.resendUnknown && !ledger.isUncertainHere(order))) return true;
+		if (state === 'unknown') results.fail(item, uncertainKey(order), order);
+		else if (order.onDuplicate === 'skip' && order.idempotencyKey !== undefined) results.skip();
+		else results.fail(item, duplicateKey(order), order);
 		return false;
 	});
 
 	// With On Error = Stop, an uncertain key ends the run before the rest of its batch is sent.
 	const kinds = results.mustStop ? wanted.map(() => 'rejected') : await Promise.all(wanted.map(buyOne));
 	const keysOf = (kind: string) =>
-		wanted.flatMap(({ order }, i) => (kinds[i] === kind ? (order.idempotencyKey ?? []) : []));
+		wanted.flatMap(({ key }, i) => (kinds[i] === kind ? (key ?? []) : []));
 	try {
 		await keys?.settle(
 			keysOf('bought'),

@@ -118,19 +118,29 @@ function describeUnknown({ httpCode, networkCode, apiMessage }: NotBought): stri
 	return `StreamSkill broke off with status ${httpCode}: the order may have been bought`;
 }
 
-/** @returns the failure of an item whose Idempotency Key stands for an order without an answer */
-export const uncertainKey = (key: string): Failure => ({
+/** @returns the failure of an item whose key stands for an order without an answer */
+export const uncertainKey = ({ idempotencyKey }: Order): Failure => ({
 	outcome: 'unknown',
-	message: `An earlier run sent an order with the Idempotency Key "${key}" and never got its answer: it may have been bought`,
+	message:
+		idempotencyKey === undefined
+			? 'Another retry of this execution sent this order and has no answer to it: it may have been bought'
+			: `An earlier run sent an order with the Idempotency Key "${idempotencyKey}" and never got its answer: it may have been bought`,
 	advice: UNCERTAIN,
 });
 
-/** @returns the failure of an item whose Idempotency Key was bought before */
-export const duplicateKey = (key: string): Failure => ({
-	outcome: 'duplicate',
-	message: `An order with the Idempotency Key "${key}" was bought before`,
-	advice: 'The item was not sent. Give it another Idempotency Key if it is meant to be bought as well.',
-});
+/** @returns the failure of an item whose key was bought before */
+export const duplicateKey = ({ idempotencyKey }: Order): Failure =>
+	idempotencyKey === undefined
+		? {
+				outcome: 'duplicate',
+				message: 'Another retry of this execution has bought this order',
+				advice: 'The item was not sent. Its purchase is in that other retry: go on from there.',
+			}
+		: {
+				outcome: 'duplicate',
+				message: `An order with the Idempotency Key "${idempotencyKey}" was bought before`,
+				advice: 'The item was not sent. Give it another Idempotency Key if it is meant to be bought as well.',
+			};
 
 /** @returns the failure of an item that was held back, for the reason given */
 export const heldBack = (message: string, advice: string): Failure => ({

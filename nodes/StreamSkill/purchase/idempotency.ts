@@ -18,6 +18,9 @@ const ENTRIES = { mode: 'entries', maxEntries: 2 * KEY_HISTORY } as const;
  */
 export type KeyState = 'new' | 'bought' | 'unknown';
 
+/** A key of the user's for an order, or of the ledger's for an item of an execution that is retried. */
+export type IdempotencyKey = `key ${string}` | `retry ${string}`;
+
 export type IdempotencyKeys = ReturnType<typeof openIdempotencyKeys>;
 
 /**
@@ -25,7 +28,7 @@ export type IdempotencyKeys = ReturnType<typeof openIdempotencyKeys>;
  * so they outlive executions and crashes and are shared by all workers. They belong to the node
  * in its workflow.
  *
- * A key is two entries while its order is on its way, `known` and `open`; `open` goes once it is
+ * A key is two entries while its order is on its way, itself and its `open`; `open` goes once it is
  * bought, both go once it is certainly not. n8n can't look without recording, so `open` is the one
  * that goes: whatever a crash in between leaves behind reads as `unknown`, never as `bought`.
  *
@@ -41,15 +44,15 @@ export function openIdempotencyKeys(context: IExecuteFunctions) {
 
 	return {
 		/** Claims the keys of a batch, which must differ from each other. */
-		async claim(keys: string[]): Promise<Map<string, KeyState>> {
+		async claim(keys: IdempotencyKey[]): Promise<Map<IdempotencyKey, KeyState>> {
 			if (keys.length === 0) return new Map();
 			return await exclusively(async () => {
-				const { processed } = await checkProcessedAndRecord(keys.flatMap((key) => [known(key), open(key)]), 'node', ENTRIES);
+				const { processed } = await checkProcessedAndRecord(keys.flatMap((key) => [key, open(key)]), 'node', ENTRIES);
 				const seen = new Set(processed);
 				const states = new Map(
-					keys.map((key): [string, KeyState] => [
+					keys.map((key): [IdempotencyKey, KeyState] => [
 						key,
-						seen.has(open(key)) ? 'unknown' : seen.has(known(key)) ? 'bought' : 'new',
+						seen.has(open(key)) ? 'unknown' : seen.has(key) ? 'bought' : 'new',
 					]),
 				);
 				const bought = keys.filter((key) => states.get(key) === 'bought');
@@ -59,18 +62,16 @@ export function openIdempotencyKeys(context: IExecuteFunctions) {
 		},
 
 		/** Marks keys as bought, and gives back those whose order is certainly not. */
-		async settle(bought: string[], notBought: string[]): Promise<void> {
+		async settle(bought: IdempotencyKey[], notBought: IdempotencyKey[]): Promise<void> {
 			if (bought.length + notBought.length === 0) return;
 			await exclusively(async () => {
-				await removeProcessed([...notBought.map(known), ...[...bought, ...notBought].map(open)], 'node', ENTRIES);
+				await removeProcessed([...notBought, ...[...bought, ...notBought].map(open)], 'node', ENTRIES);
 			});
 		},
 	};
 }
 
-const known = (key: string) => `key ${key}`;
-
-const open = (key: string) => `open ${key}`;
+const open = (key: IdempotencyKey) => `open ${key}`;
 
 const queues = new Map<string, Promise<unknown>>();
 

@@ -25,12 +25,16 @@ const isTool = (context: IExecuteFunctions) =>
  * recognised by what it orders.
  */
 export function openLedger(context: IExecuteFunctions) {
-	const stored = context.getContext('node') as { streamSkillLedger?: Record<string, LedgerEntry> };
-	const entries = () => (stored.streamSkillLedger ??= {});
-
 	const executionId = context.getExecutionId();
 	const tool = isTool(context);
 	const run = String(context.getWorkflowDataProxy(0).$runIndex);
+
+	const stored = context.getContext('node') as {
+		streamSkillLedger?: { firstExecutionId: string; entries: Record<string, LedgerEntry> };
+	};
+	const ledger = () => (stored.streamSkillLedger ??= { firstExecutionId: executionId, entries: {} });
+	const entries = () => ledger().entries;
+
 	const keys = new Set<string>();
 	const keyOf = (item: number, order?: Order) => {
 		const key = tool ? `tool:${JSON.stringify(order)}` : `${run}:${item}`;
@@ -40,7 +44,8 @@ export function openLedger(context: IExecuteFunctions) {
 
 	return {
 		/** Whether this very execution, not an earlier one that it retries, sent the key in vain. */
-		isUncertainHere: (idempotencyKey: string) =>
+		isUncertainHere: ({ idempotencyKey }: Order) =>
+			idempotencyKey !== undefined &&
 			Object.values(entries()).some(
 				(entry) =>
 					'unknown' in entry && entry.idempotencyKey === idempotencyKey && entry.executionId === executionId,
@@ -66,10 +71,22 @@ export function openLedger(context: IExecuteFunctions) {
 			} else delete entries()[key];
 		},
 
+		/**
+		 * A retry starts from what the execution knew that it retries, so two retries of the same one know
+		 * nothing of each other: this key, the same for both, keeps an item from being bought by each.
+		 *
+		 * @returns undefined in an execution that is no retry
+		 */
+		retryKey: (item: number) =>
+			context.getMode?.() === 'retry' && !tool
+				? `${ledger().firstExecutionId}:${run}:${item}`
+				: undefined,
+
 		/** To be called when the run ends without failed items, so that n8n stores each purchase once. */
 		close() {
 			for (const key of keys) delete entries()[key];
-			if (Object.keys(entries()).length === 0) delete stored.streamSkillLedger;
+			const { firstExecutionId } = ledger();
+			if (firstExecutionId === executionId && Object.keys(entries()).length === 0) delete stored.streamSkillLedger;
 		},
 	};
 }

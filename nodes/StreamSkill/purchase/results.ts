@@ -1,12 +1,15 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
 import { errorJson, runError, type FailedItem, type Failure, type MadePurchase } from './errors';
+import type { IdempotencyKey } from './idempotency';
 import type { Order } from './order';
 
 /** An item whose fields are a valid order. */
 export interface OrderedItem {
 	item: number;
 	order: Order;
+	/** What keeps it from being bought by more than one execution: the user's Idempotency Key, or our own. */
+	key?: IdempotencyKey;
 }
 
 /** Gathers what became of each item, and turns it into the node's output in the order of the items. */
