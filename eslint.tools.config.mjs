@@ -13,6 +13,8 @@ export default tseslint.config(
 		rules: {
 			'@typescript-eslint/no-floating-promises': 'error',
 			'@typescript-eslint/require-await': 'off',
+			// jest's expect.any() and its like are of type any.
+			'@typescript-eslint/no-unsafe-assignment': 'off',
 		},
 	},
 	{

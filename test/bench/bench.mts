@@ -37,6 +37,9 @@ const { values, positionals } = parseArgs({
 	allowPositionals: true,
 });
 const rounds = Number(values.rounds);
+for (const name of positionals) {
+	if (!SECTIONS.some((section) => section === name)) throw new Error(`"${name}" is none of ${SECTIONS.join(', ')}`);
+}
 const wanted = (section: (typeof SECTIONS)[number]) => positionals.length === 0 || positionals.includes(section);
 
 const dir = await mkdtemp(join(tmpdir(), 'streamskill-bench-'));
