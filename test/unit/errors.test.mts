@@ -13,6 +13,7 @@ const answered = (statusCode: number, body = '') => readAnswer({ statusCode, hea
 const broken = (code: string, syscall?: string) => readFailure(Object.assign(new Error(code), { code, syscall }));
 const refused = (errors: object) => notBought(answered(422, JSON.stringify({ name: 'Bad Request', errors, status: 422 })));
 
+const keyed = { idempotencyKey: 'order-7' } as Order;
 const badTarif = invalidOrder({ 'tarif.id': ['Tarif ID is required but blank'] });
 const lost = notBought(broken('ECONNRESET', 'read'));
 
@@ -82,8 +83,8 @@ describe('notBought', () => {
 
 	test.each([...rejections, ...unknowns].map(([name, outcome]) => ({ name, failure: notBought(outcome) })).concat([
 		{ name: 'invalidOrder', failure: badTarif },
-		{ name: 'uncertainKey', failure: uncertainKey('order-7') },
-		{ name: 'duplicateKey', failure: duplicateKey('order-7') },
+		{ name: 'uncertainKey', failure: uncertainKey(keyed) },
+		{ name: 'duplicateKey', failure: duplicateKey(keyed) },
 	]))('$name is told calmly', ({ failure: { message, advice } }) => {
 		expect(`${message} ${advice}`).not.toMatch(/error|problem|failure|mistake|undefined|null|\[object/i);
 	});
@@ -101,7 +102,7 @@ describe('what the node finds out by itself', () => {
 	});
 
 	test('a key without an answer', () => {
-		expect(uncertainKey('order-7')).toMatchObject({
+		expect(uncertainKey(keyed)).toMatchObject({
 			outcome: 'unknown',
 			message: expect.stringMatching(/Idempotency Key "order-7".*may have been bought/) as string,
 			advice: lost.advice,
@@ -109,7 +110,7 @@ describe('what the node finds out by itself', () => {
 	});
 
 	test('a key that was bought', () => {
-		expect(duplicateKey('order-7')).toMatchObject({
+		expect(duplicateKey(keyed)).toMatchObject({
 			outcome: 'duplicate',
 			message: expect.stringMatching(/Idempotency Key "order-7".*bought before/) as string,
 		});
