@@ -1,0 +1,280 @@
+/** What the Idempotency Key keeps across executions, crashes and everything that goes wrong meanwhile. */
+import { KEY_HISTORY } from '../../nodes/StreamSkill/purchase/idempotency.ts';
+import { faults } from '../sandbox/sandbox.mts';
+import { deduplicator } from './engine.mts';
+import { onceEach, onErrors, openShop, told, until, type Orders } from './shop.mts';
+
+const shop = openShop();
+const { order, sent, sold } = shop;
+
+/** Orders by key, for a channel of the same name. */
+const buy = async (keys: string[], { options, ...more }: Orders = {}) =>
+	await order(keys, { onError: 'continueErrorOutput', ...more, options: { idempotencyKey: '={{ $json.channel }}', ...options } });
+
+const batchSize = (size: number) => ({ batching: { batch: { batchSize: size, batchInterval: 0 } } });
+const hints = ({ data }: Awaited<ReturnType<typeof buy>>) =>
+	data.resultData.runData.StreamSkill.flatMap((task) => task.hints?.map(({ message }) => message) ?? []);
+
+describe.each([1, 3, -1])('with batches of %d', (size) => {
+	const options = batchSize(size);
+
+	test('a key that was bought by another execution is skipped, and the skipped are counted', async () => {
+		await buy(['a', 'b'], { options });
+		const second = await buy(['a', 'b', 'c'], { options });
+		expect(told(second.success)).toEqual([[2, 'c']]);
+		expect(second.failed).toEqual([]);
+		expect(hints(second)).toEqual(['Skipped 2 items: bought before with the same Idempotency Key']);
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+	});
+
+	test('a key that comes twice in a run is bought once', async () => {
+		const result = await order(['a', 'b', 'c', 'd', 'e'], { options: { ...options, idempotencyKey: '={{ $itemIndex % 2 }}' } });
+		expect(told(result.success)).toEqual([[0, 'a'], [1, 'b']]);
+		expect(hints(result)).toEqual(['Skipped 3 items: bought before with the same Idempotency Key']);
+		expect(sold()).toEqual(onceEach(['a', 'b']));
+	});
+
+	test('a key that comes twice is bought by the second item if the first is refused', async () => {
+		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.rejected(422) });
+		const { success, failed } = await order(['a', 'b', 'c'], { onError: 'continueErrorOutput', options: { ...options, idempotencyKey: 'same' } });
+		expect(told(success)).toEqual([[1, 'b']]);
+		expect(told(failed)).toEqual([[0, 'rejected']]);
+		expect(sold()).toEqual(onceEach(['b']));
+	});
+
+	test('a refused order gives its key back', async () => {
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(422) });
+		expect(told((await buy(['a', 'b', 'c'], { options })).failed)).toEqual([[1, 'rejected']]);
+		expect(told((await buy(['a', 'b', 'c'], { options })).success)).toEqual([[1, 'b']]);
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+	});
+
+	test('a key without an answer stays uncertain until somebody wants it sent again', async () => {
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.serverErrorBefore(500) });
+		await buy(['a', 'b', 'c'], { options });
+		for (const tries of [undefined, 3]) {
+			const { failed } = await buy(['b', 'a', 'c'], { options, tries });
+			expect(told(failed)).toEqual([[0, 'unknown']]);
+			expect(failed[0].json.error).toMatch(/Idempotency Key "b".*may have been bought/);
+			expect(failed[0].json.message).toMatch(/Resend Unknown Outcomes/);
+			expect(failed[0].json.details).toMatchObject({ idempotencyKey: 'b' });
+		}
+		expect(sent().b).toBe(1);
+
+		const resent = await buy(['a', 'b', 'c'], { options: { ...options, resendUnknown: true } });
+		expect(told(resent.success)).toEqual([[1, 'b']]);
+		expect((await buy(['a', 'b', 'c'], { options: { ...options, resendUnknown: true } })).success).toEqual([]);
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+	});
+
+	test('a key that was uncertain before stays so when a second try is refused', async () => {
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.serverErrorAfter(500) });
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(422) });
+		await buy(['b'], { options });
+		await buy(['b'], { options: { ...options, resendUnknown: true } });
+		expect(told((await buy(['b'], { options })).failed)).toEqual([[0, 'unknown']]);
+		expect(sold()).toEqual({ b: 1 });
+	});
+
+	test('Retry On Fail and Retry execution hand back what they bought: it is not skipped as known', async () => {
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 3, fault: faults.rejected(422) });
+		const setup = { options, onError: 'stopWorkflow', tries: 3 } as const;
+		const first = await buy(['a', 'b', 'c'], setup);
+		const second = await buy([], { ...setup, retryOf: first.data });
+		expect(told(second.success)).toEqual([[0, 'a'], [1, 'b'], [2, 'c']]);
+		expect(hints(second)).toEqual([]);
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+	});
+});
+
+test('an uncertain key ends a run with Stop before the rest of its batch is sent, whose keys stay free', async () => {
+	shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.serverErrorBefore(500) });
+	await buy(['b']);
+	const { error } = await buy(['a', 'b', 'c'], { onError: 'stopWorkflow', options: batchSize(-1) });
+	expect(error!.message).toMatch(/Idempotency Key "b"/);
+	expect(sent()).toEqual({ b: 1 });
+	expect(told((await buy(['a', 'c'])).success)).toEqual([[0, 'a'], [1, 'c']]);
+});
+
+test('Stop while keys are claimed sends nothing, and leaves no key uncertain', async () => {
+	const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
+	let stop = () => {};
+	jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementationOnce(async (...call) => {
+		stop();
+		return await record(...call);
+	});
+	await buy(['a', 'b'], { onStart: (stopExecution) => (stop = stopExecution) });
+	jest.restoreAllMocks();
+	expect(sent()).toEqual({});
+	expect(told((await buy(['a', 'b'])).success)).toEqual([[0, 'a'], [1, 'b']]);
+});
+
+describe('If Already Purchased = Fail', () => {
+	test.each(onErrors)('makes an error of it (%s)', async (onError) => {
+		await buy(['a']);
+		const { success, failed, error } = await buy(['a', 'b'], { onError, options: { onDuplicate: 'fail' } });
+		if (onError === 'stopWorkflow') {
+			expect(error!.message).toBe('An order with the Idempotency Key "a" was bought before');
+			expect(sold()).toEqual({ a: 1 });
+			return;
+		}
+		expect(told([...success, ...failed]).sort()).toEqual([[0, 'duplicate'], [1, 'b']]);
+		expect(sold()).toEqual(onceEach(['a', 'b']));
+	});
+});
+
+describe('Resend Unknown Outcomes', () => {
+	test('does not send a key twice in one run', async () => {
+		// A user may leave the option on: the second item must not make the first one's order twice.
+		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.serverErrorAfter(500) });
+		const { failed } = await order(['a', 'b'], {
+			onError: 'continueErrorOutput', options: { idempotencyKey: 'same', resendUnknown: true },
+		});
+		expect(told(failed)).toEqual([[0, 'unknown'], [1, 'unknown']]);
+		expect(sent()).toEqual({ a: 1 });
+	});
+
+	test('sends a key once more when the execution is retried, not with each of its tries', async () => {
+		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.serverErrorBefore(500) });
+		const setup = { onError: 'stopWorkflow', tries: 4, options: { resendUnknown: true } } as const;
+		const first = await buy(['a'], setup);
+		expect(sent()).toEqual({ a: 1 });
+		await buy([], { ...setup, retryOf: first.data });
+		expect(sent()).toEqual({ a: 2 });
+	});
+});
+
+describe('executions at the same time', () => {
+	const keys = ['a', 'b', 'c', 'd'];
+
+	test.each([1, 3, -1])('with the same keys buy each once (batches of %d)', async (size) => {
+		const runs = await Promise.all([1, 2, 3].map(async () => await buy(keys, { options: batchSize(size) })));
+		expect(sold()).toEqual(onceEach(keys));
+		const bought = runs.flatMap(({ success }) => told(success).map(([, channel]) => channel));
+		expect(bought.sort()).toEqual(keys);
+	});
+
+	test.each([1, 3, -1])('with other keys do not lose each other\'s (batches of %d)', async (size) => {
+		const runs = ['v', 'w', 'x', 'y', 'z'].map((name) => keys.map((key) => name + key));
+		for (const round of [1, 2]) {
+			const results = await Promise.all(runs.map(async (run) => await buy(run, { options: batchSize(size) })));
+			expect(results.flatMap(({ failed }) => failed)).toEqual([]);
+			expect(results.flatMap(({ success }) => success)).toHaveLength(round === 1 ? 20 : 0);
+		}
+		expect(sold()).toEqual(onceEach(runs.flat()));
+	});
+});
+
+describe('a crash', () => {
+	test.each([1, -1])('leaves uncertain what was on its way, and nothing else (batches of %d)', async (size) => {
+		const options = batchSize(size);
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.hang(false) });
+		// Never ends for as long as the others run, as if n8n were gone.
+		const crashed = buy(['a', 'b', 'c'], { options });
+		await until(() => shop.sandbox.requests.filter(({ status }) => status).length === (size === 1 ? 1 : 2) && sent().b === 1);
+
+		const after = await buy(['a', 'b', 'c'], { options });
+		expect(told(after.failed)).toContainEqual([1, 'unknown']);
+		expect(sent().b).toBe(1);
+		await buy(['a', 'b', 'c'], { options: { ...options, resendUnknown: true } });
+		expect(sold()).toMatchObject({ b: 1 });
+		if (size === 1) expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+
+		shop.sandbox.reset();
+		await crashed;
+	});
+});
+
+describe('when n8n\'s database fails', () => {
+	test.each(onErrors)('nothing is bought without a claim (%s)', async (onError) => {
+		deduplicator.fail = true;
+		const { success, failed, error } = await buy(['a', 'b'], { onError, tries: 2 });
+		expect(sent()).toEqual({});
+		if (onError === 'stopWorkflow') expect(error!.message).toMatch(/could not look up the Idempotency Key.*locked/);
+		else expect(told([...success, ...failed])).toEqual([[0, 'notSent'], [1, 'notSent']]);
+
+		deduplicator.fail = false;
+		expect(told((await buy(['a', 'b'])).success)).toEqual([[0, 'a'], [1, 'b']]);
+	});
+
+	test('after the purchase, it is output all the same, and its key stays uncertain', async () => {
+		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.latency(100) });
+		const { success } = await buy(['a'], { onStart: () => void until(() => sent().a === 1).then(() => (deduplicator.fail = true)) });
+		expect(told(success)).toEqual([[0, 'a']]);
+
+		deduplicator.fail = false;
+		expect(told((await buy(['a'])).failed)).toEqual([[0, 'unknown']]);
+		expect(sold()).toEqual({ a: 1 });
+	});
+});
+
+test.each(onErrors)('a workflow that was never saved says so and buys nothing (%s)', async (onError) => {
+	const { success, failed, error } = await buy(['a', 'b'], { onError, workflowId: '' });
+	expect(sent()).toEqual({});
+	const messages = error ? [error.message] : [...success, ...failed].map(({ json }) => json.error);
+	expect(messages).toHaveLength(error ? 1 : 2);
+	for (const message of messages) expect(message).toMatch(/^Save the workflow before you use an Idempotency Key/);
+});
+
+describe('what counts as a key', () => {
+	test('any text, also one that looks like a marker', async () => {
+		const keys = ['1', 'open 1', 'key 1', 'key open 1', 'open key 1', '__proto__', 'ё\n', 'x'.repeat(5000)];
+		const items = keys.map((key, i) => ({ key, channel: `c${i}` }));
+		const options = { idempotencyKey: '={{ $json.key }}' };
+		expect((await order(items, { options })).success).toHaveLength(keys.length);
+		expect((await order(items, { options })).success).toHaveLength(0);
+		expect(sold()).toEqual(onceEach(items.map(({ channel }) => channel)));
+	});
+
+	test('a number is the text it is written as, and blanks around it do not count', async () => {
+		const items = [7, '7', ' 7 '].map((key, i) => ({ key, channel: `c${i}` }));
+		await order(items, { options: { idempotencyKey: '={{ $json.key }}' } });
+		expect(sold()).toEqual({ c0: 1 });
+	});
+
+	test('a blank one is none, and nothing is bought without one', async () => {
+		const { error } = await order(['a'], { options: { idempotencyKey: '={{ $json.missing }}' } });
+		expect(error!.message).toBe('Idempotency Key is required but blank');
+		expect(sent()).toEqual({});
+	});
+
+	test('a key belongs to one node', async () => {
+		await order(['a'], {
+			options: { idempotencyKey: 'same' },
+			twin: { parameters: { tarifId: 2, channel: '={{ $json.channel }}', options: { idempotencyKey: 'same' } } },
+		});
+		expect(sold()).toEqual({ a: 2 });
+	});
+});
+
+/** n8n's history is as long as the node says, only a thousand times shorter. */
+describe('as many keys as the history has room for', () => {
+	const SCALE = 1000;
+	const keys = Array.from({ length: KEY_HISTORY / SCALE }, (_, i) => `k${i}`);
+	beforeEach(() => {
+		const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
+		jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementation(
+			async (items, scope, context, options) =>
+				await record(items, scope, context, { ...options, maxEntries: options.maxEntries! / SCALE }),
+		);
+	});
+	afterEach(() => jest.restoreAllMocks());
+
+	test.each([1, 3, -1])('are bought once, however often they come (batches of %d)', async (size) => {
+		for (let executions = 0; executions < 3; executions++) await buy(keys, { options: batchSize(size) });
+		expect(sold()).toEqual(onceEach(keys));
+	});
+
+	test('more than that: the newest ones are known', async () => {
+		const all = [...keys, 'one', 'more'];
+		await buy(all);
+		await buy(all.slice(-5));
+		expect(sold()).toEqual(onceEach(all));
+	});
+});
+
+test('more keys in one run than the history has room for are refused', async () => {
+	const { error } = await buy(Array.from({ length: KEY_HISTORY + 1 }, (_, i) => `k${i}`), { onError: 'stopWorkflow' });
+	expect(error!.message).toMatch(/10001 Idempotency Keys are more than n8n keeps/);
+	expect(sent()).toEqual({});
+}, 60_000);

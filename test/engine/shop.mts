@@ -1,0 +1,77 @@
+import type { IDataObject, INode, INodeExecutionData } from 'n8n-workflow';
+
+import { startSandbox, type Sandbox } from '../sandbox/sandbox.mts';
+import { deduplicator, initEngine, logLines, run, type NodeSetup, type RunSetup } from './engine.mts';
+
+export const TOKEN = 'token-that-nobody-may-see';
+
+export const onErrors = ['stopWorkflow', 'continueRegularOutput', 'continueErrorOutput'] as const;
+
+export interface Orders extends Omit<RunSetup, 'node'> {
+	/** The node's options. */
+	options?: IDataObject;
+	/** The node's parameters, if they are not a tarif and the item's `channel`. */
+	parameters?: IDataObject;
+	onError?: INode['onError'];
+	/** Turns on Retry On Fail. */
+	tries?: number;
+	node?: NodeSetup;
+}
+
+/** Sets up a sandbox for a test file, with short ways to order from it and to see what it sold. */
+export function openShop() {
+	let sandbox: Sandbox;
+	beforeAll(async () => {
+		await initEngine();
+		sandbox = await startSandbox({ token: TOKEN });
+	});
+	afterAll(async () => await sandbox.close());
+	beforeEach(() => {
+		sandbox.reset();
+		logLines.length = 0;
+		deduplicator.lists.clear();
+		deduplicator.fail = false;
+	});
+
+	const perChannel = (channels: string[]) =>
+		channels.reduce<Record<string, number>>((counts, channel) => ({ ...counts, [channel]: (counts[channel] ?? 0) + 1 }), {});
+
+	return {
+		get sandbox() {
+			return sandbox;
+		},
+		/** Runs the node with an item per channel, or with these items. */
+		order: async (items: Array<string | IDataObject>, { options, parameters, onError, tries, node, ...more }: Orders = {}) =>
+			await run({
+				credentials: { accessToken: TOKEN, baseUrl: sandbox.url },
+				items: items.map((item) => (typeof item === 'string' ? { channel: item } : item)),
+				mode: more.retryOf && 'retry',
+				...more,
+				node: {
+					onError,
+					retryOnFail: tries !== undefined,
+					maxTries: tries,
+					parameters: { tarifId: 1, channel: '={{ $json.channel }}', ...parameters, ...(options && { options }) } as NodeSetup['parameters'],
+					...node,
+				},
+			}),
+		/** How many orders reached the API, by channel. */
+		sent: () => perChannel(sandbox.requests.map(({ body }) => (body as { channel: string }).channel)),
+		/** How many purchases the API made, by channel. */
+		sold: () => perChannel(sandbox.purchases.map(({ order }) => order.channel)),
+	};
+}
+
+/** The item that each output item is paired with, and what it says: a channel that was bought for, or an outcome. */
+export const told = (items: INodeExecutionData[]) =>
+	items.map(({ json, pairedItem }) => [
+		(pairedItem as { item: number }).item,
+		'error' in json ? (json.details as { outcome: string }).outcome : json.channel,
+	]);
+
+/** Every channel once. */
+export const onceEach = (channels: string[]) => Object.fromEntries(channels.map((channel) => [channel, 1]));
+
+export async function until(condition: () => boolean) {
+	while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
