@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import type { Credential, StoredExecution, StoredWorkflow, WorkflowJson } from '../n8n/rest.mts';
 import { startN8n, type N8nOptions, type N8nServer } from '../n8n/server.mts';
-import { startSandbox, type Sandbox } from '../sandbox/sandbox.mts';
+import { startSandbox, type Order, type Sandbox } from '../sandbox/sandbox.mts';
 
 /** A real n8n with the packed node installed, a sandbox, and a credential for it. */
 export interface World {
@@ -25,38 +25,46 @@ export const { STREAMSKILL_N8N: version = '2.41.1', STREAMSKILL_TARBALL: package
 export async function startWorld(options: Partial<N8nOptions> = {}): Promise<World> {
 	const userFolder = options.userFolder ?? (await mkdtemp(join(tmpdir(), 'streamskill-e2e-')));
 	const sandbox = await startSandbox();
-	const n8n = await startN8n({ version, userFolder, packageTarball, ...options });
-	await n8n.rest.setupOwner();
-	const credential = await n8n.rest.createCredential({
-		name: 'StreamSkill account',
-		type: 'streamSkillApi',
-		data: { accessToken: sandbox.token, baseUrl: sandbox.url },
-	});
-
-	const world: World = {
-		n8n,
-		sandbox,
-		credential,
-		async create(workflow) {
-			for (const node of workflow.nodes) {
-				if (node.type.startsWith('n8n-nodes-streamskill.')) {
-					node.credentials = { streamSkillApi: { id: credential.id, name: credential.name } };
-				}
-			}
-			return await world.n8n.rest.createWorkflow(workflow);
-		},
-		async crashAndRestart() {
-			await world.n8n.kill();
-			world.n8n = await startN8n({ version, userFolder, ...options, packageTarball: undefined });
-			await world.n8n.rest.login();
-		},
-		async close() {
-			await world.n8n.stop();
-			await sandbox.close();
-			await rm(userFolder, { recursive: true, force: true });
-		},
+	let n8n: N8nServer | undefined;
+	const close = async () => {
+		await n8n?.stop();
+		await sandbox.close();
+		await rm(userFolder, { recursive: true, force: true });
 	};
-	return world;
+	try {
+		n8n = await startN8n({ version, userFolder, packageTarball, ...options });
+		await n8n.rest.setupOwner();
+		const credential = await n8n.rest.createCredential({
+			name: 'StreamSkill account',
+			type: 'streamSkillApi',
+			data: { accessToken: sandbox.token, baseUrl: sandbox.url },
+		});
+
+		const world: World = {
+			n8n,
+			sandbox,
+			credential,
+			async create(workflow) {
+				for (const node of workflow.nodes) {
+					if (node.type.startsWith('n8n-nodes-streamskill.')) {
+						node.credentials = { streamSkillApi: { id: credential.id, name: credential.name } };
+					}
+				}
+				return await world.n8n.rest.createWorkflow(workflow);
+			},
+			async crashAndRestart() {
+				await world.n8n.kill();
+				world.n8n = n8n = await startN8n({ version, userFolder, ...options, packageTarball: undefined });
+				await world.n8n.rest.login();
+			},
+			close,
+		};
+		return world;
+	} catch (error) {
+		// Who has no world cannot close it.
+		await close();
+		throw error;
+	}
 }
 
 /** A node with defaults for what a test does not care about. */
@@ -105,28 +113,69 @@ export const webhookWorkflow = (name: string, purchase: INode): WorkflowJson =>
 /** The item's value, in a workflow of `webhookWorkflow`. */
 export const ITEM = "$json['body.items']";
 
+type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
+
 /** Waits for `condition` to become true, or for its value. */
-export async function until<T>(condition: () => T | Promise<T>, what: string, timeout = 60_000): Promise<NonNullable<T>> {
+export async function until<T>(condition: () => T | Promise<T>, what: string, timeout = 60_000): Promise<Truthy<T>> {
 	const deadline = Date.now() + timeout;
 	for (;;) {
 		const value = await condition();
-		if (value) return value;
+		if (value) return value as Truthy<T>;
 		if (Date.now() > deadline) throw new Error(`${what} did not happen within ${timeout / 1000} s`);
 		await new Promise((resolve) => setTimeout(resolve, 50));
 	}
 }
 
-/** Calls the webhook of an active workflow, and gives its execution once that has ended. */
-export async function runWebhook(world: World, workflow: StoredWorkflow, items: unknown[]): Promise<StoredExecution> {
+/** Stores and activates a workflow. */
+export async function createActive(world: World, workflow: WorkflowJson): Promise<StoredWorkflow> {
+	const stored = await world.create(workflow);
+	await world.n8n.rest.activate(stored.id);
+	return stored;
+}
+
+/** Saves a workflow with other parameters of its StreamSkill node; n8n 2.x runs them by themselves once activated anew. */
+export async function saveParameters(world: World, { id, nodes }: StoredWorkflow, parameters: INodeParameters) {
+	await world.n8n.rest.updateWorkflow(id, {
+		nodes: nodes.map((one) =>
+			one.name === 'StreamSkill' ? { ...one, parameters: { ...one.parameters, ...parameters } } : one,
+		),
+	});
+}
+
+/** Calls the webhook of an active workflow once per list of items, all at the same time, and gives the ids of its executions. */
+export async function startWebhooks(world: World, workflow: StoredWorkflow, calls: unknown[][]): Promise<string[]> {
 	const { rest } = world.n8n;
 	const before = new Set((await rest.executions(workflow.id)).map(({ id }) => id));
-	await rest.callWebhook(workflow.name, { items });
-	const started = await until(
-		async () => (await rest.executions(workflow.id)).find(({ id }) => !before.has(id)),
-		'The execution',
-	);
-	return await rest.waitForExecution(started.id);
+	await Promise.all(calls.map(async (items) => await rest.callWebhook(workflow.name, { items })));
+	return await until(async () => {
+		const started = (await rest.executions(workflow.id)).map(({ id }) => id).filter((id) => !before.has(id));
+		return started.length >= calls.length && started;
+	}, 'The execution');
 }
+
+/** Like `startWebhooks`, but gives the executions, once they have ended. */
+export async function runWebhooks(world: World, workflow: StoredWorkflow, calls: unknown[][]): Promise<StoredExecution[]> {
+	const ids = await startWebhooks(world, workflow, calls);
+	return await Promise.all(ids.map(async (id) => await world.n8n.rest.waitForExecution(id)));
+}
+
+/** Calls the webhook of an active workflow, and gives its execution once that has ended. */
+export async function runWebhook(world: World, workflow: StoredWorkflow, items: unknown[]): Promise<StoredExecution> {
+	const [execution] = await runWebhooks(world, workflow, [items]);
+	return execution;
+}
+
+const tally = (channels: string[]) =>
+	channels.reduce<Record<string, number>>((counts, channel) => ({ ...counts, [channel]: (counts[channel] ?? 0) + 1 }), {});
+
+/** How often each channel was bought. */
+export const bought = ({ purchases }: Sandbox) => tally(purchases.map(({ order }) => order.channel));
+
+/** How often an order for each channel was sent, bought or not. */
+export const sent = ({ requests }: Sandbox) => tally(requests.map(({ body }) => (body as Order).channel));
+
+/** What `bought` and `sent` give when each of these channels comes up once. */
+export const once = (channels: string[]) => tally([...new Set(channels)]);
 
 /** The error that ended an execution. */
 export const errorOf = (execution: StoredExecution) =>

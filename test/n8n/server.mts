@@ -22,9 +22,9 @@ export interface N8nOptions {
 	log?: Log;
 }
 
-export interface N8nServer {
+/** A running n8n, be it the server or a worker. */
+export interface N8nProcess {
 	url: string;
-	rest: N8nRest;
 	pid: number;
 	version: string;
 	userFolder: string;
@@ -36,6 +36,10 @@ export interface N8nServer {
 	stop: () => Promise<void>;
 	/** `kill -9`: n8n gets no chance to save anything. */
 	kill: () => Promise<void>;
+}
+
+export interface N8nServer extends N8nProcess {
+	rest: N8nRest;
 }
 
 const START_TIMEOUT = 180_000;
@@ -67,8 +71,32 @@ const LOCAL_AND_QUIET = {
 	NO_COLOR: '1',
 };
 
-/** Starts n8n with its embedded SQLite in a folder of its own and waits until it answers. */
+/** Starts n8n in a folder of its own, with its embedded SQLite unless `env` says otherwise, and waits until it answers. */
 export async function startN8n(options: N8nOptions): Promise<N8nServer> {
+	const isReady = async (url: string) => (await isOk(`${url}/healthz/readiness`)) && (await isOk(`${url}/rest/settings`));
+	const n8n = await start(options, ['start'], (port) => ({ N8N_PORT: String(port) }), isReady);
+	return { ...n8n, rest: new N8nRest(n8n.url) };
+}
+
+/**
+ * Starts a worker of queue mode in a folder of its own and waits until it takes executions. Its `env`
+ * needs the Redis and the database of its main.
+ */
+export async function startWorker({ concurrency = 5, ...options }: N8nOptions & { concurrency?: number }): Promise<N8nProcess> {
+	const health = (port: number) => ({
+		QUEUE_HEALTH_CHECK_ACTIVE: 'true',
+		QUEUE_HEALTH_CHECK_PORT: String(port),
+		N8N_WORKER_SERVER_ADDRESS: '127.0.0.1',
+	});
+	return await start(options, ['worker', `--concurrency=${concurrency}`], health, (url) => isOk(`${url}/healthz/readiness`));
+}
+
+async function start(
+	options: N8nOptions,
+	command: string[],
+	listenOn: (port: number) => Record<string, string>,
+	isReady: (url: string) => Promise<boolean>,
+): Promise<N8nProcess> {
 	const { version = DEFAULT_N8N, userFolder, packageTarball, log = () => {} } = options;
 	const n8n = await ensureN8n(version, { log });
 	await mkdir(userFolder, { recursive: true });
@@ -78,11 +106,11 @@ export async function startN8n(options: N8nOptions): Promise<N8nServer> {
 	const logFile = join(userFolder, 'n8n.log');
 	const logStart = await stat(logFile).then(({ size }) => size, () => 0);
 	log(`Starting n8n ${version} …`);
-	const child = spawnN8n(n8n, logFile, {
+	const child = spawnN8n(n8n, command, logFile, {
 		...LOCAL_AND_QUIET,
 		N8N_DISABLED_MODULES: onlineModulesOf(n8n).join(),
 		N8N_USER_FOLDER: userFolder,
-		N8N_PORT: String(port),
+		...listenOn(port),
 		N8N_RUNNERS_BROKER_PORT: String(await freePort()),
 		...options.env,
 	});
@@ -95,7 +123,7 @@ export async function startN8n(options: N8nOptions): Promise<N8nServer> {
 
 	const url = `http://127.0.0.1:${port}`;
 	try {
-		await waitUntilReady(url, child);
+		await waitUntilReady(() => isReady(url), child);
 	} catch (error) {
 		await kill();
 		const output = tail(await readFrom(logFile, logStart));
@@ -103,7 +131,6 @@ export async function startN8n(options: N8nOptions): Promise<N8nServer> {
 	}
 	return {
 		url,
-		rest: new N8nRest(url),
 		pid: child.pid!,
 		version,
 		userFolder,
@@ -131,11 +158,16 @@ async function installPackage(tarball: string, userFolder: string) {
 	await npm(['install', tarball, '--ignore-scripts', '--legacy-peer-deps', '--omit=peer'], { cwd: nodesDir });
 }
 
-function spawnN8n({ n8nBin, nodeBin }: InstalledN8n, logFile: string, settings: Record<string, string>): ChildProcess {
+function spawnN8n(
+	{ n8nBin, nodeBin }: InstalledN8n,
+	command: string[],
+	logFile: string,
+	settings: Record<string, string>,
+): ChildProcess {
 	const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => PASSED_ON.test(name)));
 	const output = openSync(logFile, 'a');
 	try {
-		return spawn(nodeBin, [n8nBin, 'start'], {
+		return spawn(nodeBin, [n8nBin, ...command], {
 			cwd: settings.N8N_USER_FOLDER,
 			// n8n starts its task runner with whatever `node` the PATH leads to.
 			env: { ...withNodeFirst(nodeBin, inherited), ...settings },
@@ -148,14 +180,14 @@ function spawnN8n({ n8nBin, nodeBin }: InstalledN8n, logFile: string, settings: 
 	}
 }
 
-async function waitUntilReady(url: string, child: ChildProcess) {
+async function waitUntilReady(isReady: () => Promise<boolean>, child: ChildProcess) {
 	const deadline = Date.now() + START_TIMEOUT;
 	let spawnError: Error | undefined;
 	child.once('error', (error) => (spawnError = error));
 	while (Date.now() < deadline) {
 		if (spawnError) throw spawnError;
 		if (hasEnded(child)) throw new Error(`it ended with ${child.exitCode ?? child.signalCode}`);
-		if ((await isOk(`${url}/healthz/readiness`)) && (await isOk(`${url}/rest/settings`))) return;
+		if (await isReady()) return;
 		await delay(200);
 	}
 	throw new Error(`it was not ready after ${START_TIMEOUT / 1000} s`);

@@ -1,0 +1,360 @@
+import type { IDataObject, INode, INodeParameters } from 'n8n-workflow';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { outputItems, type StoredExecution, type WorkflowJson } from '../n8n/rest.mts';
+import { faults, type Fault, type Purchase } from '../sandbox/sandbox.mts';
+import {
+	bought, chain, createActive, errorOf, ITEM, node, once, runWebhook, saveParameters, sent, startWorld, streamSkill, until, webhookWorkflow,
+	type World,
+} from './world.mts';
+
+let world: World;
+
+beforeAll(async () => {
+	// The most that n8n can be made to log must not show the token either.
+	world = await startWorld({ env: { N8N_LOG_LEVEL: 'debug' } });
+});
+afterAll(async () => await world?.close());
+beforeEach(() => world.sandbox.reset());
+
+const TEN = [...'abcdefghij'];
+
+const threeTries: Partial<INode> = { retryOnFail: true, maxTries: 3, waitBetweenTries: 1 };
+
+/** The node under test: an order per item, for the channel that the item names. */
+const buy = (rest: Partial<INode> = {}, parameters: INodeParameters = {}) =>
+	streamSkill({ tarifId: 1, channel: `={{ ${ITEM} }}`, ...parameters }, rest);
+
+let workflows = 0;
+
+/** A webhook workflow under a name of its own. */
+const create = async (purchase: INode, change: (workflow: WorkflowJson) => WorkflowJson = (same) => same) =>
+	await createActive(world, change(webhookWorkflow(`retries-${++workflows}`, purchase)));
+
+/** A workflow for n8n to call. 2.x calls active ones only; 1.x cannot activate it, as it starts with nothing else, nor needs to. */
+const createCalled = async (workflow: WorkflowJson) =>
+	world.n8n.version.startsWith('1.') ? await world.create(workflow) : await createActive(world, workflow);
+
+const retry = async ({ id }: StoredExecution, loadWorkflow = false) =>
+	await world.n8n.rest.retryExecution(id, { loadWorkflow });
+
+const refuse = (channel: string, times = Infinity) =>
+	world.sandbox.fault({ match: { channel }, times, fault: faults.rejected(422, { errors: { channel: ['No such channel'] } }) });
+
+/** The purchases that a stored execution hands over: in its error, or in the node's output. */
+const handedOver = (execution: StoredExecution) =>
+	execution.status === 'error'
+		? (errorOf(execution)!.context.purchases as Array<{ item: number; purchase: Purchase }>)
+		: outputItems(execution, 'StreamSkill')
+				.filter(({ json }) => json.id)
+				.map(({ json, pairedItem }) => ({ item: (pairedItem as { item: number }).item, purchase: json as unknown as Purchase }));
+
+/** What `handedOver` has to be: everything the sandbox made and answered for these items. */
+const purchasesFor = (items: string[], lost: string[] = []) =>
+	items.flatMap((channel, item) => {
+		const made = world.sandbox.purchases.find(({ order }) => order.channel === channel);
+		return made && !lost.includes(channel) ? [{ item, purchase: made.purchase }] : [];
+	});
+
+describe('Retry On Fail', () => {
+	test.each<[string, INode['onError'], string, string[], Record<string, number>]>([
+		['stops at the refused item', 'stopWorkflow', 'b', ['a'], { a: 1, b: 3 }],
+		['goes on after the refused item', 'continueRegularOutput', 'a', ['b', 'c'], { a: 3, b: 1, c: 1 }],
+	])('%s, and tries only that again', async (_, onError, refused, expected, requests) => {
+		const items = ['a', 'b', 'c'];
+		refuse(refused);
+		const execution = await runWebhook(world, await create(buy({ ...threeTries, onError })), items);
+
+		expect(bought(world.sandbox)).toEqual(once(expected));
+		expect(sent(world.sandbox)).toEqual(requests);
+		expect(handedOver(execution)).toEqual(purchasesFor(items));
+	});
+
+	const losses: Array<[string, Fault]> = [
+		['500', faults.serverErrorAfter()],
+		['hang', faults.hang()],
+		['reset', faults.reset()],
+	];
+	const places: Array<[INode['onError'], string, string[]]> = [
+		['stopWorkflow', 'f', TEN.slice(0, 6)],
+		['stopWorkflow', 'a', ['a']],
+		['continueRegularOutput', 'a', TEN],
+		['continueErrorOutput', 'a', TEN],
+		['continueErrorOutput', 'f', TEN],
+	];
+	test.each(losses.flatMap(([name, fault]) => places.map((place) => [name, ...place, fault] as const)))(
+		'an answer lost after the purchase: %s, %s, at %s',
+		async (_, onError, lost, expected, fault) => {
+			world.sandbox.fault({ match: { channel: lost }, fault });
+			const purchase = buy({ ...threeTries, onError }, { options: { timeout: 3000 } });
+			const execution = await runWebhook(world, await create(purchase), TEN);
+
+			expect(execution.status).toBe(onError === 'stopWorkflow' ? 'error' : 'success');
+			expect(sent(world.sandbox)).toEqual(once(expected));
+			expect(bought(world.sandbox)).toEqual(once(expected));
+			expect(handedOver(execution)).toEqual(purchasesFor(TEN, [lost]));
+			if (onError === 'continueErrorOutput') {
+				expect(outputItems(execution, 'After')).toHaveLength(9);
+				expect(outputItems(execution, 'StreamSkill', { output: 1 })).toMatchObject([
+					{ json: { details: { outcome: 'unknown' } }, pairedItem: { item: TEN.indexOf(lost) } },
+				]);
+			}
+		},
+	);
+
+	test('an error workflow receives the purchases', async () => {
+		const handler = await createCalled(chain('Handler', [node('Error Trigger', 'errorTrigger'), node('Handled', 'noOp')]));
+		refuse('f');
+		const workflow = await create(buy(threeTries), (made) => ({
+			...made,
+			settings: { ...made.settings, errorWorkflow: handler.id },
+		}));
+		await runWebhook(world, workflow, TEN);
+
+		const [{ id }] = await until(async () => {
+			const handled = await world.n8n.rest.executions(handler.id);
+			return handled.length > 0 && handled;
+		}, 'The error workflow');
+		const [{ json }] = outputItems(await world.n8n.rest.waitForExecution(id), 'Handled');
+		const { error } = json.execution as { error: { context: IDataObject } };
+		expect(error.context.purchases).toEqual(purchasesFor(TEN));
+		expect(error.context.purchases).toHaveLength(5);
+	});
+});
+
+describe('Retry execution', () => {
+	const cases: Array<[string, boolean]> = [
+		['the original workflow', false],
+		['the saved workflow', true],
+	];
+
+	test.each(cases)('with %s, the fault gone, continues', async (_, loadWorkflow) => {
+		refuse('e', 1);
+		const failed = await runWebhook(world, await create(buy()), TEN);
+		expect(bought(world.sandbox)).toEqual(once(TEN.slice(0, 4)));
+
+		const retried = await retry(failed, loadWorkflow);
+		expect(retried.status).toBe('success');
+		expect(bought(world.sandbox)).toEqual(once(TEN));
+		expect(handedOver(retried)).toEqual(purchasesFor(TEN));
+		expect(outputItems(retried, 'After')).toHaveLength(10);
+	});
+
+	test('with a mended parameter, continues', async () => {
+		const workflow = await create(buy({}, { tarifId: `={{ ${ITEM} === 'e' ? 1000 : 1 }}` }));
+		const failed = await runWebhook(world, workflow, TEN);
+		expect(errorOf(failed)).toMatchObject({ message: 'Tarif ID: Tarif not found' });
+
+		await saveParameters(world, workflow, { tarifId: 1 });
+		const original = await retry(failed);
+		expect(original.status).toBe('error');
+		expect(handedOver(original)).toEqual(purchasesFor(TEN));
+		expect(bought(world.sandbox)).toEqual(once(TEN.slice(0, 4)));
+
+		const mended = await retry(original, true);
+		expect(mended.status).toBe('success');
+		expect(bought(world.sandbox)).toEqual(once(TEN));
+		expect(handedOver(mended)).toEqual(purchasesFor(TEN));
+	});
+
+	test('sends an unknown outcome again only when asked to, and then once', async () => {
+		world.sandbox.fault({ match: { channel: 'e' }, times: 2, fault: faults.serverErrorAfter() });
+		const workflow = await create(buy(threeTries));
+		let execution = await runWebhook(world, workflow, TEN);
+
+		for (const [loadWorkflow] of [[false], [true]]) {
+			execution = await retry(execution, loadWorkflow);
+			expect(execution.status).toBe('error');
+			expect(errorOf(execution)!.message).toMatch(/may have been bought/);
+			expect(handedOver(execution)).toEqual(purchasesFor(TEN, ['e']));
+			expect(sent(world.sandbox)).toEqual(once(TEN.slice(0, 5)));
+		}
+
+		await saveParameters(world, workflow, { options: { resendUnknown: true } });
+		// Its answer gets lost once more: one retry, one request, whatever the tries.
+		execution = await retry(execution, true);
+		expect(execution.status).toBe('error');
+		expect(sent(world.sandbox)).toEqual({ ...once(TEN.slice(0, 5)), e: 2 });
+
+		execution = await retry(execution, true);
+		expect(execution.status).toBe('success');
+		expect(sent(world.sandbox)).toEqual({ ...once(TEN), e: 3 });
+		expect(handedOver(execution)).toHaveLength(10);
+	});
+
+	test.each<[string, string[]]>([
+		['after purchases', ['e', 'h']],
+		['before any purchase', ['a', 'd']],
+	])('of an execution that was retried before buys nothing twice (it failed %s)', async (_, refused) => {
+		for (const channel of refused) refuse(channel, 1);
+		const failed = await runWebhook(world, await create(buy()), TEN);
+		// The editor offers Retry for both of them, as long as no retry was successful.
+		expect((await retry(failed)).status).toBe('error');
+		await retry(failed);
+		expect(twice()).toEqual({});
+	});
+
+	test('clicked twice at once buys nothing twice', async () => {
+		refuse('e', 1);
+		world.sandbox.fault({ fault: faults.latency(50) });
+		const failed = await runWebhook(world, await create(buy()), TEN);
+		await Promise.all([retry(failed), retry(failed)]);
+		expect(twice()).toEqual({});
+	});
+
+	const twice = () => Object.fromEntries(Object.entries(bought(world.sandbox)).filter(([, count]) => count > 1));
+});
+
+describe('in a loop, a sub-workflow, twice in a workflow', () => {
+	const SIX = TEN.slice(0, 6);
+
+	/** Webhook → Items → Loop Over Items: two at a time through StreamSkill, and all of them to After. */
+	const loop = (workflow: WorkflowJson): WorkflowJson => {
+		const to = (name: string) => ({ node: name, type: 'main' as const, index: 0 });
+		return {
+			...workflow,
+			nodes: [...workflow.nodes, node('Loop', 'splitInBatches', { batchSize: 2 }, { typeVersion: 3 })],
+			connections: {
+				Webhook: { main: [[to('Items')]] },
+				Items: { main: [[to('Loop')]] },
+				Loop: { main: [[to('After')], [to('StreamSkill')]] },
+				StreamSkill: { main: [[to('Loop')]] },
+			},
+		};
+	};
+
+	test('a loop goes on after a refused item', async () => {
+		refuse('c');
+		const workflow = await create(buy({ ...threeTries, onError: 'continueRegularOutput' }), loop);
+		const execution = await runWebhook(world, workflow, SIX);
+		expect(execution.status).toBe('success');
+		expect(bought(world.sandbox)).toEqual(once([...'abdef']));
+		expect(sent(world.sandbox)).toEqual({ ...once(SIX), c: 3 });
+		expect(outputItems(execution, 'After').map(({ json }) => json.channel)).toEqual(['a', 'b', undefined, 'd', 'e', 'f']);
+	});
+
+	test('a loop that failed is continued', async () => {
+		refuse('d', 3);
+		const failed = await runWebhook(world, await create(buy(threeTries), loop), SIX);
+		expect(failed.status).toBe('error');
+		expect(bought(world.sandbox)).toEqual(once([...'abc']));
+
+		const retried = await retry(failed);
+		expect(retried.status).toBe('success');
+		expect(bought(world.sandbox)).toEqual(once(SIX));
+		expect(outputItems(retried, 'After').map(({ json }) => json.channel)).toEqual(SIX);
+	});
+
+	/** A workflow that calls another one, in which the purchases are made. */
+	async function createParent(purchase: INode, caller: Partial<INode> = {}) {
+		const trigger = node('Called', 'executeWorkflowTrigger', { inputSource: 'passthrough' }, { typeVersion: 1.1 });
+		const child = await createCalled(chain(`child-${workflows}`, [trigger, purchase]));
+		const call = node(
+			'Call',
+			'executeWorkflow',
+			{ workflowId: { __rl: true, mode: 'id', value: child.id } },
+			{ typeVersion: 1.2, ...caller },
+		);
+		return { child, parent: await create(call) };
+	}
+
+	test('a sub-workflow', async () => {
+		refuse('b', 2);
+		const { child, parent } = await createParent(buy(threeTries));
+		const execution = await runWebhook(world, parent, SIX);
+		expect(execution.status).toBe('success');
+		expect(bought(world.sandbox)).toEqual(once(SIX));
+		expect(sent(world.sandbox)).toEqual({ ...once(SIX), b: 3 });
+		expect(outputItems(execution, 'After')).toHaveLength(6);
+		expect(await world.n8n.rest.executions(child.id)).toHaveLength(1);
+	});
+
+	test('a sub-workflow that is called again buys nothing twice with an Idempotency Key', async () => {
+		refuse('d', 4);
+		const { parent } = await createParent(buy({}, { options: { idempotencyKey: `={{ ${ITEM} }}` } }), threeTries);
+		const failed = await runWebhook(world, parent, SIX);
+		expect(failed.status).toBe('error');
+		expect(bought(world.sandbox)).toEqual(once([...'abc']));
+		await retry(failed);
+		await retry(failed);
+		expect(bought(world.sandbox)).toEqual(once(SIX));
+	});
+
+	test('twice in one workflow, each node buys its own', async () => {
+		const items = ['a', 'b', 'c'];
+		// The second node orders tarif 2; its b is refused in all of its tries.
+		world.sandbox.fault({ match: { channel: 'b', tarifId: 2 }, times: 3, fault: faults.rejected(403) });
+		const workflow = await create(buy({ name: 'StreamSkill 1' }), ({ name, nodes, settings }) =>
+			chain(name, [
+				...nodes.slice(0, 3),
+				buy({ ...threeTries, name: 'StreamSkill 2' }, { tarifId: 2, channel: '={{ $json.channel }}' }),
+				...nodes.slice(3),
+			], settings),
+		);
+		const orders = () => world.sandbox.purchases.map(({ order }) => order.tarif.id + order.channel);
+		const failed = await runWebhook(world, workflow, items);
+		expect(failed.status).toBe('error');
+		expect(orders()).toEqual(['1a', '1b', '1c', '2a']);
+
+		const retried = await retry(failed);
+		expect(retried.status).toBe('success');
+		expect(orders()).toEqual(['1a', '1b', '1c', '2a', '2b', '2c']);
+		expect(outputItems(retried, 'After').map(({ json }) => json.tarif)).toEqual([2, 2, 2]);
+	});
+});
+
+describe('what n8n stores', () => {
+	const ledgerIn = ({ data }: StoredExecution) => JSON.stringify(data.executionData?.contextData ?? {}).includes('streamSkillLedger');
+
+	test('each purchase once, without a ledger, unless the run failed', async () => {
+		const items = Array.from({ length: 20 }, (_, i) => `channel-${i}`);
+		const workflow = await create(buy());
+		const execution = await runWebhook(world, workflow, items);
+		expect(handedOver(execution)).toEqual(purchasesFor(items));
+		const stored = JSON.stringify(execution.data.resultData.runData.StreamSkill);
+		for (const item of items) expect(stored.split(`"${item}"`)).toHaveLength(2);
+		expect(ledgerIn(execution)).toBe(false);
+
+		refuse('channel-19', 1);
+		const failed = await runWebhook(world, workflow, items);
+		expect(ledgerIn(failed)).toBe(true);
+		expect(ledgerIn(await retry(failed))).toBe(false);
+	});
+
+	test('the token nowhere', async () => {
+		const outcomes: Fault[] = [
+			faults.rejected(401), faults.rejected(422), faults.redirect('http://127.0.0.1:9/'),
+			faults.serverErrorAfter(), faults.reset(), faults.html(), faults.hang(),
+		];
+		const ids: string[] = [];
+		for (const onError of ['stopWorkflow', 'continueErrorOutput'] as const) {
+			const workflow = await create(buy({ onError }, { options: { timeout: 1000, idempotencyKey: `={{ ${ITEM} }}` } }));
+			for (const [i, fault] of outcomes.entries()) {
+				world.sandbox.fault({ match: { channel: `leak-${i}` }, fault });
+				ids.push((await runWebhook(world, workflow, ['ok', `leak-${i}`])).id);
+			}
+			const dryRun = await create(buy({ onError }, { options: { dryRun: true } }));
+			ids.push((await runWebhook(world, dryRun, ['dry'])).id);
+		}
+		expect(world.sandbox.requests.at(-1)!.headers.authorization).toBe(`Bearer ${world.sandbox.token}`);
+
+		const folder = join(world.n8n.userFolder, '.n8n');
+		const databases = (await readdir(folder)).filter((name) => name.startsWith('database.sqlite')).map((name) => join(folder, name));
+		expect(databases).not.toEqual([]);
+		for (const file of [world.n8n.logFile, ...databases]) {
+			expect([file, (await readFile(file)).includes(world.sandbox.token)]).toEqual([file, false]);
+		}
+		for (const id of ids) {
+			const raw = JSON.stringify(await world.n8n.rest.request('GET', `/rest/executions/${id}`));
+			expect(raw).toContain('StreamSkill');
+			expect(raw).not.toContain(world.sandbox.token);
+		}
+	});
+});
+
+test('the editor gets the schema of the output', async () => {
+	const answer = await fetch(`${world.n8n.url}/schemas/n8n-nodes-streamskill.streamSkill/1.0.0/purchase/create.json`);
+	const schema = 'nodes/StreamSkill/__schema__/v1.0.0/purchase/create.json';
+	expect(await answer.json()).toEqual(JSON.parse(await readFile(schema, 'utf8')));
+});
