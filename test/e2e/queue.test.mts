@@ -1,0 +1,193 @@
+import type { INodeParameters } from 'n8n-workflow';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { outputItems, type StoredWorkflow } from '../n8n/rest.mts';
+import { startWorker, type N8nProcess } from '../n8n/server.mts';
+import { faults } from '../sandbox/sandbox.mts';
+import { startServices, type Services } from './services.mts';
+import {
+	bought,
+	createActive,
+	ITEM,
+	once,
+	packageTarball,
+	sent,
+	startWorld,
+	streamSkill,
+	until,
+	version,
+	webhookWorkflow,
+	type World,
+} from './world.mts';
+
+let services: Services;
+let world: World;
+let workers: N8nProcess[] = [];
+let folder: string;
+
+/** How many executions a worker takes at a time. */
+const CONCURRENCY = 5;
+
+/** n8n gives up on a dead worker after half a minute at the earliest; here after seconds. */
+const SOON = { QUEUE_WORKER_STALLED_INTERVAL: '2000', QUEUE_WORKER_LOCK_DURATION: '4000', QUEUE_WORKER_LOCK_RENEW_TIME: '1000' };
+
+beforeAll(async () => {
+	folder = await mkdtemp(join(tmpdir(), 'streamskill-workers-'));
+	services = await startServices();
+	world = await startWorld({ env: services.env });
+	await startWorkers(['first', 'second']);
+});
+afterAll(async () => {
+	await Promise.all(workers.map(async (worker) => await worker.stop()));
+	await world?.close();
+	await services?.close();
+	await rm(folder, { recursive: true, force: true });
+});
+beforeEach(() => world.sandbox.reset());
+
+/** Each has its own folder with the package in it, as in a container of its own. */
+async function startWorkers(names: string[], env: Record<string, string> = {}) {
+	const start = async (name: string) =>
+		await startWorker({
+			version,
+			userFolder: join(folder, name),
+			packageTarball,
+			concurrency: CONCURRENCY,
+			env: { ...services.env, ...SOON, ...env },
+		});
+	workers = await Promise.all(names.map(start));
+}
+
+/** Calls the webhook once per list of items, `parallel` calls at a time, and waits for all executions to end. */
+async function runAll(workflow: StoredWorkflow, calls: string[][], parallel = 20) {
+	const ended = (await executions(workflow)).ended + calls.length;
+	await callAll(workflow, calls, parallel);
+	await until(async () => (await executions(workflow)).ended === ended, `The end of ${calls.length} executions`, 120_000);
+}
+
+async function callAll({ name }: StoredWorkflow, calls: string[][], parallel = 20) {
+	const rest = calls.values();
+	// On a busy machine n8n may say that it has lost its database for a moment; nothing has started then.
+	const isTaken = async (items: string[]) => (await world.n8n.rest.callWebhook(name, { items })).status === 200;
+	await Promise.all(
+		Array.from({ length: parallel }, async () => {
+			for (const items of rest) await until(async () => await isTaken(items), 'The webhook');
+		}),
+	);
+}
+
+/** How many executions of a workflow have ended, and how each did. */
+async function executions({ id }: StoredWorkflow) {
+	const rows = await services.query(`SELECT status, count(*) FROM execution_entity WHERE "workflowId" = '${id}' GROUP BY status`);
+	const counts = Object.fromEntries(rows.map(([status, count]) => [status, Number(count)]));
+	const { new: waiting = 0, running = 0, ...rest } = counts;
+	return { ended: Object.values(rest).reduce((sum, count) => sum + count, 0), open: waiting + running, ...counts };
+}
+
+const order = { tarifId: 1, channel: `={{ ${ITEM} }}` };
+
+const KEYED = { idempotencyKey: `={{ ${ITEM} }}` };
+
+/** A workflow with Idempotency Keys, in which other items go on when one is uncertain. */
+const keyed = (name: string, options: INodeParameters) =>
+	webhookWorkflow(name, streamSkill({ ...order, options }, { onError: 'continueErrorOutput' }));
+
+const series = (prefix: string, length: number) => Array.from({ length }, (_, i) => `${prefix}-${i}`);
+
+test('two workers share 200 executions, and buy each order once', async () => {
+	const workflow = await createActive(world, webhookWorkflow('shared', streamSkill(order)));
+	const channels = series('shared', 200);
+	await runAll(workflow, channels.map((channel) => [channel]));
+
+	expect(bought(world.sandbox)).toEqual(once(channels));
+	const traces = await Promise.all(workers.map(tracesOf));
+	expect(traces.flat().sort()).toEqual(world.sandbox.purchases.map(({ purchase }) => String(purchase.id)).sort());
+	for (const trace of traces) expect(trace.length).toBeGreaterThan(20);
+});
+
+/** The IDs of the purchases that a worker logged. */
+async function tracesOf({ logFile }: N8nProcess) {
+	return [...(await readFile(logFile, 'utf8')).matchAll(/StreamSkill purchase (\d+) was made/g)].map(([, id]) => id);
+}
+
+test.each([1, 5])('one key, two workers, the same moment (%d items per batch)', async (batchSize) => {
+	const options = { ...KEYED, batching: { batch: { batchSize, batchInterval: 0 } } };
+	const workflow = await createActive(world, keyed(`rivals${batchSize}`, options));
+	const orders = series('rival', 25).map((name) => series(name, 5));
+	// Each list twice in a row, and two calls at a time: one for each worker.
+	await runAll(workflow, orders.flatMap((items) => [items, items]), 2);
+	expect(bought(world.sandbox)).toEqual(once(orders.flat()));
+});
+
+test('many keys at the same moment: none is forgotten', async () => {
+	const workflow = await createActive(world, keyed('crowd', KEYED));
+	const channels = series('crowd', 60);
+	const calls = channels.map((channel) => [channel]);
+	await runAll(workflow, calls);
+	await runAll(workflow, calls);
+	expect(bought(world.sandbox)).toEqual(once(channels));
+	// All of them are known as bought.
+	expect(await uncertainKeys(workflow)).toEqual([]);
+});
+
+/** Orders 5 items each in executions of both workers, and kills one worker with `kill -9` in the middle of its own. */
+async function killWorkerAmid(...workflows: StoredWorkflow[]) {
+	// In one after the other, so that some are bought and some are not when the worker dies.
+	world.sandbox.fault({ fault: faults.latency(1000) });
+	const [dying, ...others] = workers;
+	const before = (await tracesOf(dying)).length;
+	const ordered = workflows.map(({ name }) => series(name, 12).map((call) => series(call, 5)));
+	await Promise.all(workflows.map(async (workflow, i) => await callAll(workflow, ordered[i])));
+	const inFlight = () => world.sandbox.requests.filter(({ status }) => status === undefined).length;
+	await until(async () => (await tracesOf(dying)).length > before, 'A purchase of the worker to be killed');
+	// More than the other worker can have.
+	await until(() => inFlight() > CONCURRENCY, 'Orders on their way from both workers');
+	await dying.kill();
+	workers = others;
+	for (const workflow of workflows) {
+		// n8n 2.x takes half a minute to find out.
+		await until(async () => (await executions(workflow)).open === 0, 'The end of all executions', 120_000);
+	}
+	return ordered;
+}
+
+/** n8n 1.x hands the executions of a dead worker to another one, which runs them from the start; 2.x fails them. */
+const repeats = version.startsWith('1.');
+
+test(`a worker killed in the middle: no key is bought twice${repeats ? '' : ', nor what has none'}`, async () => {
+	const keys = await createActive(world, keyed('killed', KEYED));
+	const plain = repeats ? [] : [await createActive(world, webhookWorkflow('plain', streamSkill(order)))];
+	const [calls] = await killWorkerAmid(keys, ...plain);
+	if (!repeats) expect(await executions(keys)).toMatchObject({ error: expect.any(Number) as number, success: expect.any(Number) as number });
+	expect(Math.max(...Object.values(sent(world.sandbox)))).toBe(1);
+
+	// Whoever runs all of it again gets the rest, and is told what is uncertain.
+	await runAll(keys, calls);
+	expect(Math.max(...Object.values(bought(world.sandbox)))).toBe(1);
+	const missing = calls.flat().filter((channel) => !bought(world.sandbox)[channel]);
+	const uncertain = await uncertainKeys(keys);
+	expect(uncertain).toEqual(expect.arrayContaining(missing));
+	expect(uncertain.length).toBeGreaterThan(0);
+});
+
+/** The keys that executions of a workflow reported as uncertain. */
+async function uncertainKeys({ id }: StoredWorkflow) {
+	const ids = await services.query(`SELECT id FROM execution_entity WHERE "workflowId" = '${id}' AND status = 'success'`);
+	const stored = await Promise.all(ids.map(async ([execution]) => await world.n8n.rest.execution(execution)));
+	const errors = stored.flatMap((execution) => outputItems(execution, 'StreamSkill', { output: 1 }));
+	return errors.flatMap(({ json }) => {
+		const { outcome, idempotencyKey } = json.details as { outcome: string; idempotencyKey: string };
+		return outcome === 'unknown' ? idempotencyKey : [];
+	});
+}
+
+(repeats ? test : test.skip)('n8n 1.x with QUEUE_WORKER_MAX_STALLED_COUNT=0: nothing is bought twice without keys either', async () => {
+	await Promise.all(workers.map(async (worker) => await worker.stop()));
+	await startWorkers(['third', 'fourth'], { QUEUE_WORKER_MAX_STALLED_COUNT: '0' });
+	const plain = await createActive(world, webhookWorkflow('plain', streamSkill(order)));
+	await killWorkerAmid(plain);
+	expect(Math.max(...Object.values(sent(world.sandbox)))).toBe(1);
+	expect(await executions(plain)).toMatchObject({ error: expect.any(Number) as number, success: expect.any(Number) as number });
+});
