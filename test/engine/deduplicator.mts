@@ -8,8 +8,9 @@ import type {
 } from 'n8n-workflow';
 
 /**
- * Stands in for n8n's `DeduplicationHelper`, which is not part of n8n-core: one list per node, read
- * whole and written back whole with nothing in between to stop others (n8n 2.41.1).
+ * Stands in for n8n's `DeduplicationHelper`, which is not part of n8n-core: one row per node, inserted
+ * with the first entry, then read whole and written back whole with nothing in between to stop others
+ * (n8n 2.41.1).
  */
 export class MemoryDeduplicator implements IDataDeduplicator {
 	lists = new Map<string, DeduplicationItemTypes[]>();
@@ -28,11 +29,13 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 		if (!workflow.id) throw new Error('The expression evaluated to a falsy value');
 		if (this.fail) throw new Error('SQLITE_BUSY: database is locked');
 		const key = `${workflow.id} ${node?.id}`;
-		const list = [...(this.lists.get(key) ?? [])];
 		await new Promise((resolve) => setImmediate(resolve));
+		const stored = this.lists.get(key);
+		const list = [...(stored ?? [])];
 		const result = change(list);
 		await new Promise((resolve) => setImmediate(resolve));
-		this.lists.set(key, list);
+		if (!stored && this.lists.has(key)) throw new Error('SQLITE_CONSTRAINT: UNIQUE constraint failed');
+		if (!stored || this.lists.has(key)) this.lists.set(key, list);
 		return result;
 	}
 
@@ -67,8 +70,10 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 		});
 	}
 
-	async clearAllProcessedItems(): Promise<void> {
-		this.lists.clear();
+	async clearAllProcessedItems(_scope: DeduplicationScope, { workflow, node }: ICheckProcessedContextData): Promise<void> {
+		const key = `${workflow.id} ${node?.id}`;
+		await new Promise((resolve) => setImmediate(resolve));
+		this.lists.delete(key);
 	}
 
 	async getProcessedDataCount(): Promise<number> {

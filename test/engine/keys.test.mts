@@ -197,6 +197,23 @@ describe('when n8n\'s database fails', () => {
 		expect(told((await buy(['a', 'b'])).success)).toEqual([[0, 'a'], [1, 'b']]);
 	});
 
+	test('a version of n8n that keeps keys in another way loses none of them, and buys nothing', async () => {
+		await buy(['a']);
+		const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
+		const clear = jest.spyOn(deduplicator, 'clearAllProcessedItems');
+		// It looks for the node's ID later than the n8n that is known.
+		jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementation(async (...call) => {
+			await Promise.resolve();
+			return await record(...call);
+		});
+		const { failed } = await buy(['a', 'b']);
+		expect(told(failed)).toEqual([[0, 'notSent'], [1, 'notSent']]);
+		expect(failed[0].json.error).toMatch(/this version of n8n/);
+		expect(clear).not.toHaveBeenCalled();
+		jest.restoreAllMocks();
+		expect(told((await buy(['a', 'b'])).success)).toEqual([[1, 'b']]);
+	});
+
 	test('after the purchase, it is output all the same, and its key stays uncertain', async () => {
 		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.latency(100) });
 		const { success } = await buy(['a'], { onStart: () => void until(() => sent().a === 1).then(() => (deduplicator.fail = true)) });

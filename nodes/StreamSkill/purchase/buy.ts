@@ -1,4 +1,4 @@
-import { sleep, type IDataObject, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
+import { NodeOperationError, sleep, type IDataObject, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
 
 import { connect, type PurchaseRequest, type Send } from '../transport';
 import { duplicateKey, heldBack, invalidOrder, notBought, uncertainKey, type Failure } from './errors';
@@ -15,6 +15,7 @@ import { readOrder, type Order } from './order';
 import { readAnswer, readFailure, type Outcome } from './outcome';
 import { Results, type OrderedItem } from './results';
 import { readSettings, type RunSettings } from './settings';
+import { isMute } from './tool';
 import { purchaseTrace } from './trace';
 
 /** How often an item is tried that is answered 429, and how many milliseconds are waited for it in all. */
@@ -32,6 +33,12 @@ const RATE_LIMIT = { tries: 5, wait: 60_000 };
  */
 export async function buy(context: IExecuteFunctions): Promise<INodeExecutionData[]> {
 	const results = new Results(context);
+	if (isMute(context)) {
+		throw new NodeOperationError(
+			context.getNode(),
+			'Nothing was bought: with On Error = Continue (using error output), n8n does not tell the AI agent what was bought. Choose Continue instead.',
+		);
+	}
 	const ledger = openLedger(context);
 
 	// Resending is for a retry that somebody asked for, not for the tries of Retry On Fail.
@@ -65,7 +72,7 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 
 	const pending = orders.filter(({ order }) => !order.dryRun);
 	for (const { item, order } of orders) {
-		if (order.dryRun) results.preview(item, request(order) as unknown as IDataObject);
+		if (order.dryRun) results.note(item, request(order) as unknown as IDataObject);
 	}
 
 	const trace = purchaseTrace(context);
@@ -81,9 +88,15 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 			results.fail(item, stop, order);
 			return 'rejected';
 		}
-		ledger.sending(item, order);
+		// An AI agent's calls run side by side: another may have sent the same order in the meantime.
+		const entry = ledger.find(item, order);
+		if (entry && 'unknown' in entry && !mayResend(order, entry.executionId)) {
+			results.fail(item, notBought(entry.unknown), order);
+			return 'unknown';
+		}
+		const settle = ledger.send(item, order);
 		const outcome = await place(send, request(order), stopSignal);
-		ledger.settle(item, order, outcome);
+		settle(outcome);
 		if (outcome.kind === 'bought') {
 			results.bought(item, outcome.purchase);
 			try {
@@ -223,7 +236,7 @@ async function buyBatch(
 		const state = key === undefined ? 'new' : states.get(key);
 		if (state === 'new' || (state === 'unknown' && order.resendUnknown && !ledger.isUncertainHere(order))) return true;
 		if (state === 'unknown') results.fail(item, uncertainKey(order), order);
-		else if (order.onDuplicate === 'skip' && order.idempotencyKey !== undefined) results.skip();
+		else if (order.onDuplicate === 'skip' && order.idempotencyKey !== undefined) results.skip(item, order);
 		else results.fail(item, duplicateKey(order), order);
 		return false;
 	});

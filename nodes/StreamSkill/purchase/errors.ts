@@ -49,7 +49,7 @@ const MAX_MESSAGE = 1000;
 const NOTHING_BOUGHT = 'Nothing was bought.';
 
 const UNCERTAIN =
-	'Look in your StreamSkill account whether it was bought. It is not sent again by itself: if it was not bought, turn on Resend Unknown Outcomes and retry the execution; if it was, leave the item out.';
+	'Do not order it again before you have looked in your StreamSkill account whether it was bought. It is not sent again by itself: if it was not bought, turn on Resend Unknown Outcomes and retry the execution; if it was, leave the item out.';
 
 /** What to do about a rejection, by HTTP status. */
 const REJECTION_ADVICE: Record<number, string> = {
@@ -124,7 +124,7 @@ export const uncertainKey = ({ idempotencyKey }: Order): Failure => ({
 	message:
 		idempotencyKey === undefined
 			? 'Another retry of this execution sent this order and has no answer to it: it may have been bought'
-			: `An earlier run sent an order with the Idempotency Key "${idempotencyKey}" and never got its answer: it may have been bought`,
+			: `An order with the Idempotency Key "${idempotencyKey}" was sent before and has no answer: it may have been bought`,
 	advice: UNCERTAIN,
 });
 
@@ -150,8 +150,8 @@ export const heldBack = (message: string, advice: string): Failure => ({
 });
 
 /**
- * What leaves by the error output for an item. n8n sends it there only if it has no other keys than
- * `error`, `message` and `details` (seen in n8n 2.41.1).
+ * What leaves by the error output for an item. n8n since 2.36 sends it there only if it has no other keys
+ * than `error`, `message` and `details` (seen in n8n 2.41.1).
  */
 export function errorJson({ failure, order }: FailedItem): IDataObject {
 	const { outcome, message, advice, httpCode, fieldErrors } = failure;
@@ -166,6 +166,12 @@ export function errorJson({ failure, order }: FailedItem): IDataObject {
 			...(order?.idempotencyKey !== undefined && { idempotencyKey: order.idempotencyKey }),
 		},
 	};
+}
+
+/** The same for a model. The name `advice` keeps it off the error output, where no model would see it. */
+export function toolJson(failed: FailedItem): IDataObject {
+	const { message: advice, ...rest } = errorJson(failed);
+	return { ...rest, advice };
 }
 
 /**

@@ -1,5 +1,7 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
+import { openLock, type Lock } from './lock';
+
 /**
  * How many keys n8n keeps per node at least. n8n reads and writes the whole list with each call, so a longer
  * history makes each order slower: see the README for what was measured.
@@ -40,7 +42,9 @@ export function openIdempotencyKeys(context: IExecuteFunctions) {
 		throw new Error('Save the workflow before you use an Idempotency Key: n8n keeps the keys with the saved workflow');
 	}
 	const { checkProcessedAndRecord, removeProcessed } = context.helpers;
-	const exclusively = <T>(work: () => Promise<T>) => oneAtATime(`${workflowId}:${context.getNode().id}`, work);
+	const lock = openLock(context, ENTRIES);
+	const exclusively: Lock = async (work) =>
+		await oneAtATime(`${workflowId}:${context.getNode().id}`, async () => await lock(work));
 
 	return {
 		/** Claims the keys of a batch, which must differ from each other. */
@@ -77,7 +81,8 @@ const queues = new Map<string, Promise<unknown>>();
 
 /**
  * n8n reads the list of keys, then writes it back, without a lock: two executions at the same time
- * could both claim a key, or wipe out each other's. Within one n8n process this queue prevents both.
+ * could both claim a key, or wipe out each other's. Within one n8n process this queue prevents both,
+ * between the workers of queue mode the lock does.
  */
 async function oneAtATime<T>(name: string, work: () => Promise<T>): Promise<T> {
 	const turn = (queues.get(name) ?? Promise.resolve()).then(work, work);

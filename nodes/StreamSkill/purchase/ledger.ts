@@ -1,7 +1,8 @@
-import { NodeConnectionTypes, type IDataObject, type IExecuteFunctions } from 'n8n-workflow';
+import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
 import type { Order } from './order';
 import type { NotBought, Outcome } from './outcome';
+import { isTool } from './tool';
 
 /** What is known of an order that was sent: what was bought, or why that is unknown and since when. */
 export type LedgerEntry =
@@ -9,10 +10,6 @@ export type LedgerEntry =
 	| { unknown: NotBought; executionId: string; idempotencyKey?: string };
 
 export type Ledger = ReturnType<typeof openLedger>;
-
-/** Whether n8n runs the node as a tool of an AI agent: its older way, or its newer one. */
-const isTool = (context: IExecuteFunctions) =>
-	context.isToolExecution?.() || context.getNode().rewireOutputLogTo === NodeConnectionTypes.AiTool;
 
 /**
  * Opens the ledger of the node's current run: what its orders have come to so far.
@@ -57,18 +54,28 @@ export function openLedger(context: IExecuteFunctions) {
 		 */
 		find: (item: number, order?: Order): LedgerEntry | undefined => entries()[keyOf(item, order)],
 
-		/** To be called before an order is sent: if nothing else follows, nobody knows what became of it. */
-		sending(item: number, order: Order) {
-			this.settle(item, order, { kind: 'unknown', networkCode: 'no answer' });
-		},
-
-		/** To be called with what became of it. */
-		settle(item: number, order: Order, outcome: Outcome) {
+		/**
+		 * To be called before an order is sent: if nothing else follows, nobody knows what became of it.
+		 *
+		 * @returns what is to be called with what became of it
+		 */
+		send(item: number, order: Order) {
 			const key = keyOf(item, order);
-			if (outcome.kind === 'bought') entries()[key] = { purchase: outcome.purchase };
-			else if (outcome.kind === 'unknown') {
-				entries()[key] = { unknown: outcome, executionId, idempotencyKey: order.idempotencyKey };
-			} else delete entries()[key];
+			const earlier = entries()[key];
+			const unknown = (outcome: NotBought): LedgerEntry => ({
+				unknown: outcome,
+				executionId,
+				idempotencyKey: order.idempotencyKey,
+			});
+			entries()[key] = unknown({ kind: 'unknown', networkCode: 'no answer' });
+
+			return (outcome: Outcome) => {
+				if (outcome.kind === 'bought') entries()[key] = { purchase: outcome.purchase };
+				else if (outcome.kind === 'unknown') entries()[key] = unknown(outcome);
+				// A refusal tells nothing of an earlier try without an answer.
+				else if (earlier) entries()[key] = earlier;
+				else delete entries()[key];
+			};
 		},
 
 		/**

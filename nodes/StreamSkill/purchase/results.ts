@@ -1,8 +1,9 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
-import { errorJson, runError, type FailedItem, type Failure, type MadePurchase } from './errors';
+import { duplicateKey, errorJson, runError, toolJson, type FailedItem, type Failure, type MadePurchase } from './errors';
 import type { IdempotencyKey } from './idempotency';
 import type { Order } from './order';
+import { isTool, stopsOnFailure } from './tool';
 
 /** An item whose fields are a valid order. */
 export interface OrderedItem {
@@ -18,7 +19,8 @@ export class Results {
 
 	readonly failed: FailedItem[] = [];
 
-	private readonly previews: Array<{ item: number; request: IDataObject }> = [];
+	/** What is put out for an item that is neither bought nor failed. */
+	private readonly notes: Array<{ item: number; note: IDataObject }> = [];
 
 	private skipped = 0;
 
@@ -37,12 +39,25 @@ export class Results {
 		for (const { item, order } of items) this.fail(item, failure, order);
 	}
 
-	preview(item: number, request: IDataObject) {
-		this.previews.push({ item, request });
+	note(item: number, note: IDataObject) {
+		this.notes.push({ item, note });
 	}
 
-	skip() {
+	skip(item: number, order: Order) {
 		this.skipped++;
+		// Nothing at all would leave a model to guess.
+		if (isTool(this.context)) this.note(item, { skipped: duplicateKey(order).message, advice: 'Nothing was bought now.' });
+	}
+
+	/**
+	 * n8n before 2.36 does not know the key `details` of an error item, but goes by a property `error` of the
+	 * item as well. Where n8n can enumerate it, n8n puts it in place of the JSON.
+	 */
+	private forErrorOutput<T extends { output: INodeExecutionData }>(result: T): T {
+		if (this.context.getNode().onError === 'continueErrorOutput') {
+			Object.defineProperty(result.output, 'error', { value: { message: result.output.json.error } });
+		}
+		return result;
 	}
 
 	/**
@@ -52,7 +67,7 @@ export class Results {
 	get mustStop() {
 		return (
 			this.failed.length > 0 &&
-			!this.context.continueOnFail() &&
+			stopsOnFailure(this.context) &&
 			!this.context.getExecutionCancelSignal()?.aborted
 		);
 	}
@@ -84,8 +99,8 @@ export class Results {
 		});
 		return [
 			...this.purchases.map(({ item, purchase }) => json(item, purchase)),
-			...this.previews.map(({ item, request }) => json(item, request)),
-			...this.failed.map((failed) => json(failed.item, errorJson(failed))),
+			...this.notes.map(({ item, note }) => json(item, note)),
+			...this.failed.map((failed) => this.forErrorOutput(json(failed.item, isTool(this.context) ? toolJson(failed) : errorJson(failed)))),
 		]
 			.sort(byItem)
 			.map(({ output }) => output);
