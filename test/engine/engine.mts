@@ -32,6 +32,8 @@ export interface NodeSetup {
 	id?: string;
 	/** As if nobody had chosen a credential. */
 	withoutCredential?: boolean;
+	/** Run as AI Agent 3 runs its tools; what the model is told comes as `success`. */
+	tool?: boolean;
 }
 
 export interface RunSetup {
@@ -87,6 +89,7 @@ const passThrough: INodeType = {
 const nodeTypes: Record<string, INodeType> = {
 	'test.passThrough': passThrough,
 	'n8n-nodes-streamskill.streamSkill': new StreamSkill(),
+	'n8n-nodes-streamskill.streamSkillTool': new StreamSkill(),
 };
 
 const credentialType = new StreamSkillApi();
@@ -121,9 +124,10 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		id: name, name, type: 'test.passThrough', typeVersion: 1, position: [0, 0], parameters: {},
 	});
 	const streamSkill = (name: string, id: string, node: NodeSetup): INode => ({
-		id: node.id ?? id, name, type: 'n8n-nodes-streamskill.streamSkill', typeVersion: 1, position: [0, 0],
+		id: node.id ?? id, name, type: `n8n-nodes-streamskill.streamSkill${node.tool ? 'Tool' : ''}`, typeVersion: 1, position: [0, 0],
 		parameters: { resource: 'purchase', operation: 'create', additionalFields: {}, options: {}, ...node.parameters },
 		credentials: node.withoutCredential ? undefined : { streamSkillApi: { id: 'credential-1', name: 'StreamSkill account' } },
+		rewireOutputLogTo: node.tool ? 'ai_tool' : undefined,
 		onError: node.onError, retryOnFail: node.retryOnFail, maxTries: node.maxTries, waitBetweenTries: 1,
 	});
 	const nodes: INode[] = [
@@ -169,7 +173,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	setup.onStart?.(() => execution.cancel());
 	const result = await execution;
 	const output = (index: number) =>
-		result.data.resultData.runData.StreamSkill?.flatMap((task) => task.data?.main?.[index] ?? []) ?? [];
+		result.data.resultData.runData.StreamSkill?.flatMap(({ data }) => (data?.ai_tool ?? data?.main)?.[index] ?? []) ?? [];
 	return {
 		run: result,
 		success: output(0),

@@ -1,0 +1,64 @@
+/** What a model is told that orders through the node, and what it cannot buy. The rest is test/e2e/agent.test.mts. */
+import { faults } from '../sandbox/sandbox.mts';
+import { openShop, told, type Orders } from './shop.mts';
+
+const shop = openShop();
+const { sent, sold } = shop;
+
+const order = async (channels: string[], { node, ...more }: Orders = {}) =>
+	await shop.order(channels, { ...more, node: { tool: true, ...node } });
+
+const everything = { batching: { batch: { batchSize: -1, batchInterval: 0 } } };
+
+test('a rejection is an answer, with what to do', async () => {
+	shop.sandbox.fault({ fault: faults.rejected(422, { errors: { channel: ['No such channel'] } }) });
+	const { success, error } = await order(['a']);
+	expect(error).toBeUndefined();
+	expect(success.map(({ json }) => json)).toEqual([
+		{
+			error: 'Channel: No such channel',
+			advice: expect.stringMatching(/^Nothing was bought\./) as string,
+			details: expect.objectContaining({ outcome: 'rejected', httpCode: 422 }) as object,
+		},
+	]);
+});
+
+test('a rejection ends the agent if that is what the user wants', async () => {
+	shop.sandbox.fault({ fault: faults.rejected(422, { errors: { channel: ['No such channel'] } }) });
+	const { success } = await order(['a'], { onError: 'stopWorkflow' });
+	// What n8n makes of an error that a tool throws.
+	expect(success.map(({ json }) => json)).toEqual([{ error: 'Channel: No such channel' }]);
+});
+
+test.each([
+	['in one run', 1, ['a', 'a']],
+	['in a later run', 2, ['a']],
+])('an order without an answer is not sent again %s', async (_, rounds, channels) => {
+	shop.sandbox.fault({ fault: faults.serverErrorAfter(500) });
+	const { success } = await order(channels, { rounds, options: everything });
+	expect(sent()).toEqual({ a: 1 });
+	expect(told(success).map(([, outcome]) => outcome)).toEqual(['unknown', 'unknown']);
+	for (const { json } of success) expect(json.advice).toMatch(/Do not order it again before you have looked/);
+});
+
+test('an order that was bought is bought again if it is given again', async () => {
+	expect(told((await order(['a'], { rounds: 2 })).success)).toEqual([[0, 'a'], [0, 'a']]);
+	expect(sold()).toEqual({ a: 2 });
+});
+
+test('a key that was bought is told, not left out', async () => {
+	const options = { idempotencyKey: 'order-7' };
+	const { success } = await order(['a'], { rounds: 2, options });
+	expect(sold()).toEqual({ a: 1 });
+	expect(success[1].json).toEqual({
+		skipped: 'An order with the Idempotency Key "order-7" was bought before',
+		advice: 'Nothing was bought now.',
+	});
+});
+
+test('nothing is bought where n8n would not tell the model', async () => {
+	const { run } = await order(['a'], { onError: 'continueErrorOutput' });
+	const [{ error }] = run.data.resultData.runData.StreamSkill;
+	expect(error!.message).toMatch(/Nothing was bought.*Choose Continue instead/);
+	expect(sent()).toEqual({});
+});
