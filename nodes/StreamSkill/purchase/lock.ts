@@ -12,6 +12,8 @@ const PATIENCE = 10_000;
 /** How many times in a row n8n's database may refuse before it is taken for broken. */
 const MAX_FAILURES = 10;
 
+const unlocked: Lock = async (work) => await work();
+
 /**
  * A lock between n8n processes on what n8n keeps for the node (workers in queue mode).
  *
@@ -20,11 +22,13 @@ const MAX_FAILURES = 10;
  * made to see: they read the ID before they first wait, and nothing else runs until then.
  *
  * @param options as for the node's own row: where the ID is not read, that is the one that gets the entry
- * @returns a lock that locks nothing where the helpers do not go by that ID, as in an AI agent's older tools
+ * @returns a lock that locks nothing where the helpers do not go by that ID
  */
 export function openLock(context: IExecuteFunctions, options: ICheckProcessedOptions): Lock {
 	const { checkProcessedAndRecord, clearAllProcessedItems } = context.helpers;
-	const { node } = context.getExecuteData();
+	// Not there in an AI agent's older tools.
+	const node = context.getExecuteData?.().node;
+	if (!node || Object.isFrozen(node)) return unlocked;
 	const { id } = node;
 	let isRead = false;
 
@@ -42,7 +46,7 @@ export function openLock(context: IExecuteFunctions, options: ICheckProcessedOpt
 			Object.defineProperty(node, 'id', { ...property, writable: true, value: id });
 		}
 	};
-	if (Object.isFrozen(node) || onLockRow(() => context.getNode().id) === id) return async (work) => await work();
+	if (onLockRow(() => context.getNode().id) === id) return unlocked;
 
 	const tryToAcquire = async () => {
 		const { processed } = await onLockRow(() => checkProcessedAndRecord(['locked'], 'node', options));
