@@ -107,7 +107,7 @@ describe('kill -9', () => {
 		const uncertain = outputItems(execution, 'StreamSkill', { output: 1 }).map(({ json, pairedItem }) => {
 			const key = orders[(pairedItem as { item: number }).item];
 			expect(json).toMatchObject({
-				error: `An earlier run sent an order with the Idempotency Key "${key}" and never got its answer: it may have been bought`,
+				error: `An order with the Idempotency Key "${key}" was sent before and has no answer: it may have been bought`,
 				details: { outcome: 'unknown', idempotencyKey: key },
 			});
 			return key;
