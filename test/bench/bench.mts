@@ -213,8 +213,7 @@ async function main() {
 		await npm(['install', tarball, await packBenchNodes(dir), '--ignore-scripts', '--legacy-peer-deps'], { cwd: nodesDir });
 
 		sandbox = await startSandbox();
-		// Purchases are logged at level info; the other nodes log nothing, so all are measured without.
-		n8n = await startN8n({ userFolder: join(dir, 'user'), log: console.log, env: { N8N_LOG_LEVEL: 'warn' } });
+		n8n = await startN8n({ userFolder: join(dir, 'user'), log: console.log });
 		await n8n.rest.setupOwner();
 		credentialId = (
 			await n8n.rest.createCredential({
