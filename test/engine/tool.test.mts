@@ -17,7 +17,7 @@ test('a rejection is an answer, with what to do', async () => {
 	expect(success.map(({ json }) => json)).toEqual([
 		{
 			error: 'Channel: No such channel',
-			advice: expect.stringMatching(/^Nothing was bought\./) as string,
+			message: expect.stringMatching(/^Nothing was bought\./) as string,
 			details: expect.objectContaining({ outcome: 'rejected', httpCode: 422 }) as object,
 		},
 	]);
@@ -38,7 +38,7 @@ test.each([
 	const { success } = await order(channels, { rounds, options: everything });
 	expect(sent()).toEqual({ a: 1 });
 	expect(told(success).map(([, outcome]) => outcome)).toEqual(['unknown', 'unknown']);
-	for (const { json } of success) expect(json.advice).toMatch(/Do not order it again before you have looked/);
+	for (const { json } of success) expect(json.message).toMatch(/Do not order it again before you have looked/);
 });
 
 test('an order that was bought is bought again if it is given again', async () => {
@@ -52,7 +52,7 @@ test('a key that was bought is told, not left out', async () => {
 	expect(sold()).toEqual({ a: 1 });
 	expect(success[1].json).toEqual({
 		skipped: 'An order with the Idempotency Key "order-7" was bought before',
-		advice: 'Nothing was bought now.',
+		message: 'Nothing was bought now.',
 	});
 });
 

@@ -168,12 +168,6 @@ export function errorJson({ failure, order }: FailedItem): IDataObject {
 	};
 }
 
-/** The same for a model. The name `advice` keeps it off the error output, where no model would see it. */
-export function toolJson(failed: FailedItem): IDataObject {
-	const { message: advice, ...rest } = errorJson(failed);
-	return { ...rest, advice };
-}
-
 /**
  * The error that ends a run. Its description says what the run bought so far, and its `context` has the
  * purchases and the failed items as data, so that nothing is lost with the run.

@@ -12,8 +12,6 @@ const PATIENCE = 10_000;
 /** How many times in a row n8n's database may refuse before it is taken for broken. */
 const MAX_FAILURES = 10;
 
-const unlocked: Lock = async (work) => await work();
-
 /**
  * A lock between n8n processes on what n8n keeps for the node (workers in queue mode).
  *
@@ -26,10 +24,9 @@ const unlocked: Lock = async (work) => await work();
  */
 export function openLock(context: IExecuteFunctions, options: ICheckProcessedOptions): Lock {
 	const { checkProcessedAndRecord, clearAllProcessedItems } = context.helpers;
-	// Not there in an AI agent's older tools.
-	const node = context.getExecuteData?.().node;
-	if (!node || Object.isFrozen(node)) return unlocked;
+	const { node } = context.getExecuteData();
 	const { id } = node;
+	const lockId = `${id}:lock`;
 	let isRead = false;
 
 	const onLockRow = <T>(call: () => T): T => {
@@ -37,7 +34,7 @@ export function openLock(context: IExecuteFunctions, options: ICheckProcessedOpt
 		isRead = false;
 		const get = () => {
 			isRead = true;
-			return `${id}:lock`;
+			return lockId;
 		};
 		Object.defineProperty(node, 'id', { ...property, get });
 		try {
@@ -46,7 +43,8 @@ export function openLock(context: IExecuteFunctions, options: ICheckProcessedOpt
 			Object.defineProperty(node, 'id', { ...property, writable: true, value: id });
 		}
 	};
-	if (onLockRow(() => context.getNode().id) === id) return unlocked;
+	// In an AI agent's older tools, `node` is the agent.
+	if (Object.isFrozen(node) || onLockRow(() => context.getNode().id) !== lockId) return async (work) => await work();
 
 	const tryToAcquire = async () => {
 		const { processed } = await onLockRow(() => checkProcessedAndRecord(['locked'], 'node', options));

@@ -1,6 +1,6 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
-import { duplicateKey, errorJson, runError, toolJson, type FailedItem, type Failure, type MadePurchase } from './errors';
+import { duplicateKey, errorJson, runError, type FailedItem, type Failure, type MadePurchase } from './errors';
 import type { IdempotencyKey } from './idempotency';
 import type { Order } from './order';
 import { isTool, stopsOnFailure } from './tool';
@@ -46,7 +46,7 @@ export class Results {
 	skip(item: number, order: Order) {
 		this.skipped++;
 		// Nothing at all would leave a model to guess.
-		if (isTool(this.context)) this.note(item, { skipped: duplicateKey(order).message, advice: 'Nothing was bought now.' });
+		if (isTool(this.context)) this.note(item, { skipped: duplicateKey(order).message, message: 'Nothing was bought now.' });
 	}
 
 	/**
@@ -100,7 +100,7 @@ export class Results {
 		return [
 			...this.purchases.map(({ item, purchase }) => json(item, purchase)),
 			...this.notes.map(({ item, note }) => json(item, note)),
-			...this.failed.map((failed) => this.forErrorOutput(json(failed.item, isTool(this.context) ? toolJson(failed) : errorJson(failed)))),
+			...this.failed.map((failed) => this.forErrorOutput(json(failed.item, errorJson(failed)))),
 		]
 			.sort(byItem)
 			.map(({ output }) => output);
