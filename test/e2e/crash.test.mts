@@ -47,6 +47,12 @@ const made = () => world.sandbox.purchases.map(({ purchase, order }) => ({ id: p
 
 const items = (count: number) => Array.from({ length: count }, (_, i) => `item-${i}`);
 
+/** The orders of an execution that was stopped then, which gets time to send more, were there any. */
+async function sentAfter(stopped: number) {
+	await runWebhook(world, await create({}), Array.from({ length: 10 }, (_, i) => `bystander-${i}`));
+	return world.sandbox.requests.filter(({ at, body }) => at > stopped && /^item/.test((body as IDataObject).channel as string));
+}
+
 describe('Stop', () => {
 	test.each([
 		[1, false],
@@ -66,10 +72,7 @@ describe('Stop', () => {
 		const execution = await rest.waitForExecution(id);
 		expect(execution.status).toBe('canceled');
 
-		// Time for more, were there any: as many orders as a batch has, one after the other.
-		await runWebhook(world, await create({}), Array.from({ length: 10 }, (_, i) => `bystander-${i}`));
-		const later = world.sandbox.requests.filter(({ at, body }) => at > stopped && /^item/.test((body as IDataObject).channel as string));
-		expect(later).toEqual([]);
+		expect(await sentAfter(stopped)).toEqual([]);
 		expect(Object.values(sent(world.sandbox)).every((times) => times === 1)).toBe(true);
 
 		const purchases = made().filter(({ channel }) => channel.startsWith('item'));
@@ -81,6 +84,19 @@ describe('Stop', () => {
 		expect(purchases.map((purchase) => purchase.id)).toEqual(expect.arrayContaining(found));
 		expect(found.length).toBeGreaterThanOrEqual(purchases.length - batchSize);
 	});
+});
+
+test('the workflow\'s own timeout is a Stop', async () => {
+	world.sandbox.fault({ fault: faults.latency(50) });
+	const purchase = streamSkill({ tarifId: 1, channel: KEY });
+	const workflow = webhookWorkflow('crash-timeout', purchase);
+	workflow.settings = { ...workflow.settings, executionTimeout: 2 };
+	const [id] = await startWebhooks(world, await createActive(world, workflow), [items(200)]);
+	const { status, stoppedAt } = await world.n8n.rest.waitForExecution(id);
+	expect(status).toBe('canceled');
+	expect(await sentAfter(Date.parse(stoppedAt!))).toEqual([]);
+	expect(made().length).toBeGreaterThan(0);
+	expect((await logged(id)).map(({ id, channel }) => ({ id, channel }))).toEqual(made().filter(({ channel }) => /^item/.test(channel)));
 });
 
 describe('kill -9', () => {

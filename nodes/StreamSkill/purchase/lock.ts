@@ -49,7 +49,7 @@ export function openLock(context: IExecuteFunctions, options: ICheckProcessedOpt
 	const tryToAcquire = async () => {
 		const { processed } = await onLockRow(() => checkProcessedAndRecord(['locked'], 'node', options));
 		// What was not acquired there must not be released: that would clear the node's own row.
-		if (!isRead) throw new Error('this version of n8n keeps them in a way that this node does not know');
+		if (!isRead) throw new Error('this version of n8n keeps them in a way that this node does not know: look for a newer version of the node');
 		return processed.length === 0;
 	};
 	const release = async () => await onLockRow(() => clearAllProcessedItems('node', options));
