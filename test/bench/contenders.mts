@@ -97,7 +97,7 @@ export async function packBenchNodes(dir: string, projectDir = process.cwd()): P
 	await cp(join(projectDir, 'test/bench/nodes'), join(root, 'nodes'), { recursive: true });
 	await writeFile(
 		join(root, 'dist/nodes/StreamSkill/purchase/ledger.js'),
-		'exports.openLedger = () => ({ find() {}, sending() {}, settle() {}, close() {} });\n',
+		'exports.openLedger = () => ({ find() {}, send: () => () => {}, retryKey() {}, close() {} });\n',
 	);
 	const { version } = JSON.parse(await readFile(join(projectDir, 'package.json'), 'utf8')) as { version: string };
 	await writeFile(
