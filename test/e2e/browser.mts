@@ -24,6 +24,8 @@ export async function launchBrowser(): Promise<Browser> {
 	return await chromium.launch({ executablePath, args: ARGS, timeout: 120_000 });
 }
 
+export const WINDOW = { width: 1280, height: 800 };
+
 /** n8n's first-time tips, which would be in the picture. */
 const TIPS = ['MAPPING_ONBOARDED', 'AUTOCOMPLETE_ONBOARDED', 'TABLE_HOVER_ONBOARDED', 'PIN_DATA_DISCOVERY_NDV', 'PIN_DATA_DISCOVERY_CANVAS'];
 
@@ -32,7 +34,7 @@ export async function openWindow(browser: Browser, baseURL: string, theme: Theme
 	selectors.setTestIdAttribute('data-test-id');
 	const context = await browser.newContext({
 		baseURL,
-		viewport: { width: 1600, height: 1000 },
+		viewport: WINDOW,
 		deviceScaleFactor: 1,
 		colorScheme: theme,
 		reducedMotion: 'reduce',
