@@ -46,7 +46,7 @@ export const purchaseFields: INodeProperties[] = [
 		type: 'string',
 		required: true,
 		default: '',
-		placeholder: 'e.g. twitch',
+		placeholder: 'e.g. my_channel',
 		description: 'The channel that the order is for, or what the tarif asks for instead, such as a video ID or a clip ID. You must have the right to promote it.',
 		displayOptions,
 	},
@@ -198,7 +198,7 @@ export const purchaseFields: INodeProperties[] = [
 				name: 'resendUnknown',
 				type: 'boolean',
 				default: false,
-				description: 'Whether to send orders again that may have been bought already. Look them up in your StreamSkill account first.',
+				description: 'Whether to send orders again that may have been bought already. Look them up in your StreamSkill account first, and turn this off again afterwards.',
 			},
 			{
 				displayName: 'Response Language',
