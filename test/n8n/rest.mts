@@ -186,6 +186,12 @@ export class N8nRest {
 		return description;
 	}
 
+	/** All node types that n8n's editor offers; those with unlike versions more than once. */
+	async nodeTypes(): Promise<INodeTypeDescription[]> {
+		const { body } = await this.send('GET', '/types/nodes.json');
+		return body as INodeTypeDescription[];
+	}
+
 	/** Calls a production webhook, waiting for n8n to register it: that comes a moment after activation. */
 	async callWebhook(path: string, body: unknown = {}, { timeout = 10_000 } = {}): Promise<WebhookAnswer> {
 		return await this.poll(`webhook ${path} to be registered`, { timeout, interval: 100 }, async () => {
