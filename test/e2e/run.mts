@@ -26,4 +26,5 @@ const jest = spawn(
 		env: { ...process.env, STREAMSKILL_N8N: String(values.n8n), STREAMSKILL_TARBALL: await packNode(dir) },
 	},
 );
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void jest.kill(signal));
 jest.on('exit', (code) => void rm(dir, { recursive: true, force: true }).then(() => process.exit(code ?? 1)));

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, open, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -216,10 +215,19 @@ function killTree({ pid }: ChildProcess) {
 	}
 }
 
+/**
+ * Ends n8n with this process, however that goes: a process of its own waits for the pipe between them to
+ * close. A listener would not hear of a signal, nor of anything within jest, which has a `process` of its own.
+ */
 function killWithThisProcess(child: ChildProcess) {
-	const killNow = () => killTree(child);
-	process.once('exit', killNow);
-	void once(child, 'exit').then(() => process.off('exit', killNow));
+	const killTreeAtEnd = `
+		process.stdin.resume().on('end', () => {
+			if (process.platform === 'win32') require('node:child_process').spawnSync('taskkill', ['/pid', '${child.pid}', '/t', '/f']);
+			else try { process.kill(-${child.pid}, 'SIGKILL'); } catch {}
+		});`;
+	const minder = spawn(process.execPath, ['--eval', killTreeAtEnd], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+	minder.unref();
+	child.once('exit', () => minder.kill());
 }
 
 async function readFrom(file: string, position: number): Promise<string> {
