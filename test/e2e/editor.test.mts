@@ -21,8 +21,8 @@ let browser: Browser;
 beforeAll(async () => {
 	await rm(ARTIFACTS, { recursive: true, force: true });
 	await mkdir(ARTIFACTS, { recursive: true });
-	world = await startWorld();
 	browser = await launchBrowser();
+	world = await startWorld();
 }, 600_000);
 afterAll(async () => {
 	await browser?.close();
