@@ -280,6 +280,18 @@ describeExample('form-with-approval.json', () => {
 		expect((await world.n8n.rest.retryExecution(id)).status).toBe('error');
 		expect(sent(world.sandbox)).toEqual({ my_channel: 1 });
 	});
+
+	test('a crash in the middle of the purchase, and a retry after it, buy once', async () => {
+		misbehave('my_channel', faults.hang());
+		const { id, link } = await request('my_channel', '1', '');
+		await submit(link, 'Approve');
+		await until(() => world.sandbox.purchases.length > 0, 'The purchase');
+		await world.crashAndRestart();
+		expect(await world.n8n.rest.waitForExecution(id)).toMatchObject({ status: 'crashed' });
+		const retried = await world.n8n.rest.retryExecution(id);
+		expect(errorOf(retried)?.message).toMatch(/may have been bought/);
+		expect(sent(world.sandbox)).toEqual({ my_channel: 1 });
+	});
 });
 
 describeExample('list-with-error-branch.json', () => {
@@ -373,7 +385,7 @@ describeExample(
 
 		test('buys what was approved, once', async () => {
 			await ask();
-			await page.setViewportSize({ width: 1280, height: 1200 });
+			await page.setViewportSize({ width: 1160, height: 1100 });
 			await page.getByTestId('canvas-chat').getByText('Decline', { exact: true }).scrollIntoViewIfNeeded();
 			await picture(page, 'agent-with-approval');
 			await press('Approve');
