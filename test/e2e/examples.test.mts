@@ -157,8 +157,8 @@ describeExample('schedule.json', () => {
 		const workflow = await world.create(example('schedule.json'));
 		const page = await openEditor(workflow);
 		await page.getByTestId('execute-workflow-button').click();
-		await until(() => world.sandbox.purchases.length === 2, 'The purchases');
-		await page.getByText('Workflow executed successfully').first().waitFor();
+		// On the way from One by one, to Bought, and out of it.
+		await until(async () => (await page.getByText('2 items').count()) === 3, 'The items on the canvas');
 		await picture(page, 'schedule');
 		await page.context().close();
 		expect(world.sandbox.purchases.map(({ order }) => order)).toEqual([
