@@ -11,7 +11,7 @@ export interface InstalledN8n {
 	version: string;
 	/** n8n's start script, to be run by `nodeBin`. */
 	n8nBin: string;
-	/** A Node 24, which every supported n8n runs on. */
+	/** A Node that this n8n runs on. */
 	nodeBin: string;
 }
 
@@ -19,10 +19,7 @@ export interface InstalledN8n {
 const MARKER = '.streamskill-installed';
 
 /** Packages that n8n's own ranges would take in a version that is not to be had, or does not fit. */
-const overridesOf = (version: string) => ({
-	linkedom: '0.18.12',
-	...(version.startsWith('1.') && { xlsx: '0.18.5', '@langchain/langgraph-checkpoint': '1.0.0' }),
-});
+const OVERRIDES = { linkedom: '0.18.12', xlsx: '0.18.5', '@langchain/langgraph-checkpoint': '1.0.0' };
 
 /** Where installs are kept between runs, outside the project. */
 export function cacheDir(): string {
@@ -39,14 +36,15 @@ export const withNodeFirst = (nodeBin: string, env = process.env): NodeJS.Proces
 	return { ...env, [key]: dirname(nodeBin) + delimiter + env[key] };
 };
 
-/** Installs Node 24 and the given n8n into the cache, unless they are there. */
+/** Installs the given n8n and a Node for it into the cache, unless they are there. */
 export async function ensureN8n(
 	version = DEFAULT_N8N,
 	{ log = console.log }: { log?: Log } = {},
 ): Promise<InstalledN8n> {
-	const nodeBin = await ensureNode(log);
+	// Older ones refuse Node 24, newer ones ask for it.
+	const nodeBin = await ensureNode(version.startsWith('1.') ? 22 : 24, log);
 	const dir = await ensureInstalled(`n8n-${version}`, log, async (cwd, progress) => {
-		await writeFile(join(cwd, 'package.json'), JSON.stringify({ private: true, overrides: overridesOf(version) }));
+		await writeFile(join(cwd, 'package.json'), JSON.stringify({ private: true, overrides: OVERRIDES }));
 		const env = withNodeFirst(nodeBin);
 		await npm(['install', `n8n@${version}`, '--save-exact', '--ignore-scripts', '--legacy-peer-deps'], { cwd, env });
 		// The one native part that n8n needs here; compiled where no ready-made one can be had.
@@ -56,10 +54,10 @@ export async function ensureN8n(
 	return { version, nodeBin, n8nBin: join(dir, 'node_modules', 'n8n', 'bin', 'n8n') };
 }
 
-async function ensureNode(log: Log): Promise<string> {
-	const dir = await ensureInstalled('node-24', log, async (cwd) => {
+async function ensureNode(major: number, log: Log): Promise<string> {
+	const dir = await ensureInstalled(`node-${major}`, log, async (cwd) => {
 		await writeFile(join(cwd, 'package.json'), JSON.stringify({ private: true }));
-		await npm(['install', 'node@24', '--ignore-scripts=false'], { cwd });
+		await npm(['install', `node@${major}`, '--ignore-scripts=false'], { cwd });
 	});
 	return join(dir, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
 }
