@@ -84,11 +84,14 @@ export class RestError extends Error {
 	}
 }
 
-/** The requests that n8n's editor makes, for n8n 1.123 and 2.x alike. */
+/** The requests that n8n's editor makes, for n8n 1.x and 2.x alike. */
 export class N8nRest {
 	private cookie = '';
 
-	constructor(readonly url: string) {}
+	constructor(
+		readonly url: string,
+		private readonly version: string,
+	) {}
 
 	/** Makes the owner of a new n8n, and logs in as that. */
 	async setupOwner() {
@@ -127,11 +130,13 @@ export class N8nRest {
 
 	async activate(id: string): Promise<StoredWorkflow> {
 		const { versionId } = await this.workflow(id);
+		if (this.version.startsWith('1.')) return await this.request('PATCH', `/rest/workflows/${id}`, { active: true, versionId });
 		return await this.request('POST', `/rest/workflows/${id}/activate`, { versionId });
 	}
 
 	/** 2.x answers before it has let go of the triggers: a webhook may still be served for a moment. */
 	async deactivate(id: string): Promise<StoredWorkflow> {
+		if (this.version.startsWith('1.')) return await this.request('PATCH', `/rest/workflows/${id}`, { active: false });
 		return await this.request('POST', `/rest/workflows/${id}/deactivate`, {});
 	}
 
@@ -170,8 +175,14 @@ export class N8nRest {
 
 	/** Retries a failed execution as the Executions list does, waits for its end and returns it. */
 	async retryExecution(id: string, { loadWorkflow = false } = {}): Promise<StoredExecution> {
-		const retried = await this.request<{ id: string }>('POST', `/rest/executions/${id}/retry`, { loadWorkflow });
-		return await this.waitForExecution(retried.id);
+		const answer = await this.request<{ id: string } | boolean>('POST', `/rest/executions/${id}/retry`, { loadWorkflow });
+		return await this.waitForExecution(typeof answer === 'object' ? answer.id : await this.newestRetryOf(id));
+	}
+
+	/** Old versions of n8n do not say which execution a retry has become. */
+	private async newestRetryOf(id: string): Promise<string> {
+		const { workflowId } = await this.execution(id);
+		return (await this.executions(workflowId)).find(({ retryOf }) => retryOf === id)!.id;
 	}
 
 	async stopExecution(id: string) {

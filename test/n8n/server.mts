@@ -74,7 +74,7 @@ const LOCAL_AND_QUIET = {
 export async function startN8n(options: N8nOptions): Promise<N8nServer> {
 	const isReady = async (url: string) => (await isOk(`${url}/healthz/readiness`)) && (await isOk(`${url}/rest/settings`));
 	const n8n = await start(options, ['start'], (port) => ({ N8N_PORT: String(port) }), isReady);
-	return { ...n8n, rest: new N8nRest(n8n.url) };
+	return { ...n8n, rest: new N8nRest(n8n.url, n8n.version) };
 }
 
 /**
