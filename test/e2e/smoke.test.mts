@@ -1,0 +1,53 @@
+import { outputItems } from '../n8n/rest.mts';
+import { faults } from '../sandbox/sandbox.mts';
+import { bought, createActive, ITEM, once, runWebhook, startWorld, streamSkill, webhookWorkflow, type World } from './world.mts';
+
+let world: World;
+
+beforeAll(async () => {
+	world = await startWorld();
+});
+afterAll(async () => await world?.close());
+beforeEach(() => world.sandbox.reset());
+
+const create = async (name: string) =>
+	await createActive(world, webhookWorkflow(name, streamSkill({ tarifId: 1, channel: `={{ ${ITEM} }}` })));
+
+test('the node is there', async () => {
+	expect(await world.n8n.rest.nodeType('n8n-nodes-streamskill.streamSkill')).toMatchObject({
+		displayName: 'StreamSkill',
+		credentials: [{ name: 'streamSkillApi', required: true }],
+	});
+});
+
+test('the credential test tells a good token from a bad one', async () => {
+	const { rest } = world.n8n;
+	const { data } = world.credential;
+	expect(await rest.testCredential(world.credential)).toEqual({ status: 'OK', message: 'Connection successful!' });
+	expect(await rest.testCredential({ ...world.credential, data: { ...data, accessToken: 'wrong' } })).toEqual({
+		status: 'Error',
+		// n8n 2.30 says it in its own words.
+		message: expect.stringMatching(/does not accept the Access Token|Authorization failed/),
+	});
+	expect(world.sandbox.purchases).toEqual([]);
+});
+
+test('a purchase', async () => {
+	const execution = await runWebhook(world, await create('smoke-purchase'), ['a']);
+	expect(execution.status).toBe('success');
+	expect(bought(world.sandbox)).toEqual({ a: 1 });
+	expect(outputItems(execution, 'After').map(({ json }) => json)).toEqual(world.sandbox.purchases.map(({ purchase }) => purchase));
+});
+
+test('a failed execution that is retried buys only what is missing', async () => {
+	const items = ['a', 'b', 'c'];
+	world.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(403) });
+	const failed = await runWebhook(world, await create('smoke-retry'), items);
+	expect(failed.status).toBe('error');
+	expect(bought(world.sandbox)).toEqual({ a: 1 });
+
+	const retried = await world.n8n.rest.retryExecution(failed.id);
+	expect(retried.status).toBe('success');
+	expect(bought(world.sandbox)).toEqual(once(items));
+	expect(outputItems(retried, 'After').map(({ json }) => json.channel)).toEqual(items);
+});
