@@ -14,7 +14,9 @@ export interface World {
 	credential: Credential;
 	/** Stores a workflow; nodes of type `streamSkill` get the credential. */
 	create(workflow: WorkflowJson): Promise<StoredWorkflow>;
-	/** Kills n8n without a chance to save anything, and starts it again in the same folder. */
+	/** Shuts n8n down and starts it again in the same folder. */
+	restart(): Promise<void>;
+	/** The same after `kill -9`: n8n gets no chance to save anything. */
 	crashAndRestart(): Promise<void>;
 	close(): Promise<void>;
 }
@@ -52,12 +54,19 @@ export async function startWorld(options: Partial<N8nOptions> = {}): Promise<Wor
 				}
 				return await world.n8n.rest.createWorkflow(workflow);
 			},
+			async restart() {
+				await world.n8n.stop();
+				await startAgain();
+			},
 			async crashAndRestart() {
 				await world.n8n.kill();
-				world.n8n = n8n = await startN8n({ version, userFolder, ...options, packageTarball: undefined });
-				await world.n8n.rest.login();
+				await startAgain();
 			},
 			close,
+		};
+		const startAgain = async () => {
+			world.n8n = n8n = await startN8n({ version, userFolder, ...options, packageTarball: undefined });
+			await world.n8n.rest.login();
 		};
 		return world;
 	} catch (error) {

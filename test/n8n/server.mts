@@ -154,7 +154,7 @@ async function installPackage(tarball: string, userFolder: string) {
 	const nodesDir = join(userFolder, '.n8n', 'nodes');
 	await mkdir(nodesDir, { recursive: true });
 	await writeFile(join(nodesDir, 'package.json'), JSON.stringify({ name: 'installed-nodes', private: true }));
-	await npm(['install', tarball, '--ignore-scripts', '--legacy-peer-deps', '--omit=peer'], { cwd: nodesDir });
+	await npm(['install', tarball], { cwd: nodesDir });
 }
 
 function spawnN8n(
