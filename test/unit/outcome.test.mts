@@ -267,6 +267,9 @@ describe('no answer', () => {
 		return new NodeApiError(node, axios as unknown as JsonObject);
 	};
 
+	/** How n8n 1.123.81 and 2.30.8 do, which leave out the cause. */
+	const bare = ({ code, message }: Error & { code?: string }) => ({ httpCode: code, messages: [message] });
+
 	test.each([
 		['ECONNREFUSED', 'connect'],
 		['ECONNREFUSED', undefined],
@@ -279,6 +282,7 @@ describe('no answer', () => {
 	])('%s of %s: the connection never came about', (code, syscall) => {
 		expect(readFailure(failed(code, syscall))).toEqual({ kind: 'rejected', networkCode: code });
 		expect(readFailure(wrapped(failed(code, syscall)))).toEqual({ kind: 'rejected', networkCode: code });
+		expect(readFailure(bare(failed(code, syscall)))).toEqual({ kind: 'rejected', networkCode: code });
 	});
 
 	// https://nodejs.org/docs/latest-v20.x/api/tls.html#x509-certificate-error-codes
@@ -291,6 +295,7 @@ describe('no answer', () => {
 		'ERR_TLS_CERT_ALTNAME_INVALID',
 	])('%s: the certificate was refused before anything was sent', (code) => {
 		expect(readFailure(wrapped(failed(code)))).toEqual({ kind: 'rejected', networkCode: code });
+		expect(readFailure(bare(failed(code)))).toEqual({ kind: 'rejected', networkCode: code });
 	});
 
 	test.each([
@@ -307,6 +312,7 @@ describe('no answer', () => {
 	])('%s of %s: the order may have arrived', (code, syscall) => {
 		expect(readFailure(failed(code, syscall))).toEqual({ kind: 'unknown', networkCode: code });
 		expect(readFailure(wrapped(failed(code, syscall)))).toEqual({ kind: 'unknown', networkCode: code });
+		expect(readFailure(bare(failed(code, syscall)))).toEqual({ kind: 'unknown', networkCode: code });
 	});
 
 	test.each([
@@ -317,6 +323,7 @@ describe('no answer', () => {
 		['ABORT_ERR', undefined],
 	])('%s of %s: the answer took too long', (code, syscall) => {
 		expect(readFailure(wrapped(failed(code, syscall)))).toEqual({ kind: 'unknown', networkCode: 'timeout' });
+		expect(readFailure(bare(failed(code, syscall)))).toEqual({ kind: 'unknown', networkCode: 'timeout' });
 	});
 
 	test('a timeout that AbortSignal.timeout made', () => {

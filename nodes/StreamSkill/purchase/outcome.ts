@@ -78,6 +78,9 @@ export function readFailure(error: unknown): NotBought {
 
 interface SystemError {
 	code?: unknown;
+	/** What n8n before 2.41 makes of it where it leaves out the cause: its code, and the text of it. */
+	httpCode?: unknown;
+	messages?: unknown[];
 	syscall?: string;
 	errors?: SystemError[];
 	cause?: SystemError;
@@ -89,12 +92,16 @@ function networkCause(error: unknown): { code: string; syscall?: string } {
 	let cause = error as SystemError | undefined;
 	for (let depth = 0; cause && typeof cause === 'object' && depth < 6; depth++) {
 		// A host with several addresses fails with one error for each.
-		const syscall = cause.syscall ?? cause.errors?.[0]?.syscall;
-		if (typeof cause.code === 'string') found = { code: cause.code, syscall };
+		const syscall = cause.syscall ?? cause.errors?.[0]?.syscall ?? syscallIn(cause.messages?.[0]);
+		const code = cause.code ?? cause.httpCode;
+		if (typeof code === 'string') found = { code, syscall };
 		cause = cause.cause;
 	}
 	return found;
 }
+
+/** The call that failed, in a text like "read ECONNRESET". */
+const syscallIn = (text: unknown) => /^([a-z]+) E[A-Z]+/.exec(String(text))?.[1];
 
 const isObject = (value: unknown): value is IDataObject =>
 	typeof value === 'object' && value !== null && !Array.isArray(value);
