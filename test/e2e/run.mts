@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { DEFAULT_N8N, ensureN8n } from '../n8n/install.mts';
@@ -17,13 +17,19 @@ const own = tokens.find((token) => token.kind === 'option' && token.name === 'n8
 const jestArgs = process.argv.slice(2).filter((_, i) => !own || (i !== own.index && i !== own.index + 1));
 
 const dir = await mkdtemp(join(tmpdir(), 'streamskill-pack-'));
-await ensureN8n(String(values.n8n), { log: console.log });
+const { version, n8nBin } = await ensureN8n(String(values.n8n), { log: console.log });
 const jest = spawn(
 	process.execPath,
 	['node_modules/jest/bin/jest.js', '--config', 'test/e2e/jest.config.js', '--runInBand', ...jestArgs],
 	{
 		stdio: 'inherit',
-		env: { ...process.env, STREAMSKILL_N8N: String(values.n8n), STREAMSKILL_TARBALL: await packNode(dir) },
+		env: {
+			...process.env,
+			STREAMSKILL_N8N: version,
+			STREAMSKILL_TARBALL: await packNode(dir),
+			// `npm test` runs the engine tests on the default version; the others bring their own n8n-core for them.
+			...(version !== DEFAULT_N8N && { STREAMSKILL_N8N_MODULES: resolve(n8nBin, '../../..') }),
+		},
 	},
 );
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void jest.kill(signal));

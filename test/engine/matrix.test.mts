@@ -242,7 +242,8 @@ describe.each(expectations.map((fault): [string, Expectation] => [fault.name, fa
 		expect(JSON.stringify(logLines)).not.toContain(TOKEN);
 		expect(strays).toBe(0);
 		expect(sandbox.requests.filter(({ method, path }) => method !== 'POST' || path !== '/v1/purchases/create')).toEqual([]);
-		const allowed = fault.waits ?? [];
+		// n8n 1.x waits with the same function between its tries.
+		const allowed = [[1, 1], ...(fault.waits ?? [])];
 		expect(waits.filter((ms) => !allowed.some(([from, to]) => ms >= from && ms <= to))).toEqual([]);
 	}, 120_000);
 });
