@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { endWithThisProcess } from '../n8n/minder.mts';
 import { run, tail } from '../n8n/npm.mts';
 import { freePort } from '../n8n/ports.mts';
 
@@ -117,13 +118,9 @@ function launch(program: string, args: string[], options: { cwd: string; uid?: n
 		child.once('close', (code, signal) => resolve(String(code ?? signal)));
 	});
 	// To PostgreSQL this means: end at once, and end what you started. SIGKILL would leave that behind.
-	const endNow = () => child.kill('SIGQUIT');
-	process.once('exit', endNow);
+	endWithThisProcess(child, 'SIGQUIT');
 	let how: string | undefined;
-	void ended.then((text) => {
-		how = text;
-		process.off('exit', endNow);
-	});
+	void ended.then((text) => (how = text));
 	const failure = () => new Error(`${program} ended with ${how}:\n${tail(output)}`);
 
 	return {

@@ -4,6 +4,7 @@ import { mkdir, open, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DEFAULT_N8N, ensureN8n, type InstalledN8n, type Log, withNodeFirst } from './install.mts';
+import { endWithThisProcess } from './minder.mts';
 import { npm, tail } from './npm.mts';
 import { freePort } from './ports.mts';
 import { N8nRest } from './rest.mts';
@@ -118,7 +119,7 @@ async function start(
 		killTree(child);
 		await ended;
 	};
-	killWithThisProcess(child);
+	endWithThisProcess(child);
 
 	const url = `http://127.0.0.1:${port}`;
 	try {
@@ -213,21 +214,6 @@ function killTree({ pid }: ChildProcess) {
 	} catch {
 		// Nothing of the group is left.
 	}
-}
-
-/**
- * Ends n8n with this process, however that goes: a process of its own waits for the pipe between them to
- * close. A listener would not hear of a signal, nor of anything within jest, which has a `process` of its own.
- */
-function killWithThisProcess(child: ChildProcess) {
-	const killTreeAtEnd = `
-		process.stdin.resume().on('end', () => {
-			if (process.platform === 'win32') require('node:child_process').spawnSync('taskkill', ['/pid', '${child.pid}', '/t', '/f']);
-			else try { process.kill(-${child.pid}, 'SIGKILL'); } catch {}
-		});`;
-	const minder = spawn(process.execPath, ['--eval', killTreeAtEnd], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
-	minder.unref();
-	child.once('exit', () => minder.kill());
 }
 
 async function readFrom(file: string, position: number): Promise<string> {
