@@ -1,3 +1,5 @@
+import type { INode, INodeParameters } from 'n8n-workflow';
+
 import { outputItems } from '../n8n/rest.mts';
 import { faults } from '../sandbox/sandbox.mts';
 import { bought, createActive, ITEM, once, runWebhook, startWorld, streamSkill, webhookWorkflow, type World } from './world.mts';
@@ -10,8 +12,8 @@ beforeAll(async () => {
 afterAll(async () => await world?.close());
 beforeEach(() => world.sandbox.reset());
 
-const create = async (name: string) =>
-	await createActive(world, webhookWorkflow(name, streamSkill({ tarifId: 1, channel: `={{ ${ITEM} }}` })));
+const create = async (name: string, options: INodeParameters = {}, rest: Partial<INode> = {}) =>
+	await createActive(world, webhookWorkflow(name, streamSkill({ tarifId: 1, channel: `={{ ${ITEM} }}`, options }, rest)));
 
 test('the node is there', async () => {
 	expect(await world.n8n.rest.nodeType('n8n-nodes-streamskill.streamSkill')).toMatchObject({
@@ -50,4 +52,18 @@ test('a failed execution that is retried buys only what is missing', async () =>
 	expect(retried.status).toBe('success');
 	expect(bought(world.sandbox)).toEqual(once(items));
 	expect(outputItems(retried, 'After').map(({ json }) => json.channel)).toEqual(items);
+});
+
+test('what was not bought leaves by the error output with its reason, and a key is not bought twice', async () => {
+	world.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(403) });
+	const workflow = await create('smoke-error-output', { idempotencyKey: `={{ ${ITEM} }}` }, { onError: 'continueErrorOutput' });
+	const first = await runWebhook(world, workflow, ['a', 'b']);
+	expect(outputItems(first, 'StreamSkill').map(({ json }) => json.channel)).toEqual(['a']);
+	expect(outputItems(first, 'StreamSkill', { output: 1 }).map(({ json }) => json.details)).toMatchObject([
+		{ outcome: 'rejected', httpCode: 403, order: { channel: 'b' }, idempotencyKey: 'b' },
+	]);
+
+	const second = await runWebhook(world, workflow, ['a', 'b']);
+	expect(outputItems(second, 'StreamSkill').map(({ json }) => json.channel)).toEqual(['b']);
+	expect(bought(world.sandbox)).toEqual({ a: 1, b: 1 });
 });

@@ -55,7 +55,7 @@ export class Results {
 	 */
 	private forErrorOutput<T extends { output: INodeExecutionData }>(result: T): T {
 		if (this.context.getNode().onError === 'continueErrorOutput') {
-			Object.defineProperty(result.output, 'error', { value: { message: result.output.json.error } });
+			Object.defineProperty(result.output, 'error', { value: { message: result.output.json.error }, writable: true });
 		}
 		return result;
 	}
