@@ -11,13 +11,16 @@ import { run } from '../test/n8n/npm.mts';
 import { startN8n } from '../test/n8n/server.mts';
 import { startSandbox } from '../test/sandbox/sandbox.mts';
 
+/** Not by npx, which would leave it behind when it is killed. */
+const GULP = join('node_modules', 'gulp', 'bin', 'gulp.js');
+
 const log = (line: string) => console.log(line);
 const userFolder = join(cacheDir(), 'dev');
 const modules = join(userFolder, '.n8n', 'nodes', 'node_modules');
 const isNew = !existsSync(userFolder);
 
 await ensureN8n(DEFAULT_N8N, { log });
-await run('npx', ['gulp'], { cwd: process.cwd() });
+await run(process.execPath, [GULP], { cwd: process.cwd() });
 await mkdir(modules, { recursive: true });
 await rm(join(modules, 'n8n-nodes-streamskill'), { force: true });
 await symlink(process.cwd(), join(modules, 'n8n-nodes-streamskill'), 'junction');
@@ -32,7 +35,7 @@ if (isNew) {
 		data: { accessToken: sandbox.token, baseUrl: sandbox.url },
 	});
 }
-const watch = spawn('npx', ['gulp', 'watch'], { stdio: 'inherit', shell: process.platform === 'win32' });
+const watch = spawn(process.execPath, [GULP, 'watch'], { stdio: 'inherit' });
 log(
 	`n8n is at ${n8n.url} (${OWNER.email}, ${OWNER.password}), the sandbox at ${sandbox.url} with the token ${sandbox.token}.\n` +
 		'What you change in nodes/ and credentials/ is rebuilt and reloaded. Ctrl+C ends all of it.',
