@@ -236,7 +236,11 @@ export class N8nRest {
 	): Promise<T> {
 		const deadline = Date.now() + timeout;
 		for (;;) {
-			const found = await look();
+			const found = await look().catch((error: unknown) => {
+				// n8n says so while it is too busy to look after its database.
+				if (error instanceof RestError && error.status === 503) return undefined;
+				throw error;
+			});
 			if (found !== undefined) return found;
 			if (Date.now() > deadline) throw new Error(`Waited ${timeout / 1000} s in vain for ${what}`);
 			await delay(interval);
