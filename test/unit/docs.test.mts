@@ -2,7 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { duplicateKey, notBought, uncertainKey } from '../../nodes/StreamSkill/purchase/errors.ts';
 import { LABELS } from '../../nodes/StreamSkill/purchase/labels.ts';
+import type { Order } from '../../nodes/StreamSkill/purchase/order.ts';
+import { readAnswer, readFailure, type NotBought } from '../../nodes/StreamSkill/purchase/outcome.ts';
 
 const root = join(__dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -33,6 +36,20 @@ describe.each(documents)('%s', (document) => {
 test.each(['README.md', 'README.ru.md'])('%s names every field of the editor', (document) => {
 	const text = read(document);
 	expect(Object.values(LABELS).filter((label) => !text.includes(label))).toEqual([]);
+});
+
+test.each(['README.md', 'README.ru.md'])('%s has an entry for each message about an order', (document) => {
+	const text = read(document);
+	const answered = (statusCode: number, body = '') => notBought(readAnswer({ statusCode, headers: {}, body }) as NotBought);
+	const broken = (code: string) => notBought(readFailure({ code }));
+	const keyed = { idempotencyKey: 'order-7' } as Order;
+	const messages = [
+		answered(302), answered(401), answered(403), answered(429), answered(500), answered(200, '<html>'),
+		broken('ECONNREFUSED'), broken('ECONNRESET'), broken('ERR_CANCELED'),
+		uncertainKey(keyed), uncertainKey({} as Order), duplicateKey(keyed), duplicateKey({} as Order),
+	].map(({ message }) => message);
+	// What is particular to an order is left out in the documents.
+	expect(messages.filter((message) => !text.includes(message.split(/[(":\d]| a web page/)[0].trim()))).toEqual([]);
 });
 
 test('the README in Russian has the same sections, tables and examples', () => {
