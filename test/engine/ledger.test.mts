@@ -229,6 +229,15 @@ describe('Stop', () => {
 	});
 });
 
+test('a purchase that cannot be logged is put out all the same', async () => {
+	jest.spyOn(logLines, 'push').mockImplementationOnce(() => {
+		throw new Error('disk full');
+	});
+	expect(told((await order(['a', 'b'])).success)).toEqual([[0, 'a'], [1, 'b']]);
+	expect(sent()).toEqual(onceEach(['a', 'b']));
+	expect(logLines[0].message).toMatch(/could not record a purchase: disk full/);
+});
+
 describe('Max Purchases per Run', () => {
 	test.each(onErrors)('buys nothing if there are more items (%s)', async (onError) => {
 		const { error, success, failed } = await order(['a', 'b', 'c'], { onError, options: { maxPurchases: 2 } });
