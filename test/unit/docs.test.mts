@@ -1,6 +1,6 @@
 /** The documents name what there is. */
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { duplicateKey, notBought, uncertainKey } from '../../nodes/StreamSkill/purchase/errors.ts';
 import { LABELS } from '../../nodes/StreamSkill/purchase/labels.ts';
@@ -11,7 +11,7 @@ const root = join(__dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
 
-const documents = ['README.md', 'README.ru.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'];
+const documents = ['README.md', 'docs/README.ru.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'];
 
 /** How GitHub makes the anchor of a heading. */
 const anchor = (heading: string) => heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-');
@@ -22,7 +22,7 @@ describe.each(documents)('%s', (document) => {
 	test('its links lead somewhere', () => {
 		const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => `#${anchor(heading)}`);
 		const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link).filter((link) => !/^https?:/.test(link));
-		const broken = links.filter((link) => (link.startsWith('#') ? !anchors.includes(link) : !existsSync(join(root, link))));
+		const broken = links.filter((link) => (link.startsWith('#') ? !anchors.includes(link) : !existsSync(join(root, dirname(document), link))));
 		expect(broken).toEqual([]);
 	});
 
@@ -33,12 +33,12 @@ describe.each(documents)('%s', (document) => {
 	});
 });
 
-test.each(['README.md', 'README.ru.md'])('%s names every field of the editor', (document) => {
+test.each(['README.md', 'docs/README.ru.md'])('%s names every field of the editor', (document) => {
 	const text = read(document);
 	expect(Object.values(LABELS).filter((label) => !text.includes(label))).toEqual([]);
 });
 
-test.each(['README.md', 'README.ru.md'])('%s has an entry for each message about an order', (document) => {
+test.each(['README.md', 'docs/README.ru.md'])('%s has an entry for each message about an order', (document) => {
 	const text = read(document);
 	const answered = (statusCode: number, body = '') => notBought(readAnswer({ statusCode, headers: {}, body }) as NotBought);
 	const broken = (code: string) => notBought(readFailure({ code }));
@@ -63,5 +63,5 @@ test('the README in Russian has the same sections, tables and examples', () => {
 			images: count(/!\[/g),
 		};
 	};
-	expect(shape('README.ru.md')).toEqual(shape('README.md'));
+	expect(shape('docs/README.ru.md')).toEqual(shape('README.md'));
 });

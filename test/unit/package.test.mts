@@ -13,7 +13,7 @@ test('npm packs what n8n needs, and nothing else', () => {
 	const node = 'dist/nodes/StreamSkill';
 	expect(files.map(({ path }) => path).sort()).toEqual(
 		[
-			'LICENSE', 'README.md', 'README.ru.md', 'index.js', 'package.json',
+			'LICENSE', 'README.md', 'index.js', 'package.json',
 			'dist/credentials/StreamSkillApi.credentials.js', 'dist/credentials/baseUrl.js',
 			`${node}/StreamSkill.node.js`, `${node}/StreamSkill.node.json`, `${node}/transport.js`,
 			`${node}/streamskill.svg`, `${node}/streamskill.dark.svg`, `${node}/__schema__/v1.0.0/purchase/create.json`,
