@@ -6,6 +6,7 @@ import type {
 	Icon,
 } from 'n8n-workflow';
 
+import { checkedAccessToken } from './accessToken';
 import { checkedBaseUrl } from './baseUrl';
 
 const ORDER_REFUSED = 422;
@@ -76,7 +77,7 @@ export class StreamSkillApi implements ICredentialType {
 			...requestOptions,
 			headers: {
 				...requestOptions.headers,
-				Authorization: `Bearer ${String(credentials.accessToken)}`,
+				Authorization: `Bearer ${checkedAccessToken(credentials.accessToken)}`,
 			},
 		};
 	};

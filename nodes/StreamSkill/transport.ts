@@ -1,5 +1,6 @@
 import type { IExecuteFunctions, IHttpRequestOptions, IN8nHttpFullResponse } from 'n8n-workflow';
 
+import { checkedAccessToken } from '../../credentials/accessToken';
 import { checkedBaseUrl } from '../../credentials/baseUrl';
 import type { Answer } from './purchase/outcome';
 import type { Order, OrderBody } from './purchase/order';
@@ -23,11 +24,12 @@ export type Send = (request: PurchaseRequest) => Promise<Answer>;
  * Reads the credential, once for the whole run.
  *
  * @returns `request`, which turns an order into its request, and `send`, which sends that
- * @throws Error when the credential is missing or its Base URL is not one to send a token to
+ * @throws Error when the credential is missing, or holds no Access Token or no Base URL to send it to
  */
 export async function connect(context: IExecuteFunctions, timeout: number) {
 	const credentials = await context.getCredentials('streamSkillApi');
 	const baseUrl = checkedBaseUrl(credentials.baseUrl);
+	checkedAccessToken(credentials.accessToken);
 
 	const request = ({ body, expand, acceptLanguage }: Order): PurchaseRequest => ({
 		method: 'POST',

@@ -16,10 +16,13 @@ const test_ = async (data: { accessToken?: string; baseUrl?: string } = {}) =>
 test('a good token', async () => {
 	expect(await test_()).toEqual({ status: 'OK', message: 'Connection successful!' });
 	expect(await test_({ baseUrl: ` ${world.sandbox.url}/ ` })).toMatchObject({ status: 'OK' });
+	expect(await test_({ accessToken: ` ${world.sandbox.token}\r\n` })).toMatchObject({ status: 'OK' });
 });
 
 test.each<[string, () => { accessToken?: string; baseUrl?: string }, RegExp]>([
 	['a bad token', () => ({ accessToken: 'wrong' }), /does not accept the Access Token \(401\)/],
+	['no token', () => ({ accessToken: '' }), /The Access Token .* is empty/],
+	['more than a token', () => ({ accessToken: `Bearer ${world.sandbox.token}` }), /The Access Token .* contains a space/],
 	['nobody there', () => ({ baseUrl: 'http://127.0.0.1:9/v1' }), /ECONNREFUSED|refused the connection/],
 	['a wrong path', () => ({ baseUrl: world.sandbox.origin }), /Nothing is at this address \(404\)/],
 	['http to a foreign host', () => ({ baseUrl: 'http://api.streamskill.pro/v1' }), /access token unencrypted/],

@@ -313,6 +313,7 @@ describe('before anything is spent', () => {
 
 	describe.each([
 		['a credential that is missing', { node: { withoutCredential: true } }, 'notSent', /credential/i],
+		['a token that is none', { credentials: { accessToken: 'two words', baseUrl: 'http://127.0.0.1/v1' } }, 'notSent', /^The Access Token .* contains a space/],
 		['a Base URL that is none', { credentials: { accessToken: TOKEN, baseUrl: 'streamskill' } }, 'notSent', /Base URL .* is not a web address/],
 		['a Base URL that would send the token in clear', { credentials: { accessToken: TOKEN, baseUrl: 'http://api.streamskill.pro/v1' } }, 'notSent', /unencrypted/],
 		['a limit that is none', { options: { maxPurchases: 'many' } }, 'invalid', /^Max Purchases per Run must be/],

@@ -14,7 +14,7 @@ test('npm packs what n8n needs, and nothing else', () => {
 	expect(files.map(({ path }) => path).sort()).toEqual(
 		[
 			'LICENSE', 'README.md', 'index.js', 'package.json',
-			'dist/credentials/StreamSkillApi.credentials.js', 'dist/credentials/baseUrl.js',
+			'dist/credentials/StreamSkillApi.credentials.js', 'dist/credentials/accessToken.js', 'dist/credentials/baseUrl.js',
 			`${node}/StreamSkill.node.js`, `${node}/StreamSkill.node.json`, `${node}/transport.js`,
 			`${node}/streamskill.svg`, `${node}/streamskill.dark.svg`, `${node}/__schema__/v1.0.0/purchase/create.json`,
 			...[

@@ -1,0 +1,29 @@
+import { checkedAccessToken } from '../../credentials/accessToken.ts';
+
+test.each([
+	['abc-._~+/=', 'abc-._~+/='],
+	[' abc ', 'abc'],
+	['abc\r\n', 'abc'],
+	['\ufeffabc', 'abc'],
+])('%j is %s', (typed, token) => {
+	expect(checkedAccessToken(typed)).toBe(token);
+});
+
+test.each([
+	['', /is empty/],
+	[' \n', /is empty/],
+	[undefined, /is empty/],
+	[null, /is empty/],
+	[{}, /is empty/],
+	['s3cret token', /space/],
+	['Bearer s3cret', /space/],
+	['s3cret\r\nX-Other: 1', /line break/],
+	['s3cret\0', /another character/],
+	['s3cret\u200b', /another character/],
+	['s3cret-ключ', /another character/],
+])('%j is refused', (typed, reason) => {
+	const check = () => checkedAccessToken(typed);
+	expect(check).toThrow(reason);
+	expect(check).toThrow(/^The Access Token .*Copy it again from your StreamSkill account$/);
+	expect(check).not.toThrow(/s3cret/);
+});
