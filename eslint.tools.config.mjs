@@ -4,7 +4,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-	{ ignores: ['dist', 'coverage', 'node_modules', '**/*.ts'] },
+	{ ignores: ['dist', 'node_modules', '**/*.ts'] },
 	js.configs.recommended,
 	{
 		files: ['**/*.mts'],

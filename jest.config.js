@@ -8,4 +8,5 @@ module.exports = {
 	},
 	collectCoverageFrom: ['nodes/**/*.ts', 'credentials/**/*.ts'],
 	coverageProvider: 'v8',
+	coverageReporters: ['text'],
 };
