@@ -200,10 +200,44 @@ async function loading(tarball: string, nodesDir: string) {
 		files: files.length,
 		requireMs: Number(ours.toFixed(1)),
 		requireMsDeclarative: Number(declarativeMs.toFixed(1)),
+		...(await listing(tarball)),
 	};
 	console.log('\nLoading');
 	console.table(result);
 	return result;
+}
+
+/** How long after its start n8n lists the node, next to how long it takes to list its own where this package is not. */
+async function listing(packageTarball: string) {
+	const folders = { with: join(dir, 'with'), without: join(dir, 'without') };
+	// The first start makes the database.
+	for (const setup of [{ userFolder: folders.with, packageTarball }, { userFolder: folders.without }]) {
+		const server = await startN8n(setup);
+		await server.rest.setupOwner();
+		await server.stop();
+	}
+	const listed = async (name: keyof typeof folders) => {
+		const start = performance.now();
+		const server = await startN8n({ userFolder: folders[name] });
+		await server.rest.login();
+		const nodeTypes = await server.rest.nodeTypes();
+		const ms = performance.now() - start;
+		await server.stop();
+		if (nodeTypes.some(({ name: type }) => type === 'n8n-nodes-streamskill.streamSkill') !== (name === 'with')) {
+			throw new Error(`n8n started ${name} the package lists other nodes than it should`);
+		}
+		return ms;
+	};
+	const samples: Array<{ with: number; without: number }> = [];
+	for (let round = 0; round < rounds; round++) {
+		samples.push({ without: await listed('without'), with: await listed('with') });
+	}
+	const ratios = samples.map((sample) => sample.with / sample.without);
+	return {
+		listedMs: Math.round(median(samples.map((sample) => sample.with))),
+		listedRatio: Number(median(ratios).toFixed(2)),
+		listedSpread: `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}`,
+	};
 }
 
 async function writeReport() {
