@@ -139,6 +139,13 @@ describe('an unknown outcome', () => {
 	});
 });
 
+test.each([null, '', 'none', {}])('a purchase with an "error" of its own (%j) is bought once, as often as Retry On Fail repeats it', async (error) => {
+	shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.body(JSON.stringify({ id: 7, channel: 'a', error })) });
+	const { success } = await order(['a', 'b'], { tries: 3 });
+	expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b']);
+	expect(sold()).toEqual(onceEach(['a', 'b']));
+});
+
 test('Timeout gives up waiting for an answer', async () => {
 	shop.sandbox.fault({ fault: faults.hang() });
 	const result = await order(['a'], { options: { timeout: 300 } });

@@ -126,8 +126,10 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 		results.stopIfFailed();
 	}
 
-	if (results.failed.length === 0) ledger.close();
-	return results.output();
+	const output = results.output();
+	// Retry On Fail repeats a node whose first item has an `error`, also if that is the API's own.
+	if (results.failed.length === 0 && output[0]?.json.error === undefined) ledger.close();
+	return output;
 }
 
 /** Reads an item's parameters once each: every expression takes n8n half a millisecond. */
