@@ -1,0 +1,46 @@
+/** Answers as servers in production send them: compressed. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+
+import { openShop, TOKEN } from './shop.mts';
+
+const { order } = openShop();
+const purchase = { id: 7, price: 10, channel: 'канал', order_type: 'twitch_viewers' };
+
+let server: Server;
+let answer: { status: number; encoding: string; body: Buffer };
+
+beforeAll(async () => {
+	server = createServer((_, res) => res.writeHead(answer.status, { 'content-encoding': answer.encoding }).end(answer.body));
+	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+afterAll(() => server.close());
+
+const orderOne = async (given: typeof answer) => {
+	answer = given;
+	const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+	return await order(['a'], { credentials: { accessToken: TOKEN, baseUrl }, onError: 'continueRegularOutput' });
+};
+
+test.each([
+	['gzip', gzipSync],
+	['deflate', deflateSync],
+	['br', brotliCompressSync],
+])('%s', async (encoding, compress) => {
+	const bought = await orderOne({ status: 201, encoding, body: compress(JSON.stringify(purchase)) });
+	expect(bought.success[0].json).toEqual(purchase);
+
+	const errors = { 'tarif.id': ['Тариф не найден'] };
+	const refused = await orderOne({ status: 422, encoding, body: compress(JSON.stringify({ errors, status: 422 })) });
+	expect(refused.success[0].json).toMatchObject({ error: 'Tarif ID: Тариф не найден', details: { outcome: 'rejected', errors } });
+});
+
+test.each([
+	['is broken', Buffer.from('not compressed at all')],
+	['is cut off', gzipSync(JSON.stringify(purchase)).subarray(0, 40)],
+	['unpacks to more than a purchase can be', gzipSync(`{"id":1,"comment":"${'x'.repeat(100_000_000)}"}`)],
+])('a compressed answer that %s may stand for a purchase', async (_, body) => {
+	const { success } = await orderOne({ status: 200, encoding: 'gzip', body });
+	expect(success[0].json).toMatchObject({ error: expect.stringMatching(/may have been bought/), details: { outcome: 'unknown' } });
+});
