@@ -141,7 +141,7 @@ afterAll(async () => {
 		await shown(works);
 		await picture('credential-ok');
 
-		await field('accessToken').fill('not the token');
+		await field('accessToken').fill('not-the-token');
 		await save();
 		await dialog.getByText('More details').click();
 		await shown(dialog.getByText('StreamSkill does not accept the Access Token (401). Copy it again from your StreamSkill account'));
