@@ -77,15 +77,23 @@ export async function connect(context: IExecuteFunctions, timeout: number) {
 	return { request, send };
 }
 
-/** Reads a body as text and stops at `MAX_BODY_BYTES`: what came so far is not JSON then. */
+/**
+ * Reads a body as text, as far as it comes and up to `MAX_BODY_BYTES`. What is cut off is not JSON, and no
+ * purchase then; but a refusal is one by its status, and a purchase that came whole is one even if the
+ * connection breaks after it.
+ */
 async function readBody(stream: AsyncIterable<Uint8Array>): Promise<string> {
 	const decoder = new TextDecoder();
 	let text = '';
 	let bytes = 0;
-	for await (const chunk of stream) {
-		text += decoder.decode(chunk, { stream: true });
-		bytes += chunk.length;
-		if (bytes > MAX_BODY_BYTES) break;
+	try {
+		for await (const chunk of stream) {
+			text += decoder.decode(chunk, { stream: true });
+			bytes += chunk.length;
+			if (bytes > MAX_BODY_BYTES) break;
+		}
+	} catch {
+		// What came so far tells all there is to know.
 	}
 	return text;
 }

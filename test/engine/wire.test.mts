@@ -1,4 +1,4 @@
-/** Answers as servers in production send them: compressed. */
+/** How answers come over the wire: compressed, or with a connection that breaks in the middle. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
@@ -9,10 +9,15 @@ const { order } = openShop();
 const purchase = { id: 7, price: 10, channel: 'канал', order_type: 'twitch_viewers' };
 
 let server: Server;
-let answer: { status: number; encoding: string; body: Buffer };
+let answer: { status: number; encoding?: string; body: Buffer | string; breaksOff?: boolean };
 
 beforeAll(async () => {
-	server = createServer((_, res) => res.writeHead(answer.status, { 'content-encoding': answer.encoding }).end(answer.body));
+	server = createServer((_, res) => {
+		const { status, encoding, body, breaksOff } = answer;
+		res.writeHead(status, encoding ? { 'content-encoding': encoding } : {});
+		if (breaksOff) res.write(body, () => res.destroy());
+		else res.end(body);
+	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
 afterAll(() => server.close());
@@ -43,4 +48,15 @@ test.each([
 ])('a compressed answer that %s may stand for a purchase', async (_, body) => {
 	const { success } = await orderOne({ status: 200, encoding: 'gzip', body });
 	expect(success[0].json).toMatchObject({ error: expect.stringMatching(/may have been bought/), details: { outcome: 'unknown' } });
+});
+
+test.each([
+	['a refusal is one all the same', 422, '{"errors":{"tarif', { details: { outcome: 'rejected', httpCode: 422 } }],
+	['a refusal without a body, too', 403, '', { details: { outcome: 'rejected', httpCode: 403 } }],
+	['a purchase that came whole is one', 200, JSON.stringify(purchase), purchase],
+	['half a purchase may be one', 200, '{"id":7,"price":1', { details: { outcome: 'unknown', httpCode: 200 } }],
+	['a 500 says nothing', 500, '{"name":', { details: { outcome: 'unknown', httpCode: 500 } }],
+])('of an answer that breaks off, %s', async (_, status, body, expected) => {
+	const { success } = await orderOne({ status, body, breaksOff: true });
+	expect(success[0].json).toMatchObject(expected);
 });
