@@ -1,4 +1,4 @@
-/** How answers come over the wire: compressed, or with a connection that breaks in the middle. */
+/** How answers come over the wire: compressed, or with a connection that breaks or hangs in the middle. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
@@ -9,23 +9,28 @@ const { order } = openShop();
 const purchase = { id: 7, price: 10, channel: 'канал', order_type: 'twitch_viewers' };
 
 let server: Server;
-let answer: { status: number; encoding?: string; body: Buffer | string; breaksOff?: boolean };
+let answer: { status: number; encoding?: string; body: Buffer | string; then?: 'breaks off' | 'hangs' };
 
 beforeAll(async () => {
 	server = createServer((_, res) => {
-		const { status, encoding, body, breaksOff } = answer;
+		const { status, encoding, body, then } = answer;
 		res.writeHead(status, encoding ? { 'content-encoding': encoding } : {});
-		if (breaksOff) res.write(body, () => res.destroy());
+		if (then) res.write(body, () => then === 'breaks off' && res.destroy());
 		else res.end(body);
 	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
-afterAll(() => server.close());
+afterAll(() => {
+	server.close();
+	server.closeAllConnections();
+});
 
 const orderOne = async (given: typeof answer) => {
 	answer = given;
 	const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
-	return await order(['a'], { credentials: { accessToken: TOKEN, baseUrl }, onError: 'continueRegularOutput' });
+	return await order(['a'], {
+		credentials: { accessToken: TOKEN, baseUrl }, onError: 'continueRegularOutput', options: { timeout: 1000 },
+	});
 };
 
 test.each([
@@ -50,13 +55,14 @@ test.each([
 	expect(success[0].json).toMatchObject({ error: expect.stringMatching(/may have been bought/), details: { outcome: 'unknown' } });
 });
 
-test.each([
-	['a refusal is one all the same', 422, '{"errors":{"tarif', { details: { outcome: 'rejected', httpCode: 422 } }],
-	['a refusal without a body, too', 403, '', { details: { outcome: 'rejected', httpCode: 403 } }],
-	['a purchase that came whole is one', 200, JSON.stringify(purchase), purchase],
-	['half a purchase may be one', 200, '{"id":7,"price":1', { details: { outcome: 'unknown', httpCode: 200 } }],
-	['a 500 says nothing', 500, '{"name":', { details: { outcome: 'unknown', httpCode: 500 } }],
-])('of an answer that breaks off, %s', async (_, status, body, expected) => {
-	const { success } = await orderOne({ status, body, breaksOff: true });
-	expect(success[0].json).toMatchObject(expected);
+describe.each(['breaks off', 'hangs'] as const)('of an answer that %s,', (then) => {
+	test.each([
+		['a refusal is one all the same', 422, '{"errors":{"tarif', { details: { outcome: 'rejected', httpCode: 422 } }],
+		['a purchase that came whole is one', 200, JSON.stringify(purchase), purchase],
+		['half a purchase may be one', 200, '{"id":7,"price":1', { details: { outcome: 'unknown', httpCode: 200 } }],
+		['a 500 says nothing', 500, '{"name":', { details: { outcome: 'unknown', httpCode: 500 } }],
+	])('%s', async (_, status, body, expected) => {
+		const { success } = await orderOne({ status, body, then });
+		expect(success[0].json).toMatchObject(expected);
+	});
 });
