@@ -1,7 +1,7 @@
 /** @type {import('jest').Config} */
 module.exports = {
 	roots: ['<rootDir>/test'],
-	testMatch: ['**/unit/**/*.test.mts', '**/engine/**/*.test.mts', '**/sandbox/**/*.test.mts'],
+	testMatch: ['**/unit/**/*.test.mts', '**/engine/**/*.test.mts'],
 	moduleFileExtensions: ['js', 'mjs', 'cjs', 'ts', 'mts', 'json', 'node'],
 	transform: {
 		'\\.m?ts$': ['@swc/jest', { module: { type: 'commonjs' }, jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }],

@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { cacheDir, DEFAULT_N8N, ensureN8n } from '../test/n8n/install.mts';
-import { nextFreePort } from '../test/n8n/ports.mts';
-import { OWNER } from '../test/n8n/rest.mts';
-import { run } from '../test/n8n/npm.mts';
-import { startN8n } from '../test/n8n/server.mts';
-import { startSandbox } from '../test/sandbox/sandbox.mts';
+import { cacheDir, DEFAULT_N8N, ensureN8n } from '../tools/n8n/install.mts';
+import { nextFreePort } from '../tools/n8n/ports.mts';
+import { OWNER } from '../tools/n8n/rest.mts';
+import { run } from '../tools/n8n/npm.mts';
+import { startN8n } from '../tools/n8n/server.mts';
+import { startSandbox } from '../tools/sandbox/sandbox.mts';
 
 /** Not by npx, which would leave it behind when it is killed. */
 const GULP = join('node_modules', 'gulp', 'bin', 'gulp.js');

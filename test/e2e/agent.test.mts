@@ -3,8 +3,8 @@ import type { INode, INodeParameters } from 'n8n-workflow';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import type { StoredExecution, WorkflowJson } from '../n8n/rest.mts';
-import { faults, type Fault, type Purchase } from '../sandbox/sandbox.mts';
+import type { StoredExecution, WorkflowJson } from '../../tools/n8n/rest.mts';
+import { faults, type Fault, type Purchase } from '../../tools/sandbox/sandbox.mts';
 import { startChatModel, type Arguments, type ChatModel } from './chatModel.mts';
 import {
 	bought, createActive, errorOf, ITEM, node, sent, startWebhooks, startWorld, until, version, webhookWorkflow,

@@ -5,10 +5,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { DEFAULT_N8N } from '../n8n/install.mts';
-import { endWithThisProcess } from '../n8n/minder.mts';
-import { run } from '../n8n/npm.mts';
-import { N8nRest } from '../n8n/rest.mts';
+import { DEFAULT_N8N } from '../../tools/n8n/install.mts';
+import { endWithThisProcess } from '../../tools/n8n/minder.mts';
+import { run } from '../../tools/n8n/npm.mts';
+import { N8nRest } from '../../tools/n8n/rest.mts';
 import { until, version } from './world.mts';
 
 const cwd = process.cwd();
@@ -45,7 +45,7 @@ const script = (...args: string[]) => ['--import', 'tsx', ...args];
 
 	test('bench measures, and writes what it measured', async () => {
 		const out = join(dir, 'bench.json');
-		await run(process.execPath, script('test/bench/bench.mts', '--rounds', '1', '--out', out, 'loading'), { cwd });
+		await run(process.execPath, script('bench/bench.mts', '--rounds', '1', '--out', out, 'loading'), { cwd });
 		expect(JSON.parse(await readFile(out, 'utf8'))).toMatchObject({
 			n8n: DEFAULT_N8N,
 			loading: { packedKb: expect.any(Number) as number, files: expect.any(Number) as number },

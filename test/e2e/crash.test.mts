@@ -1,8 +1,8 @@
 import type { IDataObject, INodeParameters } from 'n8n-workflow';
 import { readFile } from 'node:fs/promises';
 
-import { outputItems, type StoredExecution } from '../n8n/rest.mts';
-import { faults } from '../sandbox/sandbox.mts';
+import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
+import { faults } from '../../tools/sandbox/sandbox.mts';
 import {
 	bought, createActive, errorOf, ITEM, once, runWebhook, saveParameters, sent, startWebhooks, startWorld, streamSkill, until, webhookWorkflow,
 	type World,

@@ -1,4 +1,4 @@
-import type { Fault } from '../sandbox/sandbox.mts';
+import type { Fault } from '../../tools/sandbox/sandbox.mts';
 import { startWorld, type World } from './world.mts';
 
 let world: World;

@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 
-import { OWNER, type StoredWorkflow } from '../n8n/rest.mts';
+import { OWNER, type StoredWorkflow } from '../../tools/n8n/rest.mts';
 import { launchBrowser, openWindow, WINDOW, type Theme } from './browser.mts';
 import { editorOf, gone, shown, type Editor } from './editor.mts';
 import { startWorld, until, version, type World } from './world.mts';

@@ -3,8 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 
-import { outputItems, OWNER, type StoredExecution, type StoredWorkflow, type WorkflowJson } from '../n8n/rest.mts';
-import { faults, type Fault } from '../sandbox/sandbox.mts';
+import { outputItems, OWNER, type StoredExecution, type StoredWorkflow, type WorkflowJson } from '../../tools/n8n/rest.mts';
+import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
 import { launchBrowser, openWindow } from './browser.mts';
 import { startChatModel, type ChatModel } from './chatModel.mts';
 import { startMailbox, type Mailbox } from './mailbox.mts';

@@ -1,7 +1,7 @@
 import type { IDataObject, INode, INodeParameters } from 'n8n-workflow';
 
-import { outputItems, type StoredExecution } from '../n8n/rest.mts';
-import { faults } from '../sandbox/sandbox.mts';
+import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
+import { faults } from '../../tools/sandbox/sandbox.mts';
 import {
 	bought, createActive, ITEM, once, runWebhook, runWebhooks, sent, startWorld, streamSkill, webhookWorkflow,
 	type World,

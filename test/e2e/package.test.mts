@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { npm, run } from '../n8n/npm.mts';
-import { startRegistry, type Registry } from '../n8n/registry.mts';
-import { OWNER, type StoredWorkflow } from '../n8n/rest.mts';
+import { npm, run } from '../../tools/n8n/npm.mts';
+import { startRegistry, type Registry } from '../../tools/n8n/registry.mts';
+import { OWNER, type StoredWorkflow } from '../../tools/n8n/rest.mts';
 import { launchBrowser, openWindow } from './browser.mts';
 import { bought, chain, node, packageTarball, startWorld, streamSkill, type World } from './world.mts';
 

@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { outputItems, type StoredWorkflow } from '../n8n/rest.mts';
-import { startWorker, type N8nProcess } from '../n8n/server.mts';
-import { faults } from '../sandbox/sandbox.mts';
+import { outputItems, type StoredWorkflow } from '../../tools/n8n/rest.mts';
+import { startWorker, type N8nProcess } from '../../tools/n8n/server.mts';
+import { faults } from '../../tools/sandbox/sandbox.mts';
 import { startServices, type Services } from './services.mts';
 import {
 	bought,

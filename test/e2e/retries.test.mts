@@ -2,8 +2,8 @@ import type { IDataObject, INode, INodeParameters } from 'n8n-workflow';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { outputItems, type StoredExecution, type WorkflowJson } from '../n8n/rest.mts';
-import { faults, type Fault, type Purchase } from '../sandbox/sandbox.mts';
+import { outputItems, type StoredExecution, type WorkflowJson } from '../../tools/n8n/rest.mts';
+import { faults, type Fault, type Purchase } from '../../tools/sandbox/sandbox.mts';
 import {
 	bought, chain, createActive, createCalled, errorOf, ITEM, node, once, runWebhook, saveParameters, sent, startWorld, streamSkill, until, webhookWorkflow,
 	type World,

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { DEFAULT_N8N, ensureN8n } from '../n8n/install.mts';
-import { packNode } from '../n8n/pack.mts';
+import { DEFAULT_N8N, ensureN8n } from '../../tools/n8n/install.mts';
+import { packNode } from '../../tools/n8n/pack.mts';
 
 const { values, tokens } = parseArgs({
 	options: { n8n: { type: 'string', default: DEFAULT_N8N } },

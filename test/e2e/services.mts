@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { endWithThisProcess } from '../n8n/minder.mts';
-import { run, tail } from '../n8n/npm.mts';
-import { freePort } from '../n8n/ports.mts';
+import { endWithThisProcess } from '../../tools/n8n/minder.mts';
+import { run, tail } from '../../tools/n8n/npm.mts';
+import { freePort } from '../../tools/n8n/ports.mts';
 
 /** What n8n's queue mode needs besides n8n: a Redis and a PostgreSQL of this test's own. */
 export interface Services {

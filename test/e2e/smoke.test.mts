@@ -1,7 +1,7 @@
 import type { INode, INodeParameters } from 'n8n-workflow';
 
-import { outputItems } from '../n8n/rest.mts';
-import { faults } from '../sandbox/sandbox.mts';
+import { outputItems } from '../../tools/n8n/rest.mts';
+import { faults } from '../../tools/sandbox/sandbox.mts';
 import { bought, createActive, ITEM, once, runWebhook, startWorld, streamSkill, webhookWorkflow, type World } from './world.mts';
 
 let world: World;

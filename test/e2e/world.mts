@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { Credential, StoredExecution, StoredWorkflow, WorkflowJson } from '../n8n/rest.mts';
-import { startN8n, type N8nOptions, type N8nServer } from '../n8n/server.mts';
-import { startSandbox, type Order, type Sandbox } from '../sandbox/sandbox.mts';
+import type { Credential, StoredExecution, StoredWorkflow, WorkflowJson } from '../../tools/n8n/rest.mts';
+import { startN8n, type N8nOptions, type N8nServer } from '../../tools/n8n/server.mts';
+import { startSandbox, type Order, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 
 /** A real n8n with the packed node installed, a sandbox, and a credential for it. */
 export interface World {

@@ -1,6 +1,6 @@
 /** What the Idempotency Key keeps across executions, crashes and everything that goes wrong meanwhile. */
 import { KEY_HISTORY } from '../../nodes/StreamSkill/purchase/idempotency.ts';
-import { faults } from '../sandbox/sandbox.mts';
+import { faults } from '../../tools/sandbox/sandbox.mts';
 import { deduplicator } from './engine.mts';
 import { onceEach, onErrors, openShop, told, until, type Orders } from './shop.mts';
 

@@ -1,7 +1,7 @@
 /** What one execution keeps of its purchases, and what it does not send. */
 import type { IDataObject } from 'n8n-workflow';
 
-import { faults } from '../sandbox/sandbox.mts';
+import { faults } from '../../tools/sandbox/sandbox.mts';
 import { deduplicator, logLines, type RunResult } from './engine.mts';
 import { onceEach, onErrors, openShop, told, TOKEN, until } from './shop.mts';
 

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { startSandbox, type Sandbox } from '../sandbox/sandbox.mts';
+import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { initEngine, logLines, run, type RunResult } from './engine.mts';
 import { expectations, type Addresses, type Expectation } from './expectations.mts';
 import { hasFailed, Model, type Cell, type Fate } from './model.mts';

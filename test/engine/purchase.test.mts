@@ -1,6 +1,6 @@
 import type { INode, INodeParameters } from 'n8n-workflow';
 
-import { faults, startSandbox, type Sandbox } from '../sandbox/sandbox.mts';
+import { faults, startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { initEngine, logLines, run } from './engine.mts';
 
 let sandbox: Sandbox;

@@ -1,6 +1,6 @@
 import type { IDataObject, INode, INodeExecutionData } from 'n8n-workflow';
 
-import { startSandbox, type Sandbox } from '../sandbox/sandbox.mts';
+import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { deduplicator, initEngine, logLines, run, type NodeSetup, type RunSetup } from './engine.mts';
 
 export const TOKEN = 'token-that-nobody-may-see';

@@ -1,5 +1,5 @@
 /** What a model is told that orders through the node, and what it cannot buy. The rest is test/e2e/agent.test.mts. */
-import { faults } from '../sandbox/sandbox.mts';
+import { faults } from '../../tools/sandbox/sandbox.mts';
 import { openShop, told, type Orders } from './shop.mts';
 
 const shop = openShop();

@@ -2,7 +2,7 @@ import type { INode, INodeParameters } from 'n8n-workflow';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { npm } from '../n8n/npm.mts';
+import { npm } from '../tools/n8n/npm.mts';
 
 /** Something that places the same orders; `batchSize` orders at a time. */
 export interface Contender {
@@ -94,7 +94,7 @@ export async function packBenchNodes(dir: string, projectDir = process.cwd()): P
 	const root = join(dir, 'bench-package');
 	await mkdir(root, { recursive: true });
 	await cp(join(projectDir, 'dist'), join(root, 'dist'), { recursive: true });
-	await cp(join(projectDir, 'test/bench/nodes'), join(root, 'nodes'), { recursive: true });
+	await cp(join(projectDir, 'bench/nodes'), join(root, 'nodes'), { recursive: true });
 	await writeFile(
 		join(root, 'dist/nodes/StreamSkill/purchase/ledger.js'),
 		'exports.openLedger = () => ({ find() {}, send: () => () => {}, retryKey() {}, close() {} });\n',

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   Misbehave     curl --json '${rule}' ${sandbox.origin}/_sandbox/faults
   Forget all    curl -X DELETE ${sandbox.origin}/_sandbox
 
-  All faults are in test/sandbox/faults.mts.`);
+  All faults are in tools/sandbox/faults.mts.`);
 
 	for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 		process.once(signal, () => void sandbox.close());

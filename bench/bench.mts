@@ -5,13 +5,13 @@ import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { chain, node, until } from '../e2e/world.mts';
-import { DEFAULT_N8N } from '../n8n/install.mts';
-import { npm } from '../n8n/npm.mts';
-import { packNode } from '../n8n/pack.mts';
-import type { StoredWorkflow } from '../n8n/rest.mts';
-import { startN8n, type N8nServer } from '../n8n/server.mts';
-import { startSandbox, type Sandbox } from '../sandbox/sandbox.mts';
+import { chain, node, until } from '../test/e2e/world.mts';
+import { DEFAULT_N8N } from '../tools/n8n/install.mts';
+import { npm } from '../tools/n8n/npm.mts';
+import { packNode } from '../tools/n8n/pack.mts';
+import type { StoredWorkflow } from '../tools/n8n/rest.mts';
+import { startN8n, type N8nServer } from '../tools/n8n/server.mts';
+import { startSandbox, type Sandbox } from '../tools/sandbox/sandbox.mts';
 import {
 	declarative, floor, httpRequest, packBenchNodes, streamSkill, withKey, withoutLedger, type Contender,
 } from './contenders.mts';

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { dirname, join } from 'node:path';
-import { fieldMessage } from './messages.mts';
-import { streamLanguages } from './openapi.mts';
-import { faults, startSandbox, type Fault, type FaultRule, type Sandbox } from './sandbox.mts';
+import { fieldMessage } from '../../tools/sandbox/messages.mts';
+import { streamLanguages } from '../../tools/sandbox/openapi.mts';
+import { faults, startSandbox, type Fault, type FaultRule, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 
 interface Answer {
 	status: number;
@@ -513,7 +513,7 @@ describe('the end', () => {
 
 describe('the command', () => {
 	const run = (...args: string[]) => {
-		const cli = join(dirname(expect.getState().testPath!), 'cli.mts');
+		const cli = join(dirname(expect.getState().testPath!), '../../tools/sandbox/cli.mts');
 		const child = spawn(process.execPath, ['--import', 'tsx', cli, ...args]);
 		const output = { text: '' };
 		for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output.text += String(chunk)));
