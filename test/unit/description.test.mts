@@ -131,12 +131,12 @@ describe('a field that was added and left as it is', () => {
 	const added = (name: string) => inside(find(name)).map((field): [string, object] => [field.name, { [field.name]: field.default }]);
 
 	test.each(added('additionalFields'))('%s is valid', (_, additionalFields) => {
-		expect(readOrder({ ...good, additionalFields: { ...additionalFields } })).toHaveProperty('order');
+		expect(readOrder({ ...good, additionalFields: { ...additionalFields } })).toHaveProperty('value');
 	});
 
 	test.each(added('options').filter(([name]) => name !== 'idempotencyKey'))('%s is valid', (_, options) => {
-		expect(readOrder({ ...good, options: { ...options } })).toHaveProperty('order');
-		expect(readSettings({ ...options })).toHaveProperty('settings');
+		expect(readOrder({ ...good, options: { ...options } })).toHaveProperty('value');
+		expect(readSettings({ ...options })).toHaveProperty('value');
 	});
 
 	test('the Idempotency Key wants to be filled in', () => {

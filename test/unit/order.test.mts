@@ -12,13 +12,13 @@ const read = (given: Given) => readOrder({ tarifId: 1, channel: 'twitch', additi
 
 function orderOf(given: Given): Order {
 	const result = read(given);
-	if ('problems' in result) throw new Error(JSON.stringify(result.problems));
-	return result.order;
+	if (result.kind === 'invalid') throw new Error(JSON.stringify(result.problems));
+	return result.value;
 }
 
 function problemsOf(given: Given): Record<string, string[]> {
 	const result = read(given);
-	return 'problems' in result ? result.problems : {};
+	return result.kind === 'invalid' ? result.problems : {};
 }
 
 /** What a good order is when nothing optional is filled in. */
@@ -392,5 +392,5 @@ test.each(blanks)('a Dry Run that is blank (%j) does not buy', (value) => {
 
 test.each([channel, comment, idempotencyKey])('$label: a number too large to be exact is not taken for text', ({ field, label, give }) => {
 	expect(problemsOf(give(Number('12345678901234567890')))[field][0]).toMatch(new RegExp(`^${label} must be text, not 12345678901234567`));
-	expect(read(give('12345678901234567890'))).toHaveProperty('order');
+	expect(read(give('12345678901234567890'))).toHaveProperty('value');
 });

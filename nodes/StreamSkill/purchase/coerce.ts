@@ -3,6 +3,9 @@ import { LABELS } from './labels';
 /** Sentences on what is wrong with fields, by the API's name of the field. */
 export type FieldProblems = Record<string, string[]>;
 
+/** What reading some fields gives: their values, or what is wrong with each that is. */
+export type Parsed<T> = { kind: 'valid'; value: T } | { kind: 'invalid'; problems: FieldProblems };
+
 /** Blank is what spreadsheets and forms leave where nobody filled anything in. */
 export const isBlank = (value: unknown) =>
 	value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
@@ -63,7 +66,7 @@ export const oneOf =
 		return choice as T;
 	};
 
-/** Reads fields one by one and gathers what is wrong with them in `problems`. */
+/** Reads fields one by one and gathers what is wrong with them. */
 export function fieldReader() {
 	const problems: FieldProblems = {};
 	const attempt = <T>(field: string, read: () => T): T | undefined => {
@@ -75,7 +78,9 @@ export function fieldReader() {
 		}
 	};
 	return {
-		problems,
+		/** To be called with what was read, once all of it is. */
+		parsed: <T>(value: T): Parsed<T> =>
+			Object.keys(problems).length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', value },
 		/** A blank value is wrong. What is returned counts only when there are no problems. */
 		required: <T>(field: string, value: unknown, read: (value: unknown) => T): T =>
 			attempt(field, () => {

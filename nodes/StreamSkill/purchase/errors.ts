@@ -119,12 +119,12 @@ function describeUnknown({ httpCode, networkCode, apiMessage }: NotBought): stri
 }
 
 /** @returns the failure of an item whose key stands for an order without an answer */
-export const uncertainKey = ({ idempotencyKey }: Order): Failure => ({
+export const uncertainKey = (order?: Order): Failure => ({
 	outcome: 'unknown',
 	message:
-		idempotencyKey === undefined
+		order?.idempotencyKey === undefined
 			? 'Another retry of this execution sent this order and has no answer to it: it may have been bought'
-			: `An order with the Idempotency Key "${idempotencyKey}" was sent before and has no answer: it may have been bought`,
+			: `An order with the Idempotency Key "${order.idempotencyKey}" was sent before and has no answer: it may have been bought`,
 	advice: UNCERTAIN,
 });
 

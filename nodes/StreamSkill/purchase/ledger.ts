@@ -9,8 +9,6 @@ export type LedgerEntry =
 	| { purchase: IDataObject }
 	| { unknown: NotBought; executionId: string; idempotencyKey?: string };
 
-export type Ledger = ReturnType<typeof openLedger>;
-
 /**
  * Opens the ledger of the node's current run: what its orders have come to so far.
  *
@@ -39,6 +37,14 @@ export function openLedger(context: IExecuteFunctions) {
 		return key;
 	};
 
+	/** What was known of the orders that were sent in this run before. */
+	const earlier = new Map<string, LedgerEntry | undefined>();
+	const unknown = (order: Order, outcome: NotBought): LedgerEntry => ({
+		unknown: outcome,
+		executionId,
+		idempotencyKey: order.idempotencyKey,
+	});
+
 	return {
 		/** Whether this very execution, not an earlier one that it retries, sent the key in vain. */
 		isUncertainHere: ({ idempotencyKey }: Order) =>
@@ -54,28 +60,22 @@ export function openLedger(context: IExecuteFunctions) {
 		 */
 		find: (item: number, order?: Order): LedgerEntry | undefined => entries()[keyOf(item, order)],
 
-		/**
-		 * To be called before an order is sent: if nothing else follows, nobody knows what became of it.
-		 *
-		 * @returns what is to be called with what became of it
-		 */
-		send(item: number, order: Order) {
+		/** To be called before an order is sent: if nothing else follows, nobody knows what became of it. */
+		sending(item: number, order: Order) {
 			const key = keyOf(item, order);
-			const earlier = entries()[key];
-			const unknown = (outcome: NotBought): LedgerEntry => ({
-				unknown: outcome,
-				executionId,
-				idempotencyKey: order.idempotencyKey,
-			});
-			entries()[key] = unknown({ kind: 'unknown', networkCode: 'no answer' });
+			earlier.set(key, entries()[key]);
+			entries()[key] = unknown(order, { kind: 'unknown', networkCode: 'no answer' });
+		},
 
-			return (outcome: Outcome) => {
-				if (outcome.kind === 'bought') entries()[key] = { purchase: outcome.purchase };
-				else if (outcome.kind === 'unknown') entries()[key] = unknown(outcome);
-				// A refusal tells nothing of an earlier try without an answer.
-				else if (earlier) entries()[key] = earlier;
-				else delete entries()[key];
-			};
+		/** To be called with what became of an order that was sent. */
+		answered(item: number, order: Order, outcome: Outcome) {
+			const key = keyOf(item, order);
+			const before = earlier.get(key);
+			if (outcome.kind === 'bought') entries()[key] = { purchase: outcome.purchase };
+			else if (outcome.kind === 'unknown') entries()[key] = unknown(order, outcome);
+			// A refusal tells nothing of an earlier try without an answer.
+			else if (before) entries()[key] = before;
+			else delete entries()[key];
 		},
 
 		/**
@@ -90,7 +90,7 @@ export function openLedger(context: IExecuteFunctions) {
 				: undefined,
 
 		/** To be called when the run ends without failed items, so that n8n stores each purchase once. */
-		close() {
+		forget() {
 			for (const key of keys) delete entries()[key];
 			const { firstExecutionId } = ledger();
 			if (firstExecutionId === executionId && Object.keys(entries()).length === 0) delete stored.streamSkillLedger;

@@ -1,4 +1,5 @@
-import { boolean, collection, fieldReader, integer, isBlank, oneOf, text, type FieldProblems } from './coerce';
+import type { HttpRequest } from '../transport';
+import { boolean, collection, fieldReader, integer, isBlank, oneOf, text, type Parsed } from './coerce';
 import { EXPANDABLE, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './values';
 
 /** The body of `POST /purchases/create` (API document: schema CartObject). */
@@ -37,9 +38,9 @@ export interface OrderParameters {
  *
  * @returns the order, or what is wrong with each field that is
  */
-export function readOrder(parameters: OrderParameters): { order: Order } | { problems: FieldProblems } {
+export function readOrder(parameters: OrderParameters): Parsed<Order> {
 	const { tarifId, channel } = parameters;
-	const { problems, required, optional } = fieldReader();
+	const { parsed, required, optional } = fieldReader();
 	const additionalFields = optional('additionalFields', parameters.additionalFields, collection) ?? {};
 	const options = optional('options', parameters.options, collection) ?? {};
 
@@ -69,8 +70,21 @@ export function readOrder(parameters: OrderParameters): { order: Order } | { pro
 		resendUnknown: optional('resendUnknown', options.resendUnknown, boolean) ?? false,
 		dryRun: 'dryRun' in options ? required('dryRun', options.dryRun, boolean) : false,
 	});
-	return Object.keys(problems).length > 0 ? { problems } : { order };
+	return parsed(order);
 }
+
+/** @returns the request that places the order (API document: `POST /purchases/create`) */
+export const orderRequest = ({ body, expand, acceptLanguage }: Order, baseUrl: string): HttpRequest => ({
+	method: 'POST',
+	url: `${baseUrl}/purchases/create`,
+	qs: expand ? { expand } : {},
+	headers: {
+		Accept: 'application/json',
+		'Content-Type': 'application/json',
+		...(acceptLanguage && { 'Accept-Language': acceptLanguage }),
+	},
+	body,
+});
 
 /** Takes the list that the editor makes as well as the API's comma-separated text. */
 function expandList(value: unknown): string | undefined {

@@ -1,14 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
+import type { Answer } from '../transport';
 import { show, type FieldProblems } from './coerce';
-
-/** An answer of the API as it came over the wire. */
-export interface Answer {
-	statusCode: number;
-	/** With lower-case names. */
-	headers: Record<string, unknown>;
-	body: string;
-}
 
 /** The API made the purchase and said so. */
 export interface Bought {

@@ -19,7 +19,7 @@ export function purchaseTrace(context: IExecuteFunctions) {
 	let entry = 1;
 	const name = () => (entry === 1 ? 'streamSkillPurchases' : `streamSkillPurchases${entry}`);
 
-	return (item: number, purchase: IDataObject, order: Order) => {
+	const leave = (item: number, purchase: IDataObject, order: Order) => {
 		const id = String(purchase.id);
 		const facts = {
 			execution: context.getExecutionId(),
@@ -39,5 +39,14 @@ export function purchaseTrace(context: IExecuteFunctions) {
 		const value = () => [customData.get(name()), id].filter(Boolean).join(' ');
 		while (entry <= MAX_ENTRIES && value().length > MAX_LENGTH) entry++;
 		if (entry <= MAX_ENTRIES) customData.set(name(), value());
+	};
+
+	return (item: number, purchase: IDataObject, order: Order) => {
+		try {
+			leave(item, purchase, order);
+		} catch (error) {
+			// No trace is worth a purchase: the output still has it.
+			context.logger.warn(`StreamSkill could not record a purchase: ${(error as Error).message}`);
+		}
 	};
 }

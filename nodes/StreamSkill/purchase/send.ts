@@ -1,0 +1,34 @@
+import { sleep } from 'n8n-workflow';
+
+import type { Connection, HttpRequest } from '../transport';
+import { readAnswer, readFailure, type Outcome } from './outcome';
+
+/** How often an order is tried that is answered 429, and how many milliseconds are waited for it in all. */
+const RATE_LIMIT = { tries: 5, wait: 60_000 };
+
+/** Sends an order, and again as long as it is answered 429, which is a certain no. */
+export async function sendOrder(
+	{ send }: Connection,
+	request: HttpRequest,
+	stopSignal?: AbortSignal,
+): Promise<Outcome> {
+	for (let tries = 1, waited = 0; ; tries++) {
+		const outcome = await send(request).then(readAnswer, readFailure);
+		if (outcome.kind === 'bought' || outcome.httpCode !== 429 || tries === RATE_LIMIT.tries) return outcome;
+
+		const wait = outcome.retryAfterMs ?? 1000 * 2 ** (tries - 1) * (1 + Math.random() / 2);
+		waited += wait;
+		if (waited > RATE_LIMIT.wait) return outcome;
+		await pause(wait, stopSignal);
+		if (stopSignal?.aborted) return outcome;
+	}
+}
+
+/** Waits, but not on when the execution is stopped. */
+export async function pause(ms: number, stopSignal?: AbortSignal) {
+	let stop = () => {};
+	const stopped = new Promise<void>((resolve) => (stop = resolve));
+	stopSignal?.addEventListener('abort', stop);
+	await Promise.race([sleep(ms), stopped]);
+	stopSignal?.removeEventListener('abort', stop);
+}
