@@ -35,7 +35,7 @@ export class Dispatch {
 		const { batchSize, batchInterval } = this.settings;
 		let begun = 0;
 		for (const batch of this.batches(orders, batchSize)) {
-			if (begun > 0 && batchInterval > 0) await pause(batchInterval, this.stopSignal);
+			if (begun > 0 && batchInterval > 0 && !this.obstacle) await pause(batchInterval, this.stopSignal);
 			const obstacle = this.obstacle ?? this.stopped();
 			if (obstacle) {
 				this.results.holdBack(orders.slice(begun), obstacle);

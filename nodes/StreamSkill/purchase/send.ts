@@ -24,8 +24,10 @@ export async function sendOrder(
 	}
 }
 
-/** Waits, but not on when the execution is stopped. */
+/** Waits, unless the execution is stopped. The `sleepWithAbort` of n8n-workflow 1.120 is gone in 2.41. */
 export async function pause(ms: number, stopSignal?: AbortSignal) {
+	// A signal that is aborted already never tells of it again.
+	if (stopSignal?.aborted) return;
 	let stop = () => {};
 	const stopped = new Promise<void>((resolve) => (stop = resolve));
 	stopSignal?.addEventListener('abort', stop);
