@@ -1,3 +1,5 @@
+import type { IDataObject } from 'n8n-workflow';
+
 import { LABELS } from './labels';
 
 /** Sentences on what is wrong with fields, by the API's name of the field. */
@@ -51,9 +53,12 @@ export function text(value: unknown): string {
 	throw new Error(`must be text, not ${show(value)}`);
 }
 
+export const isObject = (value: unknown): value is IDataObject =>
+	typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** A collection of fields: an expression can have put anything else in its place. */
-export function collection(value: unknown): Record<string, unknown> {
-	if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+export function collection(value: unknown): IDataObject {
+	if (isObject(value)) return value;
 	throw new Error(`must be a collection of fields, not ${show(value)}`);
 }
 

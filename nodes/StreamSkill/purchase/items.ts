@@ -1,6 +1,6 @@
 import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
-import type { Parsed } from './coerce';
+import { isObject, type Parsed } from './coerce';
 import { LABELS } from './labels';
 import { readOrder, type Order } from './order';
 
@@ -9,7 +9,7 @@ export interface ReadItem {
 	/** Its place in the input, from 0. */
 	item: number;
 	reading: Parsed<Order>;
-	/** The node's Options as evaluated for it, if that went well. */
+	/** The node's Options as evaluated for it, if they are a collection. */
 	options?: IDataObject;
 }
 
@@ -26,12 +26,13 @@ function readItem(context: IExecuteFunctions, item: number): ReadItem {
 	};
 	let options: IDataObject | undefined;
 	try {
-		options = parameter('options', 'options') as IDataObject;
+		const given = parameter('options', 'options');
+		if (isObject(given)) options = given;
 		const reading = readOrder({
 			tarifId: parameter('tarifId', 'tarif.id'),
 			channel: parameter('channel', 'channel'),
 			additionalFields: parameter('additionalFields', 'additionalFields'),
-			options,
+			options: given,
 		});
 		return { item, reading, options };
 	} catch (error) {

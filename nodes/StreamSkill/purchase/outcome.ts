@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { Answer } from '../transport';
-import { show, type FieldProblems } from './coerce';
+import { isObject, show, type FieldProblems } from './coerce';
 
 /** The API made the purchase and said so. */
 export interface Bought {
@@ -95,9 +95,6 @@ function networkCause(error: unknown): { code: string; syscall?: string } {
 
 /** The call that failed, in a text like "read ECONNRESET". */
 const syscallIn = (text: unknown) => /^([a-z]+) E[A-Z]+/.exec(String(text))?.[1];
-
-const isObject = (value: unknown): value is IDataObject =>
-	typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Parses JSON so that n8n can copy and store it; undefined if it is none. */
 function parse(body: string): unknown {
