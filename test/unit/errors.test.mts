@@ -209,3 +209,27 @@ describe('runError', () => {
 		expect(error.context.failedItems).toHaveLength(1000);
 	});
 });
+
+// n8n shows a description as HTML, and a message as text (editor-ui: NodeErrorView.vue).
+describe('what comes from outside is text, not HTML', () => {
+	const link = '<a href="https://example.com">x & y</a>';
+	const failed = [
+		{ item: 0, failure: invalidOrder({ 'tarif.quantity': [`Quantity must be a whole number, not "${link}"`] }) },
+		{ item: 1, failure: refused({ '<b>': [link] }) },
+		{ item: 2, failure: uncertainKey({ idempotencyKey: link } as Order) },
+	];
+
+	test('in the description of a run that ended', () => {
+		const { description } = runError(node, failed, [{ item: 3, purchase: { id: 7 } }]);
+		expect(description!.replaceAll('<br>', '')).not.toMatch(/[<>]/);
+		expect(description).toContain('Quantity must be a whole number, not "&lt;a href="https://example.com"&gt;x &amp; y&lt;/a&gt;"');
+		expect(description).toContain('&lt;b&gt;: &lt;a ');
+	});
+
+	test('while messages, error items and the data of the error stay as they are', () => {
+		const { message, context } = runError(node, failed.slice(1), []);
+		expect(message).toBe(`<b>: ${link}`);
+		expect(context.failedItems).toEqual(failed.slice(1).map((one) => ({ item: one.item, ...errorJson(one) })));
+		expect(errorJson(failed[2]).error).toContain(link);
+	});
+});

@@ -207,10 +207,13 @@ const MAX_LISTED = 50;
 function listItems(failed: FailedItem[]): string {
 	const lines = failed
 		.slice(0, MAX_LISTED)
-		.map(({ item, failure }) => `Item ${item}: ${failure.message}`);
+		.map(({ item, failure }) => `Item ${item}: ${escapeHtml(failure.message)}`);
 	if (failed.length > MAX_LISTED) lines.push(`… and ${failed.length - MAX_LISTED} more`);
 	return lines.join('<br>');
 }
+
+/** A message can quote the item or the API, and n8n shows descriptions as HTML (editor-ui: NodeErrorView.vue). */
+const escapeHtml = (text: string) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 
 function listPurchases(purchases: MadePurchase[]): string {
 	const ids = purchases.slice(0, MAX_LISTED).map(({ purchase }) => String(purchase.id));
