@@ -49,6 +49,7 @@ describe('notBought', () => {
 		['a 500', answered(500, '{"message": "Internal"}'), /status 500/],
 		['a 504', answered(504), /status 504/],
 		['a 408', answered(408), /status 408/],
+		['a 303', answered(303), /redirect \(303\) instead of a purchase/],
 		['a web page', answered(200, '<html>'), /web page/],
 		['nothing', answered(200), /empty/],
 		['cut-off JSON', answered(201, '{"id": 1'), /not complete JSON/],

@@ -112,7 +112,7 @@ function describeUnknown({ httpCode, networkCode, apiMessage }: NotBought): stri
 	if (httpCode === undefined) {
 		return `The connection broke before the answer came (${networkCode}): the order may have been bought`;
 	}
-	if (httpCode < 300) {
+	if (httpCode < 400) {
 		return `StreamSkill answered with ${apiMessage} instead of a purchase: the order may have been bought`;
 	}
 	return `StreamSkill broke off with status ${httpCode}: the order may have been bought`;

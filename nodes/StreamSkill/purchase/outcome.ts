@@ -16,7 +16,7 @@ export interface NotBought {
 	httpCode?: number;
 	/** The code of the network failure, if there was no answer: `ECONNREFUSED`, `ECONNRESET`, `timeout`, … */
 	networkCode?: string;
-	/** What a 2xx had instead of a purchase, or what the API said of a rejection. */
+	/** What a 2xx or 303 had instead of a purchase, or what the API said of a rejection. */
 	apiMessage?: string;
 	/** The API's field errors, by its name of the field. */
 	fieldErrors?: FieldProblems;
@@ -34,7 +34,7 @@ const BAD_CERTIFICATE =
 /**
  * What an answer means for the user's money: see `NotBought`.
  *
- * A redirect is a rejection because it is never followed.
+ * Any other redirect than a 303 is a rejection because it is never followed.
  */
 export function readAnswer({ statusCode, headers, body }: Answer): Outcome {
 	const parsed = parse(body);
@@ -46,6 +46,9 @@ export function readAnswer({ statusCode, headers, body }: Answer): Outcome {
 		}
 		return { kind: 'unknown', httpCode: statusCode, apiMessage: describeBody(body, parsed) };
 	}
+
+	// "See Other" is what a server says after a POST when it is done (RFC 9110, 15.4.4).
+	if (statusCode === 303) return { kind: 'unknown', httpCode: statusCode, apiMessage: 'a redirect (303)' };
 
 	const certain = statusCode >= 300 && statusCode < 500 && statusCode !== 408;
 	return {
