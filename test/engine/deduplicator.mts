@@ -76,7 +76,8 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 		this.lists.delete(key);
 	}
 
-	async getProcessedDataCount(): Promise<number> {
-		return 0;
+	async getProcessedDataCount(_scope: DeduplicationScope, { workflow, node }: ICheckProcessedContextData): Promise<number> {
+		if (this.fail) throw new Error('SQLITE_BUSY: database is locked');
+		return this.lists.get(`${workflow.id} ${node?.id}`)?.length ?? 0;
 	}
 }

@@ -1,5 +1,5 @@
 /** What the Idempotency Key keeps across executions, crashes and everything that goes wrong meanwhile. */
-import { KEY_HISTORY } from '../../nodes/StreamSkill/purchase/idempotency.ts';
+import { KEY_HISTORY } from '../../nodes/StreamSkill/purchase/known.ts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { deduplicator } from './engine.mts';
 import { onceEach, onErrors, openShop, told, until, type Orders } from './shop.mts';

@@ -1,16 +1,15 @@
 import { NodeOperationError, type IDataObject, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
 
 import { connect, type Connection } from '../transport';
-import { decide } from './decide';
+import { decide, type Knowledge } from './decide';
 import { Dispatch } from './dispatch';
-import { heldBack, invalidOrder, type Failure } from './errors';
-import { KEY_HISTORY } from './idempotency';
+import { duplicate, heldBack, invalidOrder, uncertain, type Failure, type WayOn } from './errors';
 import { readItems, type ReadItem } from './items';
-import { Known, type OrderedItem } from './known';
+import { KEY_HISTORY, Known, type OrderedItem } from './known';
 import { orderRequest } from './order';
 import { Results } from './results';
 import { readSettings, type RunSettings } from './settings';
-import { isMute } from './tool';
+import { isMute, wayOn } from './tool';
 
 /**
  * Buys what the items of the node's run order.
@@ -33,10 +32,13 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 	const known = new Known(context);
 	const results = new Results(context);
 
-	const orders = plan(items, known, results);
+	const way = wayOn(context);
+
+	const recalled = await known.recall(items);
+	const orders = plan(items, recalled.known, way, results);
 	results.stopIfFailed();
 
-	const prepared = await prepare(context, items, orders, known, results);
+	const prepared = await prepare(context, items, orders, known, results, recalled.refusal);
 	if (prepared.kind === 'obstacle') {
 		results.holdBack(orders, prepared.failure);
 		return results.output();
@@ -57,19 +59,24 @@ const isPreview = ({ order }: OrderedItem) => order.dryRun;
 const isPaid = ({ order }: OrderedItem) => !order.dryRun;
 
 /** Decides on each item by what is known of it, and gives the orders that are left to be placed or shown. */
-function plan(items: ReadItem[], known: Known, results: Results): OrderedItem[] {
+function plan(items: ReadItem[], known: Knowledge[], way: WayOn, results: Results): OrderedItem[] {
 	return items.flatMap(({ item, reading }) => {
-		const order = reading.kind === 'valid' ? reading.value : undefined;
-		const decision = decide(reading, known.recall(item, order));
+		const decision = decide(reading, known[item]);
 		switch (decision.kind) {
 			case 'handBack':
 				results.bought(item, decision.purchase);
 				return [];
 			case 'skip':
-				results.skip(item, decision.order);
+				results.skip(item, decision.order, decision.because);
 				return [];
-			case 'fail':
-				results.fail(item, decision.failure, decision.order);
+			case 'duplicate':
+				results.fail(item, duplicate(decision.order, decision.because), decision.order);
+				return [];
+			case 'holdBack':
+				results.fail(item, uncertain(decision.reference, way, decision.order, decision.outcome), decision.order);
+				return [];
+			case 'refuse':
+				results.fail(item, invalidOrder(decision.problems, way));
 				return [];
 			default:
 				return { item, order: decision.order };
@@ -88,14 +95,19 @@ async function prepare(
 	orders: OrderedItem[],
 	known: Known,
 	results: Results,
+	refusal?: Error,
 ): Promise<Prepared> {
 	const obstacle = (failure: Failure): Prepared => ({ kind: 'obstacle', failure });
 
 	const reading = readSettings(items.find(({ options }) => options)?.options ?? {});
-	if (reading.kind === 'invalid') return obstacle(invalidOrder(reading.problems));
+	if (reading.kind === 'invalid') return obstacle(invalidOrder(reading.problems, wayOn(context)));
 	const settings = reading.value;
 
 	const paid = orders.filter(isPaid);
+	if (refusal && paid.length > 0) {
+		const message = `n8n could not look up whether the order was sent before: ${refusal.message}`;
+		return obstacle(heldBack(message, 'Run it again once n8n can use its database.'));
+	}
 	const count = results.purchases.length + paid.length;
 	if (count > settings.maxPurchases) {
 		return obstacle(
@@ -105,12 +117,12 @@ async function prepare(
 			),
 		);
 	}
-	const keyCount = new Set(paid.map((ordered) => known.keyOf(ordered))).size;
+	const keyCount = new Set(paid.flatMap((ordered) => known.keyOf(ordered) ?? [])).size;
 	if (keyCount > KEY_HISTORY) {
 		return obstacle(
 			heldBack(
 				`${keyCount} Idempotency Keys are more than n8n keeps for a node (${KEY_HISTORY})`,
-				'Pass fewer items per run, for example with Loop Over Items.',
+				'Give the items to several StreamSkill nodes: each has a history of keys of its own.',
 			),
 		);
 	}
@@ -118,6 +130,6 @@ async function prepare(
 		known.open(paid);
 		return { kind: 'ready', settings, connection: await connect(context, settings.timeout) };
 	} catch (error) {
-		return obstacle(heldBack((error as Error).message, 'Mend this, then run again.'));
+		return obstacle(heldBack((error as Error).message, 'Fix this, then run it again.'));
 	}
 }

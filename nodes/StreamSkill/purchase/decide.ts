@@ -1,7 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { Parsed } from './coerce';
-import { duplicateKey, invalidOrder, notBought, uncertainKey, type Failure } from './errors';
+import type { FieldProblems, Parsed } from './coerce';
 import type { Order } from './order';
 import type { NotBought } from './outcome';
 
@@ -10,9 +9,12 @@ export type Knowledge =
 	/** Never sent, or certainly not bought. */
 	| { kind: 'new' }
 	/** Without its purchase where that is not at hand. */
-	| { kind: 'bought'; purchase?: IDataObject }
-	/** Sent, perhaps by this very execution; its outcome where that is at hand. */
-	| { kind: 'unknown'; outcome?: NotBought; sentHere: boolean };
+	| { kind: 'bought'; purchase?: IDataObject; because?: Because }
+	/** Sent, with its outcome where that is at hand, or perhaps not sent: it cannot be told. */
+	| { kind: 'unknown'; outcome?: NotBought; reference: string };
+
+/** How it is known that an order was bought whose purchase is not at hand; by this execution's past, unless given. */
+export type Because = 'key' | 'confirmed';
 
 export type Decision =
 	| { kind: 'send'; order: Order }
@@ -21,8 +23,13 @@ export type Decision =
 	/** It was bought before, and here is the purchase. */
 	| { kind: 'handBack'; purchase: IDataObject }
 	/** It was bought before: leave it out. */
-	| { kind: 'skip'; order: Order }
-	| { kind: 'fail'; failure: Failure; order?: Order };
+	| { kind: 'skip'; order?: Order; because?: Because }
+	/** It was bought before, and that is to be a failure. */
+	| { kind: 'duplicate'; order: Order; because?: Because }
+	/** It may have been bought before. */
+	| { kind: 'holdBack'; order?: Order; outcome?: NotBought; reference: string }
+	/** It is no order. */
+	| { kind: 'refuse'; problems: FieldProblems };
 
 /**
  * The one rule on what becomes of an item before anything is sent for it.
@@ -32,16 +39,16 @@ export type Decision =
  */
 export function decide(reading: Parsed<Order>, known: Knowledge): Decision {
 	const order = reading.kind === 'valid' ? reading.value : undefined;
-	if (known.kind === 'bought' && known.purchase) return { kind: 'handBack', purchase: known.purchase };
-	if (known.kind === 'unknown' && !order?.dryRun && !(order?.resendUnknown && !known.sentHere)) {
-		return { kind: 'fail', failure: known.outcome ? notBought(known.outcome) : uncertainKey(order), order };
+	if (known.kind === 'bought') {
+		const { purchase, because } = known;
+		if (purchase) return { kind: 'handBack', purchase };
+		return order?.onDuplicate === 'fail' && because !== 'confirmed'
+			? { kind: 'duplicate', order, because }
+			: { kind: 'skip', order, because };
 	}
-	if (reading.kind === 'invalid') return { kind: 'fail', failure: invalidOrder(reading.problems) };
-	if (known.kind === 'bought') return settleDuplicate(reading.value);
+	if (known.kind === 'unknown' && !order?.dryRun) {
+		return { kind: 'holdBack', order, outcome: known.outcome, reference: known.reference };
+	}
+	if (reading.kind === 'invalid') return { kind: 'refuse', problems: reading.problems };
 	return { kind: reading.value.dryRun ? 'preview' : 'send', order: reading.value };
 }
-
-const settleDuplicate = (order: Order): Decision =>
-	order.onDuplicate === 'skip' && order.idempotencyKey !== undefined
-		? { kind: 'skip', order }
-		: { kind: 'fail', failure: duplicateKey(order), order };

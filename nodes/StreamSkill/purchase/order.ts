@@ -1,5 +1,6 @@
 import type { HttpRequest } from '../transport';
 import { boolean, collection, fieldReader, integer, isBlank, oneOf, text, type Parsed } from './coerce';
+import { readReferences } from './references';
 import { EXPANDABLE, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './values';
 
 /** The body of `POST /purchases/create` (API document: schema CartObject). */
@@ -20,7 +21,9 @@ export interface Order {
 	acceptLanguage?: string;
 	idempotencyKey?: string;
 	onDuplicate: 'skip' | 'fail';
-	resendUnknown: boolean;
+	/** References of uncertain orders that a person has looked up. */
+	confirmedBought: string[];
+	confirmedNotBought: string[];
 	dryRun: boolean;
 }
 
@@ -60,14 +63,15 @@ export function readOrder(parameters: OrderParameters): Parsed<Order> {
 	const order = withoutUndefined({
 		body,
 		expand: optional('expand', options.expand, expandList),
-		acceptLanguage: optional('Accept-Language', options.acceptLanguage, oneOf(RESPONSE_LANGUAGES)),
+		acceptLanguage: optional('Accept-Language', options.acceptLanguage, oneOf(Object.keys(RESPONSE_LANGUAGES))),
 		// A blank key or dry run would buy without the protection that was asked for.
 		idempotencyKey:
 			'idempotencyKey' in options
 				? required('idempotencyKey', options.idempotencyKey, (value) => text(value).trim())
 				: undefined,
 		onDuplicate: optional('onDuplicate', options.onDuplicate, oneOf(['skip', 'fail'] as const)) ?? 'skip',
-		resendUnknown: optional('resendUnknown', options.resendUnknown, boolean) ?? false,
+		confirmedBought: optional('confirmedBought', options.confirmedBought, references) ?? [],
+		confirmedNotBought: optional('confirmedNotBought', options.confirmedNotBought, references) ?? [],
 		dryRun: 'dryRun' in options ? required('dryRun', options.dryRun, boolean) : false,
 	});
 	return parsed(order);
@@ -89,9 +93,11 @@ export const orderRequest = ({ body, expand, acceptLanguage }: Order, baseUrl: s
 /** Takes the list that the editor makes as well as the API's comma-separated text. */
 function expandList(value: unknown): string | undefined {
 	const parts = Array.isArray(value) ? (value as unknown[]) : text(value).split(',');
-	const names = parts.filter((part) => !isBlank(part)).map(oneOf(EXPANDABLE));
+	const names = parts.filter((part) => !isBlank(part)).map(oneOf(Object.keys(EXPANDABLE)));
 	return [...new Set(names)].join(',') || undefined;
 }
+
+const references = (value: unknown) => readReferences(Array.isArray(value) ? value.map(text).join(' ') : text(value));
 
 const withoutUndefined = <T extends object>(fields: T): T =>
 	Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;

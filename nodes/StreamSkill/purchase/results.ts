@@ -1,7 +1,8 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
-import { duplicateKey, errorJson, runError, type FailedItem, type Failure, type MadePurchase } from './errors';
+import { duplicate, errorJson, runError, type FailedItem, type Failure, type MadePurchase } from './errors';
 import type { Order } from './order';
+import type { Because } from './decide';
 import { isTool, stopsOnFailure } from './tool';
 
 /** What became of an item. */
@@ -11,7 +12,7 @@ type Result =
 	/** Put out for an item that is neither bought nor failed. */
 	| { kind: 'note'; note: IDataObject }
 	/** Bought before, and left out. */
-	| { kind: 'skipped'; order: Order };
+	| { kind: 'skipped'; order?: Order; because?: Because };
 
 /** Gathers what became of each item, and turns it into the node's output in the order of the items. */
 export class Results {
@@ -40,8 +41,8 @@ export class Results {
 		this.slots[item] = { kind: 'note', note };
 	}
 
-	skip(item: number, order: Order) {
-		this.slots[item] = { kind: 'skipped', order };
+	skip(item: number, order?: Order, because?: Because) {
+		this.slots[item] = { kind: 'skipped', order, because };
 	}
 
 	get purchases(): MadePurchase[] {
@@ -93,7 +94,7 @@ export class Results {
 			case 'skipped':
 				// Nothing at all would leave a model to guess.
 				return isTool(this.context)
-					? { json: { skipped: duplicateKey(result.order).message, message: 'Nothing was bought now.' }, pairedItem }
+					? { json: { skipped: duplicate(result.order, result.because).message, message: 'Nothing was bought now.' }, pairedItem }
 					: undefined;
 			default:
 				return undefined;

@@ -1,6 +1,7 @@
 import type { IDataObject, IExecuteFunctions, IWorkflowExecutionCustomData } from 'n8n-workflow';
 
 import type { Order } from './order';
+import { CUSTOM_DATA } from './stored';
 
 /** n8n takes 10 entries of custom data for an execution, and complains of values over 255 characters. */
 const MAX_ENTRIES = 5;
@@ -17,7 +18,7 @@ export function purchaseTrace(context: IExecuteFunctions) {
 		context.getWorkflowDataProxy(0) as unknown as { $execution: { customData: IWorkflowExecutionCustomData } }
 	).$execution;
 	let entry = 1;
-	const name = () => (entry === 1 ? 'streamSkillPurchases' : `streamSkillPurchases${entry}`);
+	const name = () => (entry === 1 ? CUSTOM_DATA : `${CUSTOM_DATA}${entry}`);
 
 	const leave = (item: number, purchase: IDataObject, order: Order) => {
 		const id = String(purchase.id);
