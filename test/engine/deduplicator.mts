@@ -18,6 +18,9 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 	/** Calls so far. */
 	calls = 0;
 
+	/** Times that somebody looked how long a list is. */
+	counts = 0;
+
 	/** Lets a test break n8n's database. */
 	fail = false;
 
@@ -78,6 +81,7 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 
 	async getProcessedDataCount(_scope: DeduplicationScope, { workflow, node }: ICheckProcessedContextData): Promise<number> {
 		if (this.fail) throw new Error('SQLITE_BUSY: database is locked');
+		this.counts++;
 		return this.lists.get(`${workflow.id} ${node?.id}`)?.length ?? 0;
 	}
 }

@@ -56,7 +56,8 @@ test('the names that are saved in workflows', () => {
 			idempotencyKey: 'string',
 			maxPurchases: 'number',
 			onDuplicate: 'options',
-			resendUnknown: 'boolean',
+			confirmedBought: 'string',
+			confirmedNotBought: 'string',
 			timeout: 'number',
 		},
 	});
@@ -96,7 +97,8 @@ test.each([
 	['idempotencyKey', 'idempotencyKey', 'Idempotency Key'],
 	['onDuplicate', 'onDuplicate', 'If Already Purchased'],
 	['maxPurchases', 'maxPurchases', 'Max Purchases per Run'],
-	['resendUnknown', 'resendUnknown', 'Resend Unknown Outcomes'],
+	['confirmedBought', 'confirmedBought', 'Confirmed Bought'],
+	['confirmedNotBought', 'confirmedNotBought', 'Confirmed Not Bought'],
 	['acceptLanguage', 'Accept-Language', 'Response Language'],
 	['timeout', 'timeout', 'Timeout'],
 ])('%s is labelled the same in the editor and in messages', (name, apiName, label) => {

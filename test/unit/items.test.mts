@@ -5,6 +5,7 @@ import { readItems } from '../../nodes/StreamSkill/purchase/items.ts';
 /** Items whose Options are these, whatever they are. */
 const itemsWith = (options: unknown[]) =>
 	readItems({
+		getNode: () => ({ type: 'streamSkill', parameters: {} }),
 		getInputData: () => options.map(() => ({ json: {} })),
 		getNodeParameter: (name: string, item: number) => ({ tarifId: 1, channel: 'a', additionalFields: {}, options: options[item] })[name],
 	} as unknown as IExecuteFunctions);

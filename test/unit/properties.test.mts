@@ -51,7 +51,7 @@ const options = fc.record(
 		idempotencyKey: mostly(text),
 		maxPurchases: mostly(wholeNumber),
 		onDuplicate: mostly(word('skip', 'fail')),
-		resendUnknown: mostly(truth),
+		confirmedBought: mostly(fc.string()),
 		timeout: mostly(wholeNumber),
 	},
 	{ requiredKeys: [] },
@@ -88,7 +88,7 @@ test('whatever the parameters are, they are an order that the API takes, or sent
 			if (result.kind === 'invalid') return expectSentences(result.problems);
 
 			orders++;
-			const { body, expand, acceptLanguage, idempotencyKey, onDuplicate, resendUnknown, dryRun, ...rest } = result.value;
+			const { body, expand, acceptLanguage, idempotencyKey, onDuplicate, confirmedBought, confirmedNotBought, dryRun, ...rest } = result.value;
 			// What is sent is its JSON, which drops what is undefined: nothing may be.
 			expect(JSON.parse(JSON.stringify(body))).toStrictEqual(body);
 			expect(isCart(body) ? [] : isCart.errors).toEqual([]);
@@ -100,7 +100,8 @@ test('whatever the parameters are, they are an order that the API takes, or sent
 			expect('idempotencyKey' in (given.options as object)).toBe(idempotencyKey !== undefined);
 			expect(idempotencyKey ?? 'none').toMatch(/\S/);
 			expect(['skip', 'fail']).toContain(onDuplicate);
-			expect([typeof resendUnknown, typeof dryRun]).toEqual(['boolean', 'boolean']);
+			expect(typeof dryRun).toBe('boolean');
+			for (const reference of [...confirmedBought, ...confirmedNotBought]) expect(reference).toMatch(/^\S+$/);
 		}),
 		{ numRuns: 2000 },
 	);

@@ -3,7 +3,7 @@ import { NodeOperationError, type IDataObject, type IExecuteFunctions, type INod
 import { connect, type Connection } from '../transport';
 import { decide, type Knowledge } from './decide';
 import { Dispatch } from './dispatch';
-import { duplicate, heldBack, invalidOrder, uncertain, type Failure, type WayOn } from './errors';
+import { duplicate, heldBack, invalidOrder, repeatedKey, uncertain, type Failure, type WayOn } from './errors';
 import { readItems, type ReadItem } from './items';
 import { KEY_HISTORY, Known, type OrderedItem } from './known';
 import { orderRequest } from './order';
@@ -36,6 +36,7 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 
 	const recalled = await known.recall(items);
 	const orders = plan(items, recalled.known, way, results);
+	if (way === 'retry') failRepeatedKeys(orders, results);
 	results.stopIfFailed();
 
 	const prepared = await prepare(context, items, orders, known, results, recalled.refusal);
@@ -50,6 +51,7 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 	await new Dispatch(context, connection, settings, known, results).sendAll(orders.filter(isPaid));
 
 	const output = results.output();
+	results.summarise(known.run, known.unknownReferences);
 	// Retry On Fail repeats a node whose first item has an `error`, also if that is the API's own.
 	if (results.failed.length === 0 && output[0]?.json.error === undefined) known.forget();
 	return output;
@@ -82,6 +84,17 @@ function plan(items: ReadItem[], known: Knowledge[], way: WayOn, results: Result
 				return { item, order: decision.order };
 		}
 	});
+}
+
+/** A key that comes again in the same list would end the run in the middle: the list can be known to be wrong. */
+function failRepeatedKeys(orders: OrderedItem[], results: Results) {
+	const seen = new Set<string>();
+	for (const { item, order } of orders.filter(isPaid)) {
+		const { idempotencyKey, onDuplicate } = order;
+		if (idempotencyKey === undefined) continue;
+		if (seen.has(idempotencyKey) && onDuplicate === 'fail') results.fail(item, repeatedKey(idempotencyKey), order);
+		seen.add(idempotencyKey);
+	}
 }
 
 type Prepared =

@@ -45,7 +45,7 @@ export class Dispatch {
 		private readonly results: Results,
 	) {
 		this.stopSignal = context.getExecutionCancelSignal();
-		this.trace = purchaseTrace(context);
+		this.trace = purchaseTrace(context, known.run);
 		this.way = wayOn(context);
 	}
 

@@ -174,6 +174,13 @@ function describeUnknown({ httpCode, networkCode, apiMessage }: NotBought): stri
 	return `StreamSkill broke off with status ${httpCode}`;
 }
 
+/** @returns the failure of an item whose Idempotency Key another item of the same list has as well */
+export const repeatedKey = (idempotencyKey: string): Failure => ({
+	outcome: 'duplicate',
+	message: `The Idempotency Key "${idempotencyKey}" is that of another item as well`,
+	advice: `${NOTHING_BOUGHT} Give each item a key of its own, or set If Already Purchased to Skip. ${GO_ON.retry}`,
+});
+
 /** @returns the failure of an item that was held back, for the reason given */
 export const heldBack = (message: string, advice: string): Failure => ({
 	outcome: 'notSent',
@@ -255,8 +262,8 @@ function describeUncertain({ failure, order }: FailedItem): string {
 const LOOK_UP_ALL =
 	'Look up each of these in your StreamSkill account. Add the references of those that are there to the option Confirmed Bought, and the references of the others to Confirmed Not Bought. Then save the workflow, and retry the execution with the currently saved workflow.';
 
-/** A message can quote the item or the API, and n8n shows descriptions as HTML (editor-ui: NodeErrorView.vue). */
-const escapeHtml = (text: string) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+/** For what quotes the item or the API: n8n shows descriptions and hints as HTML (editor-ui: NodeErrorView.vue). */
+export const escapeHtml = (text: string) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 
 function listPurchases(purchases: MadePurchase[]): string {
 	const ids = purchases.slice(0, MAX_LISTED).map(({ purchase }) => String(purchase.id));

@@ -1,8 +1,9 @@
 import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
-import { isObject, type Parsed } from './coerce';
+import { isObject, type FieldProblems, type Parsed } from './coerce';
 import { LABELS } from './labels';
 import { readOrder, type Order } from './order';
+import { isTool } from './tool';
 
 /** An input item, with what its parameters order. */
 export interface ReadItem {
@@ -34,9 +35,19 @@ function readItem(context: IExecuteFunctions, item: number): ReadItem {
 			additionalFields: parameter('additionalFields', 'additionalFields'),
 			options: given,
 		});
-		return { item, reading, options };
+		return { item, reading: confirmedByModel(context) ?? reading, options };
 	} catch (error) {
 		const problems = { [field]: [`${LABELS[field]}: ${(error as Error).message}`] };
 		return { item, reading: { kind: 'invalid', problems }, options };
 	}
+}
+
+/** A model must not confirm anything by itself: in a tool, references are typed in by a person. */
+function confirmedByModel(context: IExecuteFunctions): Parsed<Order> | undefined {
+	if (!isTool(context)) return undefined;
+	const options = context.getNode().parameters.options as IDataObject | undefined;
+	const filled = (['confirmedBought', 'confirmedNotBought'] as const).filter((name) => String(options?.[name] ?? '').startsWith('='));
+	if (filled.length === 0) return undefined;
+	const problem = (name: string) => [name, [`${LABELS[name]} must be typed in here, not filled by an expression or a model`]];
+	return { kind: 'invalid', problems: Object.fromEntries(filled.map(problem)) as FieldProblems };
 }

@@ -62,8 +62,11 @@ const NO_ANSWER: NotBought = { kind: 'unknown', networkCode: 'no answer' };
  * and whether it is settled, and outlives everything.
  */
 export class Known {
+	/** Stands for the run in n8n's log: it is the same in all retries. */
+	readonly run: string;
+
 	/** References of uncertain orders that this run has met. */
-	readonly references = new Set<string>();
+	private readonly references = new Set<string>();
 
 	private readonly ledger: Ledger;
 
@@ -97,6 +100,7 @@ export class Known {
 		this.isTool = isTool(context);
 		this.ledger = new Ledger(context);
 		this.scope = digest(DIGEST.run(this.ledger.root, this.ledger.run));
+		this.run = this.scope.slice(0, 8);
 		const { id } = context.getNode();
 		if (context.getWorkflow().id) {
 			this.rows = { run: new Row(context, runRow(id, this.scope)), keys: new Row(context, id, 2 * KEY_HISTORY) };
@@ -212,6 +216,11 @@ export class Known {
 				known[item] = { kind: 'unknown', outcome, reference };
 			}
 		}
+	}
+
+	/** References that somebody has confirmed, and that stand for nothing here, or were used before. */
+	get unknownReferences(): string[] {
+		return [...this.confirmed.bought, ...this.confirmed.notBought].filter((reference) => !this.references.has(reference));
 	}
 
 	private referenceOf(entry: string, attempt: number, scope = this.scope): string {

@@ -1,8 +1,9 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
-import { duplicate, errorJson, runError, type FailedItem, type Failure, type MadePurchase } from './errors';
+import { duplicate, errorJson, escapeHtml, runError, type FailedItem, type Failure, type MadePurchase } from './errors';
 import type { Order } from './order';
 import type { Because } from './decide';
+import { summarise } from './summary';
 import { isTool, stopsOnFailure } from './tool';
 
 /** What became of an item. */
@@ -78,7 +79,6 @@ export class Results {
 	 */
 	output(): INodeExecutionData[] {
 		this.stopIfFailed();
-		this.hintAtSkipped();
 		return this.slots.flatMap((result, item) => this.outputOf(result, item) ?? []);
 	}
 
@@ -101,14 +101,24 @@ export class Results {
 		}
 	}
 
-	private hintAtSkipped() {
-		const skipped = this.slots.filter((result) => result?.kind === 'skipped').length;
-		if (skipped === 0) return;
-		// Not there where n8n runs the node as a tool.
-		this.context.addExecutionHints?.({
-			message: `Skipped ${skipped} ${skipped === 1 ? 'item' : 'items'}: bought before with the same Idempotency Key`,
-			location: 'outputPane',
+	/** Tells the user, and n8n's log, what the run did. */
+	summarise(run: string, unknownReferences: string[]) {
+		const skipped = this.slots.flatMap((result) => (result?.kind === 'skipped' ? [result.because] : []));
+		const summary = summarise({
+			purchases: this.purchases.map(({ purchase }) => purchase),
+			skipped,
+			failed: this.failed.map(({ failure }) => failure),
 		});
+		if (summary) this.context.logger.info(`StreamSkill run ${run}: ${summary}`);
+		const hints = [
+			summary,
+			skipped.includes(undefined) &&
+				`The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"${run}"`,
+			unknownReferences.length > 0 &&
+				`Not known here, or used before: the reference ${unknownReferences.join(', ')}. Nothing was done for it`,
+		].filter((hint): hint is string => Boolean(hint));
+		// Not there where n8n runs the node as a tool.
+		for (const message of hints) this.context.addExecutionHints?.({ message: escapeHtml(message), location: 'outputPane' });
 	}
 
 	/**

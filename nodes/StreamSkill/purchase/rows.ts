@@ -128,43 +128,44 @@ export class Row {
 		} finally {
 			Object.defineProperty(node, 'id', { ...property, writable: true, value: id });
 		}
-		if (isRead) return await answer;
-		// It works on the node's own row, and nothing good comes of that.
-		await answer.catch(() => {});
-		throw new UnknownN8n();
+		const result = await answer;
+		// Otherwise it has worked on the node's own row, and nothing good comes of that.
+		if (!isRead) throw new UnknownN8n();
+		return result;
 	}
 
 	/** @returns until when the row may be written, as a time of `Date.now()` */
 	private async lock(): Promise<number> {
 		const start = Date.now();
-		let failures = 0;
-		let owner: number | undefined;
-		let ownedSince = start;
 		let patience = PATIENCE * (1 + Math.random());
+		let owner = 0;
+		let ownedSince = start;
+		let failures = 0;
 		for (;;) {
-			// A random number of entries tells one owner from the next.
-			const mine = Array.from({ length: 1 + Math.floor(Math.random() * 64) }, (_, i) => `locked ${i}`);
-			const now = Date.now();
 			try {
-				if ((await this.add(this.lockId, mine)).size === 0) return now + LEASE;
+				const until = Date.now() + LEASE;
+				const current = await this.countOf(this.lockId);
+				if (current === 0 && (await this.add(this.lockId, ownerEntries())).size === 0) return until;
 				failures = 0;
+				if (current !== owner) {
+					owner = current;
+					ownedSince = Date.now();
+				} else if (current > 0 && Date.now() - ownedSince > patience) {
+					await this.clear(this.lockId);
+					patience = PATIENCE * (1 + Math.random());
+				}
 			} catch (error) {
 				// Another process may have been faster to insert the row, but not so many in a row.
 				if (error instanceof UnknownN8n || ++failures > MAX_FAILURES) throw error;
 			}
-			if (Date.now() - start > 4 * PATIENCE) throw new Error('other executions do not give its list of orders free');
-			const count = await this.countOf(this.lockId);
-			if (count !== owner) {
-				owner = count;
-				ownedSince = Date.now();
-			} else if (count > 0 && Date.now() - ownedSince > patience) {
-				await this.clear(this.lockId);
-				patience = PATIENCE * (1 + Math.random());
-			}
+			if (Date.now() - start > 4 * PATIENCE) throw new Error('other executions do not free its list of orders');
 			await sleep(5 + Math.random() * 10);
 		}
 	}
 }
+
+/** As many entries as by chance: their number tells one owner of the lock from the next. */
+const ownerEntries = () => Array.from({ length: 1 + Math.floor(Math.random() * 64) }, (_, i) => `locked ${i}`);
 
 class UnknownN8n extends Error {
 	constructor() {

@@ -55,7 +55,7 @@ export interface Conversation {
  */
 export function conversationOf(context: IExecuteFunctions, item: number): Conversation {
 	const { closeFunctions, runExecutionData } = context as unknown as ToolInternals;
-	if (Array.isArray(closeFunctions)) {
+	if (context.getNode().rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions)) {
 		const call = tryOf(closeFunctions, context.getExecutionId());
 		return { call, has: (other) => other === call };
 	}

@@ -11,8 +11,10 @@ const MAX_LENGTH = 255;
  * Leaves a trace of each purchase outside the node's output, which n8n throws away when an execution is
  * stopped or crashes: a line in n8n's log, and the purchase ID in the execution's custom data, which
  * n8n saves when Stop is pressed (seen in n8n 2.41.1 and 1.123.81).
+ *
+ * @param run what is the same in the log lines of an execution and of all its retries
  */
-export function purchaseTrace(context: IExecuteFunctions) {
+export function purchaseTrace(context: IExecuteFunctions, run: string) {
 	// `context.customData` is the same, but n8n 1.x does not have it.
 	const { customData } = (
 		context.getWorkflowDataProxy(0) as unknown as { $execution: { customData: IWorkflowExecutionCustomData } }
@@ -24,6 +26,7 @@ export function purchaseTrace(context: IExecuteFunctions) {
 		const id = String(purchase.id);
 		const facts = {
 			execution: context.getExecutionId(),
+			run,
 			workflow: context.getWorkflow().id,
 			node: context.getNode().name,
 			item,
