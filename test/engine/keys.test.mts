@@ -94,7 +94,7 @@ describe.each([1, 3, -1])('with batches of %d', (size) => {
 		const first = await buy(['a', 'b', 'c'], setup);
 		const second = await buy([], { ...setup, retryOf: first.data });
 		expect(told(second.success)).toEqual([[0, 'a'], [1, 'b'], [2, 'c']]);
-		expect(hints(second)).toEqual([]);
+		expect(hints(second)).toEqual(['2 purchases for 20 usd. From an earlier try: 1 purchase']);
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
 });

@@ -32,7 +32,7 @@ describe('what became of an order', () => {
 		['a 404', answered(404, '<html>'), /404/, /Base URL.*\/v1/],
 		['a 409', answered(409), /409/, /\w/],
 		['a bare 422', answered(422, '{"message": "Not today"}'), /422.*Not today/, /\w/],
-		['too many requests', answered(429), /too many requests.*429/, /later/],
+		['too many requests', answered(429), /too many requests.*429/, /Wait/],
 		['a refused connection', broken('ECONNREFUSED', 'connect'), /could not be reached.*ECONNREFUSED/, /Base URL/],
 		['an unknown host', broken('ENOTFOUND', 'getaddrinfo'), /could not be reached.*ENOTFOUND/, /Base URL/],
 		['a bad certificate', broken('CERT_HAS_EXPIRED'), /could not be reached.*CERT_HAS_EXPIRED/, /\w/],
@@ -244,7 +244,7 @@ describe('runError', () => {
 describe('what comes from outside is text, not HTML', () => {
 	const link = '<a href="https://example.com">x & y</a>';
 	const failed = [
-		{ item: 0, failure: invalidOrder({ 'tarif.quantity': [`Quantity must be a whole number, not "${link}"`] }) },
+		{ item: 0, failure: invalidOrder({ 'tarif.quantity': [`Quantity must be a whole number, not "${link}"`] }, 'retry') },
 		{ item: 1, failure: refused({ '<b>': [link] }) },
 		{ item: 2, failure: uncertain('ABCD-EFGH', 'retry', { idempotencyKey: link, body: { tarif: { id: 1 }, channel: link } } as Order) },
 	];

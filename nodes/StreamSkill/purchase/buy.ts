@@ -66,7 +66,7 @@ function plan(items: ReadItem[], known: Knowledge[], way: WayOn, results: Result
 		const decision = decide(reading, known[item]);
 		switch (decision.kind) {
 			case 'handBack':
-				results.bought(item, decision.purchase);
+				results.handBack(item, decision.purchase);
 				return [];
 			case 'skip':
 				results.skip(item, decision.order, decision.because);

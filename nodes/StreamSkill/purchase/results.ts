@@ -8,7 +8,8 @@ import { isTool, stopsOnFailure } from './tool';
 
 /** What became of an item. */
 type Result =
-	| { kind: 'bought'; purchase: IDataObject }
+	/** In this run, or handed back from an earlier try. */
+	| { kind: 'bought'; purchase: IDataObject; isNew: boolean }
 	| { kind: 'failed'; failure: Failure; order?: Order }
 	/** Put out for an item that is neither bought nor failed. */
 	| { kind: 'note'; note: IDataObject }
@@ -25,7 +26,11 @@ export class Results {
 	constructor(private readonly context: IExecuteFunctions) {}
 
 	bought(item: number, purchase: IDataObject) {
-		this.slots[item] = { kind: 'bought', purchase };
+		this.slots[item] = { kind: 'bought', purchase, isNew: true };
+	}
+
+	handBack(item: number, purchase: IDataObject) {
+		this.slots[item] = { kind: 'bought', purchase, isNew: false };
 	}
 
 	fail(item: number, failure: Failure, order?: Order) {
@@ -105,7 +110,8 @@ export class Results {
 	summarise(run: string, unknownReferences: string[]) {
 		const skipped = this.slots.flatMap((result) => (result?.kind === 'skipped' ? [result.because] : []));
 		const summary = summarise({
-			purchases: this.purchases.map(({ purchase }) => purchase),
+			purchases: this.slots.flatMap((result) => (result?.kind === 'bought' && result.isNew ? [result.purchase] : [])),
+			handedBack: this.slots.filter((result) => result?.kind === 'bought' && !result.isNew).length,
 			skipped,
 			failed: this.failed.map(({ failure }) => failure),
 		});

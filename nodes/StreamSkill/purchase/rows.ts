@@ -156,7 +156,7 @@ export class Row {
 				}
 			} catch (error) {
 				// Another process may have been faster to insert the row, but not so many in a row.
-				if (error instanceof UnknownN8n || ++failures > MAX_FAILURES) throw error;
+				if (error instanceof UnknownN8n || ++failures > MAX_FAILURES) return await Promise.reject(error);
 			}
 			if (Date.now() - start > 4 * PATIENCE) throw new Error('other executions do not free its list of orders');
 			await sleep(5 + Math.random() * 10);

@@ -5,7 +5,10 @@ import type { Failure } from './errors';
 
 /** What a run came to. */
 export interface Tally {
+	/** What was bought in it. */
 	purchases: IDataObject[];
+	/** How many purchases of an earlier try were put out again. */
+	handedBack: number;
 	/** Why each item was left out that was bought before. */
 	skipped: Array<Because | undefined>;
 	failed: Failure[];
@@ -30,11 +33,12 @@ const WHY_FAILED: Record<Failure['outcome'], string> = {
  *
  * @returns undefined if nothing was bought or left out
  */
-export function summarise({ purchases, skipped, failed }: Tally): string | undefined {
+export function summarise({ purchases, handedBack, skipped, failed }: Tally): string | undefined {
 	if (purchases.length + skipped.length === 0) return undefined;
 	const price = priceOf(purchases);
 	return [
 		purchases.length > 0 ? `${count(purchases.length, 'purchase')}${price && ` for ${price}`}` : '',
+		handedBack > 0 ? `From an earlier try: ${count(handedBack, 'purchase')}` : '',
 		...parts(skipped.map((because) => because ?? 'earlier'), WHY_SKIPPED, 'Left out'),
 		...parts(failed.map(({ outcome }) => outcome), WHY_FAILED, 'Not bought'),
 	]
