@@ -95,10 +95,20 @@ export class Dispatch {
 			orders.forEach((ordered, i) => {
 				if (this.mayBeSent(ordered, known[i])) this.claimed.push(ordered);
 			});
+			if (this.results.mustStop) await this.failUncertain(waiting);
 		} catch (error) {
 			const message = `n8n could not look up whether the order was sent before: ${(error as Error).message}`;
 			this.obstacle = heldBack(message, 'Run it again once n8n can use its database.');
 			this.results.holdBack(orders, this.obstacle);
+		}
+	}
+
+	/** So that a person is told of all uncertain orders at once, not of one with each retry. */
+	private async failUncertain(waiting: OrderedItem[]) {
+		const isOpen = new Set([...this.claimed, ...this.onTheirWay.keys()].map((ordered) => this.known.keyOf(ordered)));
+		const others = waiting.filter((ordered) => !isOpen.has(this.known.keyOf(ordered)));
+		for (const { ordered, reference } of await this.known.uncertainKeys(others)) {
+			this.results.fail(ordered.item, uncertain(reference, this.way, ordered.order), ordered.order);
 		}
 	}
 

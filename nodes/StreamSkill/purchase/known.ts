@@ -341,6 +341,21 @@ export class Known {
 		}
 	}
 
+	/** Looks up, without claiming anything, which of these orders have an Idempotency Key that is uncertain. */
+	async uncertainKeys(orders: OrderedItem[]): Promise<Array<{ ordered: OrderedItem; reference: string }>> {
+		const keyed = orders.filter((ordered) => this.keyOf(ordered) !== undefined);
+		if (!this.rows || keyed.length === 0) return [];
+		return await this.rows.keys.change(async (row) => {
+			const known = await probe(row, keyed.map((ordered) => ENTRY.open(this.keyOf(ordered)!)));
+			const open = keyed.filter((ordered) => known.has(ENTRY.open(this.keyOf(ordered)!)));
+			const attempts = await readAttempts(row, this.keyScope, open.map((ordered) => this.keyOf(ordered)!));
+			return open.map((ordered) => {
+				const key = this.keyOf(ordered)!;
+				return { ordered, reference: this.referenceOf(key, attempts.get(key)!, this.keyScope) };
+			});
+		});
+	}
+
 	/** Whether an order that may be sent has no answer from another of an agent's calls, which run side by side. */
 	isUncertain({ item }: OrderedItem): Knowledge | undefined {
 		const claim = this.claims.get(item)!;
