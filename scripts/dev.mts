@@ -9,6 +9,7 @@ import { nextFreePort } from '../tools/n8n/ports.mts';
 import { OWNER } from '../tools/n8n/rest.mts';
 import { run } from '../tools/n8n/npm.mts';
 import { startN8n } from '../tools/n8n/server.mts';
+import { credentialFor } from '../tools/n8n/workflows.mts';
 import { startSandbox } from '../tools/sandbox/sandbox.mts';
 
 /** Not by npx, which would leave it behind when it is killed. */
@@ -29,11 +30,7 @@ const sandbox = await startSandbox({ port: await nextFreePort(4010) });
 const n8n = await startN8n({ userFolder, port: await nextFreePort(5678), env: { N8N_DEV_RELOAD: 'true' }, log });
 if (isNew) {
 	await n8n.rest.setupOwner();
-	await n8n.rest.createCredential({
-		name: 'StreamSkill (sandbox)',
-		type: 'streamSkillApi',
-		data: { accessToken: sandbox.token, baseUrl: sandbox.url },
-	});
+	await n8n.rest.createCredential(credentialFor(sandbox));
 }
 const watch = spawn(process.execPath, [GULP, 'watch'], { stdio: 'inherit' });
 log(
