@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { DEFAULT_N8N } from '../../tools/n8n/install.mts';
 import type { Credential, StoredWorkflow, WorkflowJson } from '../../tools/n8n/rest.mts';
 import { startN8n, type N8nOptions, type N8nServer } from '../../tools/n8n/server.mts';
 import { chooseCredential, credentialFor } from '../../tools/n8n/workflows.mts';
@@ -22,7 +23,7 @@ export interface World {
 }
 
 /** The version under test and the tarball: set by `npm run test:e2e`. */
-export const { STREAMSKILL_N8N: version = '2.41.1', STREAMSKILL_TARBALL: packageTarball } = process.env;
+export const { STREAMSKILL_N8N: version = DEFAULT_N8N, STREAMSKILL_TARBALL: packageTarball } = process.env;
 
 export async function startWorld(options: Partial<N8nOptions> = {}): Promise<World> {
 	const userFolder = options.userFolder ?? (await mkdtemp(join(tmpdir(), 'streamskill-e2e-')));
