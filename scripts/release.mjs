@@ -21,7 +21,7 @@ if (unset.length > 0) {
 	process.exit(1);
 }
 
-for (const step of ['lint', 'typecheck', 'build', 'scan', 'test', 'test:e2e']) {
+for (const step of ['check', 'test', 'test:e2e']) {
 	console.log(`\n> npm run ${step}`);
 	const { status } = spawnSync('npm', ['run', step], { stdio: 'inherit', shell: process.platform === 'win32' });
 	if (status !== 0) {
