@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { cacheDir, DEFAULT_N8N, ensureN8n } from '../tools/n8n/install.mts';
+import { cacheDir } from '../tools/n8n/cache.mts';
+import { DEFAULT_N8N, ensureN8n } from '../tools/n8n/install.mts';
 import { nextFreePort } from '../tools/n8n/ports.mts';
 import { OWNER } from '../tools/n8n/rest.mts';
 import { run } from '../tools/n8n/npm.mts';

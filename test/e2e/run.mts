@@ -16,8 +16,15 @@ const { values, tokens } = parseArgs({
 const own = tokens.find((token) => token.kind === 'option' && token.name === 'n8n');
 const jestArgs = process.argv.slice(2).filter((_, i) => !own || (i !== own.index && i !== own.index + 1));
 
+let n8n: InstalledN8n;
+try {
+	n8n = await ensureN8n(String(values.n8n), { log: console.log });
+} catch (error) {
+	console.error(`\n${(error as Error).message}`);
+	process.exit(1);
+}
+const { version, n8nBin } = n8n;
 const dir = await mkdtemp(join(tmpdir(), 'streamskill-pack-'));
-const { version, n8nBin } = await ensureN8n(String(values.n8n), { log: console.log });
 const jest = spawn(
 	process.execPath,
 	['node_modules/jest/bin/jest.js', '--config', 'test/e2e/jest.config.js', '--runInBand', ...jestArgs],
