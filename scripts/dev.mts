@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { giveUp } from '../tools/giveUp.mts';
 import { cacheDir } from '../tools/n8n/cache.mts';
 import { DEFAULT_N8N, ensureN8n } from '../tools/n8n/install.mts';
 import { nextFreePort } from '../tools/n8n/ports.mts';
@@ -21,7 +22,7 @@ const userFolder = join(cacheDir(), 'dev');
 const modules = join(userFolder, '.n8n', 'nodes', 'node_modules');
 const isNew = !existsSync(userFolder);
 
-await ensureN8n(DEFAULT_N8N, { log });
+await ensureN8n(DEFAULT_N8N, { log }).catch(giveUp);
 await run(process.execPath, [GULP], { cwd: process.cwd() });
 await mkdir(modules, { recursive: true });
 await rm(join(modules, 'n8n-nodes-streamskill'), { force: true });

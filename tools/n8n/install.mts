@@ -1,4 +1,5 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { ensureInstalled, type Log } from './cache.mts';
@@ -50,6 +51,28 @@ export async function ensureN8n(
 		await rm(join(cwd, 'sqlite'), { recursive: true });
 	});
 	return { version, nodeBin, n8nBin: join(dir, 'node_modules', 'n8n', 'bin', 'n8n') };
+}
+
+/** How many versions are tried: more of them in a row that nobody can install have another cause. */
+const TRIES = 10;
+
+/** Installs the newest n8n that can be installed: at times the very newest asks for packages that are not there. */
+export async function ensureNewestN8n({ log = console.log }: { log?: Log } = {}): Promise<InstalledN8n> {
+	const versions = JSON.parse(await npm(['view', 'n8n', 'versions', '--json'], { cwd: tmpdir() })) as string[];
+	const newestFirst = versions
+		.filter((version) => /^[\d.]+$/.test(version))
+		.sort((a, b) => b.localeCompare(a, undefined, { numeric: true }));
+	for (const version of newestFirst.slice(0, TRIES)) {
+		try {
+			const n8n = await ensureN8n(version, { log });
+			log(`The newest n8n that can be installed is ${version}`);
+			return n8n;
+		} catch (error) {
+			if (!(error instanceof NotOnNpm)) throw error;
+			log(error.message);
+		}
+	}
+	throw new NotOnNpm(`None of the ${TRIES} newest versions of n8n can be installed`);
 }
 
 /** The package that npm says its registry lacks: the one that was asked for, or one that it depends on. */
