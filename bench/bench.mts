@@ -5,13 +5,14 @@ import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { chain, node, until } from '../test/e2e/world.mts';
 import { DEFAULT_N8N } from '../tools/n8n/install.mts';
 import { npm } from '../tools/n8n/npm.mts';
 import { packNode } from '../tools/n8n/pack.mts';
-import type { StoredWorkflow } from '../tools/n8n/rest.mts';
+import type { Credential, StoredWorkflow } from '../tools/n8n/rest.mts';
 import { startN8n, type N8nServer } from '../tools/n8n/server.mts';
+import { chain, credentialFor, node } from '../tools/n8n/workflows.mts';
 import { startSandbox, type Sandbox } from '../tools/sandbox/sandbox.mts';
+import { until } from '../tools/until.mts';
 import {
 	declarative, floor, httpRequest, packBenchNodes, streamSkill, withKey, withoutLedger, type Contender,
 } from './contenders.mts';
@@ -46,7 +47,7 @@ const dir = await mkdtemp(join(tmpdir(), 'streamskill-bench-'));
 const report: Record<string, unknown> = { n8n: DEFAULT_N8N, node: process.version, cores: cpus().length, rounds };
 let sandbox: Sandbox;
 let n8n: N8nServer;
-let credentialId = '';
+let credential: Credential;
 let workflows = 0;
 
 interface Load {
@@ -83,7 +84,7 @@ async function compare(title: string, contenders: Contender[], load: Load) {
 async function prepare(contender: Contender, { batchSize = 1, history = 0 }: Load): Promise<StoredWorkflow> {
 	const path = `bench-${++workflows}`;
 	const bench = { ...node('Bench', 'noOp'), ...contender.node(batchSize), id: path };
-	bench.credentials = { streamSkillApi: { id: credentialId, name: 'StreamSkill account' } };
+	bench.credentials = { streamSkillApi: { id: credential.id, name: credential.name } };
 	const workflow = await n8n.rest.createWorkflow(
 		chain(path, [
 			node('Webhook', 'webhook', { path, httpMethod: 'POST' }, { typeVersion: 2, webhookId: path }),
@@ -132,7 +133,7 @@ async function measure(workflow: StoredWorkflow, load: Load): Promise<Sample> {
 	if (load.executions) {
 		const start = performance.now();
 		for (let i = 0; i < load.executions; i++) await rest.callWebhook(workflow.name, { items: [`channel-${i}`] });
-		await until(() => sandbox.purchases.length === ordersExpected, 'The last order', 120_000);
+		await until(() => sandbox.purchases.length === ordersExpected, 'The last order', { timeout: 120_000 });
 		nodeMs = performance.now() - start;
 	} else {
 		const id = await execute(workflow, items(load.items));
@@ -256,13 +257,7 @@ async function main() {
 		sandbox = await startSandbox();
 		n8n = await startN8n({ userFolder: join(dir, 'user'), log: console.log });
 		await n8n.rest.setupOwner();
-		credentialId = (
-			await n8n.rest.createCredential({
-				name: 'StreamSkill account',
-				type: 'streamSkillApi',
-				data: { accessToken: sandbox.token, baseUrl: sandbox.url },
-			})
-		).id;
+		credential = await n8n.rest.createCredential(credentialFor(sandbox));
 
 		const http = httpRequest(sandbox.url);
 		if (wanted('sizes')) {

@@ -4,15 +4,16 @@ import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cacheDir } from '../tools/n8n/cache.mts';
 import { claimFolder } from '../tools/n8n/claim.mts';
-import { cacheDir, DEFAULT_N8N, ensureN8n } from '../tools/n8n/install.mts';
+import { DEFAULT_N8N, ensureN8n } from '../tools/n8n/install.mts';
 import { packNode } from '../tools/n8n/pack.mts';
 import { isFree, nextFreePort } from '../tools/n8n/ports.mts';
 import { type N8nRest, outputItems, OWNER, type StoredExecution, type WorkflowJson } from '../tools/n8n/rest.mts';
 import { startN8n } from '../tools/n8n/server.mts';
+import { chooseCredential, credentialFor } from '../tools/n8n/workflows.mts';
 import { type Sandbox, startSandbox } from '../tools/sandbox/sandbox.mts';
 
-const BUYER = 'Create a purchase';
 const NEXT_STEP = 'Next step';
 const log = (line: string) => console.log(line);
 
@@ -114,15 +115,8 @@ async function choosePort(wanted: number, who: string): Promise<number> {
 }
 
 async function importExample(rest: N8nRest, sandbox: Sandbox): Promise<string> {
-	const { id, name } = await rest.createCredential({
-		name: 'StreamSkill (sandbox)',
-		type: 'streamSkillApi',
-		data: { accessToken: sandbox.token, baseUrl: sandbox.url },
-	});
 	const workflow = JSON.parse(await readFile('examples/purchase.json', 'utf8')) as WorkflowJson;
-	const buyer = workflow.nodes.find((node) => node.name === BUYER);
-	if (!buyer) throw new Error(`examples/purchase.json has no node "${BUYER}"`);
-	buyer.credentials = { streamSkillApi: { id, name } };
+	chooseCredential(workflow, await rest.createCredential(credentialFor(sandbox)));
 	return (await rest.createWorkflow(workflow)).id;
 }
 

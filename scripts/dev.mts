@@ -4,11 +4,14 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { cacheDir, DEFAULT_N8N, ensureN8n } from '../tools/n8n/install.mts';
+import { giveUp } from '../tools/giveUp.mts';
+import { cacheDir } from '../tools/n8n/cache.mts';
+import { DEFAULT_N8N, ensureN8n } from '../tools/n8n/install.mts';
 import { nextFreePort } from '../tools/n8n/ports.mts';
 import { OWNER } from '../tools/n8n/rest.mts';
 import { run } from '../tools/n8n/npm.mts';
 import { startN8n } from '../tools/n8n/server.mts';
+import { credentialFor } from '../tools/n8n/workflows.mts';
 import { startSandbox } from '../tools/sandbox/sandbox.mts';
 
 /** Not by npx, which would leave it behind when it is killed. */
@@ -19,7 +22,7 @@ const userFolder = join(cacheDir(), 'dev');
 const modules = join(userFolder, '.n8n', 'nodes', 'node_modules');
 const isNew = !existsSync(userFolder);
 
-await ensureN8n(DEFAULT_N8N, { log });
+await ensureN8n(DEFAULT_N8N, { log }).catch(giveUp);
 await run(process.execPath, [GULP], { cwd: process.cwd() });
 await mkdir(modules, { recursive: true });
 await rm(join(modules, 'n8n-nodes-streamskill'), { force: true });
@@ -29,11 +32,7 @@ const sandbox = await startSandbox({ port: await nextFreePort(4010) });
 const n8n = await startN8n({ userFolder, port: await nextFreePort(5678), env: { N8N_DEV_RELOAD: 'true' }, log });
 if (isNew) {
 	await n8n.rest.setupOwner();
-	await n8n.rest.createCredential({
-		name: 'StreamSkill (sandbox)',
-		type: 'streamSkillApi',
-		data: { accessToken: sandbox.token, baseUrl: sandbox.url },
-	});
+	await n8n.rest.createCredential(credentialFor(sandbox));
 }
 const watch = spawn(process.execPath, [GULP, 'watch'], { stdio: 'inherit' });
 log(

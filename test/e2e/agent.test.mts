@@ -4,12 +4,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import type { StoredExecution, WorkflowJson } from '../../tools/n8n/rest.mts';
+import { ITEM, node, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { bought, sent } from '../../tools/sandbox/counts.mts';
 import { faults, type Fault, type Purchase } from '../../tools/sandbox/sandbox.mts';
+import { until } from '../../tools/until.mts';
 import { startChatModel, type Arguments, type ChatModel } from './chatModel.mts';
-import {
-	bought, createActive, errorOf, ITEM, node, sent, startWebhooks, startWorld, until, version, webhookWorkflow,
-	type World,
-} from './world.mts';
+import { createActive, errorOf, startWebhooks } from './executions.mts';
+import { startWorld, version, type World } from './world.mts';
 
 let world: World;
 let model: ChatModel;

@@ -9,7 +9,8 @@ import { DEFAULT_N8N } from '../../tools/n8n/install.mts';
 import { endWithThisProcess } from '../../tools/n8n/minder.mts';
 import { run } from '../../tools/n8n/npm.mts';
 import { N8nRest } from '../../tools/n8n/rest.mts';
-import { until, version } from './world.mts';
+import { until } from '../../tools/until.mts';
+import { version } from './world.mts';
 
 const cwd = process.cwd();
 const script = (...args: string[]) => ['--import', 'tsx', ...args];
@@ -25,7 +26,7 @@ const script = (...args: string[]) => ['--import', 'tsx', ...args];
 		endWithThisProcess(dev);
 		let output = '';
 		for (const stream of [dev.stdout, dev.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-		const [, url] = await until(() => /n8n is at (http:\S+)/.exec(output), 'The address of n8n', 180_000);
+		const [, url] = await until(() => /n8n is at (http:\S+)/.exec(output), 'The address of n8n', { timeout: 180_000 });
 		const rest = new N8nRest(url, DEFAULT_N8N);
 		await rest.login();
 		expect(await rest.nodeType('n8n-nodes-streamskill.streamSkill')).toMatchObject({ displayName: 'StreamSkill' });

@@ -2,11 +2,12 @@ import type { IDataObject, INodeParameters } from 'n8n-workflow';
 import { readFile } from 'node:fs/promises';
 
 import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
+import { ITEM, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
-import {
-	bought, createActive, errorOf, ITEM, once, runWebhook, saveParameters, sent, startWebhooks, startWorld, streamSkill, until, webhookWorkflow,
-	type World,
-} from './world.mts';
+import { until } from '../../tools/until.mts';
+import { createActive, errorOf, runWebhook, saveParameters, startWebhooks } from './executions.mts';
+import { startWorld, type World } from './world.mts';
 
 let world: World;
 
@@ -129,7 +130,7 @@ describe('kill -9', () => {
 			return key;
 		});
 		expect(uncertain.length).toBeLessThanOrEqual(batchSize);
-		expect({ ...once(uncertain), ...bought(world.sandbox) }).toEqual(once(orders));
+		expect({ ...onceEach(uncertain), ...bought(world.sandbox) }).toEqual(onceEach(orders));
 
 		const skipped = orders.length - now.length - uncertain.length;
 		expect(execution.data.resultData.runData.StreamSkill[0].hints).toEqual([
@@ -166,11 +167,11 @@ describe('kill -9', () => {
 		const execution = await runWebhook(world, workflow, orders);
 		expect(execution.status).toBe('error');
 		expect(errorOf(execution)!.message).toContain('"item-3"');
-		expect(bought(world.sandbox)).toEqual(once(orders.slice(0, 4)));
+		expect(bought(world.sandbox)).toEqual(onceEach(orders.slice(0, 4)));
 
 		await saveParameters(world, workflow, { options: { idempotencyKey: KEY, resendUnknown: true } });
 		const resent = await world.n8n.rest.retryExecution(execution.id, { loadWorkflow: true });
 		expect(resent.status).toBe('success');
-		expect(bought(world.sandbox)).toEqual({ ...once(orders), 'item-3': 2 });
+		expect(bought(world.sandbox)).toEqual({ ...onceEach(orders), 'item-3': 2 });
 	});
 });

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 
 import { OWNER, type StoredWorkflow } from '../../tools/n8n/rest.mts';
+import { until } from '../../tools/until.mts';
 import { launchBrowser, openWindow, WINDOW, type Theme } from './browser.mts';
 import { editorOf, gone, shown, type Editor } from './editor.mts';
-import { startWorld, until, version, type World } from './world.mts';
+import { startWorld, version, type World } from './world.mts';
 
 const ARTIFACTS = join('artifacts', version);
 /** Where the node goes on the canvas; n8n also remembers the place of the last click. */

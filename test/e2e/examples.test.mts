@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 
 import { outputItems, OWNER, type StoredExecution, type StoredWorkflow, type WorkflowJson } from '../../tools/n8n/rest.mts';
+import { ITEM, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { bought, sent } from '../../tools/sandbox/counts.mts';
 import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
+import { until } from '../../tools/until.mts';
 import { launchBrowser, openWindow } from './browser.mts';
 import { startChatModel, type ChatModel } from './chatModel.mts';
+import { createActive, createCalled, errorOf, runWebhook } from './executions.mts';
 import { startMailbox, type Mailbox } from './mailbox.mts';
-import {
-	bought, createActive, createCalled, errorOf, ITEM, runWebhook, sent, startWorld, streamSkill, until, version, webhookWorkflow,
-	type World,
-} from './world.mts';
+import { startWorld, version, type World } from './world.mts';
 
 const FILES = readdirSync('examples').filter((file) => file.endsWith('.json'));
 

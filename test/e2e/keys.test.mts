@@ -1,11 +1,11 @@
 import type { IDataObject, INode, INodeParameters } from 'n8n-workflow';
 
 import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
+import { ITEM, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
-import {
-	bought, createActive, ITEM, once, runWebhook, runWebhooks, sent, startWorld, streamSkill, webhookWorkflow,
-	type World,
-} from './world.mts';
+import { createActive, runWebhook, runWebhooks } from './executions.mts';
+import { startWorld, type World } from './world.mts';
 
 let world: World;
 
@@ -54,8 +54,8 @@ describe.each([1, 10])('executions at the same time, batches of %i', (batchSize)
 				expect(['unknown']).toEqual(expect.arrayContaining(outcomes(execution)));
 			}
 		}
-		expect(bought(world.sandbox)).toEqual(once(rounds.flat()));
-		expect(sent(world.sandbox)).toEqual(once(rounds.flat()));
+		expect(bought(world.sandbox)).toEqual(onceEach(rounds.flat()));
+		expect(sent(world.sandbox)).toEqual(onceEach(rounds.flat()));
 	});
 
 	test('with keys of their own lose none of them', async () => {
@@ -67,7 +67,7 @@ describe.each([1, 10])('executions at the same time, batches of %i', (batchSize)
 		const again = await runWebhook(world, workflow, lists.flat());
 		expect(outputItems(again, 'StreamSkill')).toEqual([]);
 		expect(outcomes(again)).toEqual([]);
-		expect(sent(world.sandbox)).toEqual(once(lists.flat()));
+		expect(sent(world.sandbox)).toEqual(onceEach(lists.flat()));
 	});
 });
 
@@ -81,7 +81,7 @@ test('a key is given back for what is certainly not bought, and kept for a lost 
 	expect(outputItems(again, 'StreamSkill', { output: 1 }).map(({ json }) => json.details)).toEqual([
 		expect.objectContaining({ outcome: 'unknown', idempotencyKey: 'key-2' }),
 	]);
-	expect(sent(world.sandbox)).toEqual({ ...once(keys(4)), 'key-1': 2 });
+	expect(sent(world.sandbox)).toEqual({ ...onceEach(keys(4)), 'key-1': 2 });
 });
 
 test('Retry execution of a run with keys continues, and knows its own purchases from duplicates', async () => {
@@ -92,10 +92,10 @@ test('Retry execution of a run with keys continues, and knows its own purchases 
 	const retried = await world.n8n.rest.retryExecution(failed.id);
 	expect(retried.status).toBe('success');
 	expect(outputItems(retried, 'StreamSkill').map(({ json }) => json.channel)).toEqual(keys(10));
-	expect(bought(world.sandbox)).toEqual(once(keys(10)));
+	expect(bought(world.sandbox)).toEqual(onceEach(keys(10)));
 
 	// The older execution again: without keys, nobody knows what its retry bought.
 	const again = await world.n8n.rest.retryExecution(failed.id);
 	expect(again.status).toBe('error');
-	expect(bought(world.sandbox)).toEqual(once(keys(10)));
+	expect(bought(world.sandbox)).toEqual(onceEach(keys(10)));
 });

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { npm, run } from '../../tools/n8n/npm.mts';
 import { startRegistry, type Registry } from '../../tools/n8n/registry.mts';
 import { OWNER, type StoredWorkflow } from '../../tools/n8n/rest.mts';
+import { chain, node, streamSkill } from '../../tools/n8n/workflows.mts';
+import { bought } from '../../tools/sandbox/counts.mts';
 import { launchBrowser, openWindow } from './browser.mts';
-import { bought, chain, node, packageTarball, startWorld, streamSkill, type World } from './world.mts';
+import { packageTarball, startWorld, type World } from './world.mts';
 
 const NAME = 'n8n-nodes-streamskill';
 const NODE = `${NAME}.streamSkill`;

@@ -3,26 +3,18 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { Postgres } from '../../tools/n8n/postgres.mts';
+import { startQueue } from '../../tools/n8n/queue.mts';
 import { outputItems, type StoredWorkflow } from '../../tools/n8n/rest.mts';
 import { startWorker, type N8nProcess } from '../../tools/n8n/server.mts';
+import { ITEM, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
-import { startServices, type Services } from './services.mts';
-import {
-	bought,
-	createActive,
-	ITEM,
-	once,
-	packageTarball,
-	sent,
-	startWorld,
-	streamSkill,
-	until,
-	version,
-	webhookWorkflow,
-	type World,
-} from './world.mts';
+import { until } from '../../tools/until.mts';
+import { createActive } from './executions.mts';
+import { packageTarball, startWorld, version, type World } from './world.mts';
 
-let services: Services;
+let queue: Postgres;
 let world: World;
 let workers: N8nProcess[] = [];
 let folder: string;
@@ -35,14 +27,14 @@ const SOON = { QUEUE_WORKER_STALLED_INTERVAL: '2000', QUEUE_WORKER_LOCK_DURATION
 
 beforeAll(async () => {
 	folder = await mkdtemp(join(tmpdir(), 'streamskill-workers-'));
-	services = await startServices();
-	world = await startWorld({ env: services.env });
+	queue = await startQueue();
+	world = await startWorld({ env: queue.env });
 	await startWorkers(['first', 'second']);
 });
 afterAll(async () => {
 	await Promise.all(workers.map(async (worker) => await worker.stop()));
 	await world?.close();
-	await services?.close();
+	await queue?.close();
 	await rm(folder, { recursive: true, force: true });
 });
 beforeEach(() => world.sandbox.reset());
@@ -55,7 +47,7 @@ async function startWorkers(names: string[], env: Record<string, string> = {}) {
 			userFolder: join(folder, name),
 			packageTarball,
 			concurrency: CONCURRENCY,
-			env: { ...services.env, ...SOON, ...env },
+			env: { ...queue.env, ...SOON, ...env },
 		});
 	workers = await Promise.all(names.map(start));
 }
@@ -64,7 +56,7 @@ async function startWorkers(names: string[], env: Record<string, string> = {}) {
 async function runAll(workflow: StoredWorkflow, calls: string[][], parallel = 20) {
 	const ended = (await executions(workflow)).ended + calls.length;
 	await callAll(workflow, calls, parallel);
-	await until(async () => (await executions(workflow)).ended === ended, `The end of ${calls.length} executions`, 120_000);
+	await until(async () => (await executions(workflow)).ended === ended, `The end of ${calls.length} executions`, { timeout: 120_000 });
 }
 
 async function callAll({ name }: StoredWorkflow, calls: string[][], parallel = 20) {
@@ -80,7 +72,7 @@ async function callAll({ name }: StoredWorkflow, calls: string[][], parallel = 2
 
 /** How many executions of a workflow have ended, and how each did. */
 async function executions({ id }: StoredWorkflow) {
-	const rows = await services.query(`SELECT status, count(*) FROM execution_entity WHERE "workflowId" = '${id}' GROUP BY status`);
+	const rows = await queue.query(`SELECT status, count(*) FROM execution_entity WHERE "workflowId" = '${id}' GROUP BY status`);
 	const counts = Object.fromEntries(rows.map(([status, count]) => [status, Number(count)]));
 	const { new: waiting = 0, running = 0, ...rest } = counts;
 	return { ended: Object.values(rest).reduce((sum, count) => sum + count, 0), open: waiting + running, ...counts };
@@ -101,7 +93,7 @@ test('two workers share 200 executions, and buy each order once', async () => {
 	const channels = series('shared', 200);
 	await runAll(workflow, channels.map((channel) => [channel]));
 
-	expect(bought(world.sandbox)).toEqual(once(channels));
+	expect(bought(world.sandbox)).toEqual(onceEach(channels));
 	const traces = await Promise.all(workers.map(tracesOf));
 	expect(traces.flat().sort()).toEqual(world.sandbox.purchases.map(({ purchase }) => String(purchase.id)).sort());
 	for (const trace of traces) expect(trace.length).toBeGreaterThan(20);
@@ -118,7 +110,7 @@ test.each([1, 5])('one key, two workers, the same moment (%d items per batch)', 
 	const orders = series('rival', 25).map((name) => series(name, 5));
 	// Each list twice in a row, and two calls at a time: one for each worker.
 	await runAll(workflow, orders.flatMap((items) => [items, items]), 2);
-	expect(bought(world.sandbox)).toEqual(once(orders.flat()));
+	expect(bought(world.sandbox)).toEqual(onceEach(orders.flat()));
 });
 
 test('many keys at the same moment: none is forgotten', async () => {
@@ -127,7 +119,7 @@ test('many keys at the same moment: none is forgotten', async () => {
 	const calls = channels.map((channel) => [channel]);
 	await runAll(workflow, calls);
 	await runAll(workflow, calls);
-	expect(bought(world.sandbox)).toEqual(once(channels));
+	expect(bought(world.sandbox)).toEqual(onceEach(channels));
 	// All of them are known as bought.
 	expect(await uncertainKeys(workflow)).toEqual([]);
 });
@@ -148,7 +140,7 @@ async function killWorkerAmid(...workflows: StoredWorkflow[]) {
 	workers = others;
 	for (const workflow of workflows) {
 		// n8n 2.x takes half a minute to find out.
-		await until(async () => (await executions(workflow)).open === 0, 'The end of all executions', 120_000);
+		await until(async () => (await executions(workflow)).open === 0, 'The end of all executions', { timeout: 120_000 });
 	}
 	return ordered;
 }
@@ -174,7 +166,7 @@ test(`a worker killed in the middle: no key is bought twice${repeats ? '' : ', n
 
 /** The keys that executions of a workflow reported as uncertain. */
 async function uncertainKeys({ id }: StoredWorkflow) {
-	const ids = await services.query(`SELECT id FROM execution_entity WHERE "workflowId" = '${id}' AND status = 'success'`);
+	const ids = await queue.query(`SELECT id FROM execution_entity WHERE "workflowId" = '${id}' AND status = 'success'`);
 	const stored = await Promise.all(ids.map(async ([execution]) => await world.n8n.rest.execution(execution)));
 	const errors = stored.flatMap((execution) => outputItems(execution, 'StreamSkill', { output: 1 }));
 	return errors.flatMap(({ json }) => {

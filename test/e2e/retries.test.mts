@@ -3,11 +3,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { outputItems, type StoredExecution, type WorkflowJson } from '../../tools/n8n/rest.mts';
+import { chain, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults, type Fault, type Purchase } from '../../tools/sandbox/sandbox.mts';
-import {
-	bought, chain, createActive, createCalled, errorOf, ITEM, node, once, runWebhook, saveParameters, sent, startWorld, streamSkill, until, webhookWorkflow,
-	type World,
-} from './world.mts';
+import { until } from '../../tools/until.mts';
+import { createActive, createCalled, errorOf, runWebhook, saveParameters } from './executions.mts';
+import { startWorld, type World } from './world.mts';
 
 let world: World;
 
@@ -62,7 +63,7 @@ describe('Retry On Fail', () => {
 		refuse(refused);
 		const execution = await runWebhook(world, await create(buy({ ...threeTries, onError })), items);
 
-		expect(bought(world.sandbox)).toEqual(once(expected));
+		expect(bought(world.sandbox)).toEqual(onceEach(expected));
 		expect(sent(world.sandbox)).toEqual(requests);
 		expect(handedOver(execution)).toEqual(purchasesFor(items));
 	});
@@ -87,8 +88,8 @@ describe('Retry On Fail', () => {
 			const execution = await runWebhook(world, await create(purchase), TEN);
 
 			expect(execution.status).toBe(onError === 'stopWorkflow' ? 'error' : 'success');
-			expect(sent(world.sandbox)).toEqual(once(expected));
-			expect(bought(world.sandbox)).toEqual(once(expected));
+			expect(sent(world.sandbox)).toEqual(onceEach(expected));
+			expect(bought(world.sandbox)).toEqual(onceEach(expected));
 			expect(handedOver(execution)).toEqual(purchasesFor(TEN, [lost]));
 			if (onError === 'continueErrorOutput') {
 				expect(outputItems(execution, 'After')).toHaveLength(9);
@@ -128,11 +129,11 @@ describe('Retry execution', () => {
 	test.each(cases)('with %s, the fault gone, continues', async (_, loadWorkflow) => {
 		refuse('e', 1);
 		const failed = await runWebhook(world, await create(buy()), TEN);
-		expect(bought(world.sandbox)).toEqual(once(TEN.slice(0, 4)));
+		expect(bought(world.sandbox)).toEqual(onceEach(TEN.slice(0, 4)));
 
 		const retried = await retry(failed, loadWorkflow);
 		expect(retried.status).toBe('success');
-		expect(bought(world.sandbox)).toEqual(once(TEN));
+		expect(bought(world.sandbox)).toEqual(onceEach(TEN));
 		expect(handedOver(retried)).toEqual(purchasesFor(TEN));
 		expect(outputItems(retried, 'After')).toHaveLength(10);
 	});
@@ -146,11 +147,11 @@ describe('Retry execution', () => {
 		const original = await retry(failed);
 		expect(original.status).toBe('error');
 		expect(handedOver(original)).toEqual(purchasesFor(TEN));
-		expect(bought(world.sandbox)).toEqual(once(TEN.slice(0, 4)));
+		expect(bought(world.sandbox)).toEqual(onceEach(TEN.slice(0, 4)));
 
 		const mended = await retry(original, true);
 		expect(mended.status).toBe('success');
-		expect(bought(world.sandbox)).toEqual(once(TEN));
+		expect(bought(world.sandbox)).toEqual(onceEach(TEN));
 		expect(handedOver(mended)).toEqual(purchasesFor(TEN));
 	});
 
@@ -164,18 +165,18 @@ describe('Retry execution', () => {
 			expect(execution.status).toBe('error');
 			expect(errorOf(execution)!.message).toMatch(/may have been bought/);
 			expect(handedOver(execution)).toEqual(purchasesFor(TEN, ['e']));
-			expect(sent(world.sandbox)).toEqual(once(TEN.slice(0, 5)));
+			expect(sent(world.sandbox)).toEqual(onceEach(TEN.slice(0, 5)));
 		}
 
 		await saveParameters(world, workflow, { options: { resendUnknown: true } });
 		// Its answer gets lost once more: one retry, one request, whatever the tries.
 		execution = await retry(execution, true);
 		expect(execution.status).toBe('error');
-		expect(sent(world.sandbox)).toEqual({ ...once(TEN.slice(0, 5)), e: 2 });
+		expect(sent(world.sandbox)).toEqual({ ...onceEach(TEN.slice(0, 5)), e: 2 });
 
 		execution = await retry(execution, true);
 		expect(execution.status).toBe('success');
-		expect(sent(world.sandbox)).toEqual({ ...once(TEN), e: 3 });
+		expect(sent(world.sandbox)).toEqual({ ...onceEach(TEN), e: 3 });
 		expect(handedOver(execution)).toHaveLength(10);
 	});
 
@@ -225,8 +226,8 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 		const workflow = await create(buy({ ...threeTries, onError: 'continueRegularOutput' }), loop);
 		const execution = await runWebhook(world, workflow, SIX);
 		expect(execution.status).toBe('success');
-		expect(bought(world.sandbox)).toEqual(once([...'abdef']));
-		expect(sent(world.sandbox)).toEqual({ ...once(SIX), c: 3 });
+		expect(bought(world.sandbox)).toEqual(onceEach([...'abdef']));
+		expect(sent(world.sandbox)).toEqual({ ...onceEach(SIX), c: 3 });
 		expect(outputItems(execution, 'After').map(({ json }) => json.channel)).toEqual(['a', 'b', undefined, 'd', 'e', 'f']);
 	});
 
@@ -234,11 +235,11 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 		refuse('d', 3);
 		const failed = await runWebhook(world, await create(buy(threeTries), loop), SIX);
 		expect(failed.status).toBe('error');
-		expect(bought(world.sandbox)).toEqual(once([...'abc']));
+		expect(bought(world.sandbox)).toEqual(onceEach([...'abc']));
 
 		const retried = await retry(failed);
 		expect(retried.status).toBe('success');
-		expect(bought(world.sandbox)).toEqual(once(SIX));
+		expect(bought(world.sandbox)).toEqual(onceEach(SIX));
 		expect(outputItems(retried, 'After').map(({ json }) => json.channel)).toEqual(SIX);
 	});
 
@@ -260,8 +261,8 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 		const { child, parent } = await createParent(buy(threeTries));
 		const execution = await runWebhook(world, parent, SIX);
 		expect(execution.status).toBe('success');
-		expect(bought(world.sandbox)).toEqual(once(SIX));
-		expect(sent(world.sandbox)).toEqual({ ...once(SIX), b: 3 });
+		expect(bought(world.sandbox)).toEqual(onceEach(SIX));
+		expect(sent(world.sandbox)).toEqual({ ...onceEach(SIX), b: 3 });
 		expect(outputItems(execution, 'After')).toHaveLength(6);
 		expect(await world.n8n.rest.executions(child.id)).toHaveLength(1);
 	});
@@ -271,10 +272,10 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 		const { parent } = await createParent(buy({}, { options: { idempotencyKey: `={{ ${ITEM} }}` } }), threeTries);
 		const failed = await runWebhook(world, parent, SIX);
 		expect(failed.status).toBe('error');
-		expect(bought(world.sandbox)).toEqual(once([...'abc']));
+		expect(bought(world.sandbox)).toEqual(onceEach([...'abc']));
 		await retry(failed);
 		await retry(failed);
-		expect(bought(world.sandbox)).toEqual(once(SIX));
+		expect(bought(world.sandbox)).toEqual(onceEach(SIX));
 	});
 
 	test('twice in one workflow, each node buys its own', async () => {

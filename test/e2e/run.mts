@@ -1,11 +1,12 @@
-// npm run test:e2e [-- --n8n VERSION] [jest arguments]
+// npm run test:e2e [-- --n8n VERSION|latest] [jest arguments]
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { DEFAULT_N8N, ensureN8n } from '../../tools/n8n/install.mts';
+import { giveUp } from '../../tools/giveUp.mts';
+import { DEFAULT_N8N, ensureN8n, ensureNewestN8n } from '../../tools/n8n/install.mts';
 import { packNode } from '../../tools/n8n/pack.mts';
 
 const { values, tokens } = parseArgs({
@@ -16,8 +17,9 @@ const { values, tokens } = parseArgs({
 const own = tokens.find((token) => token.kind === 'option' && token.name === 'n8n');
 const jestArgs = process.argv.slice(2).filter((_, i) => !own || (i !== own.index && i !== own.index + 1));
 
+const asked = String(values.n8n);
+const { version, n8nBin } = await (asked === 'latest' ? ensureNewestN8n() : ensureN8n(asked)).catch(giveUp);
 const dir = await mkdtemp(join(tmpdir(), 'streamskill-pack-'));
-const { version, n8nBin } = await ensureN8n(String(values.n8n), { log: console.log });
 const jest = spawn(
 	process.execPath,
 	['node_modules/jest/bin/jest.js', '--config', 'test/e2e/jest.config.js', '--runInBand', ...jestArgs],

@@ -1,6 +1,10 @@
 import type { INodeParameters } from 'n8n-workflow';
 
-import { bought, chain, createActive, node, once, startWorld, streamSkill, until, type World } from './world.mts';
+import { chain, node, streamSkill } from '../../tools/n8n/workflows.mts';
+import { bought, onceEach } from '../../tools/sandbox/counts.mts';
+import { until } from '../../tools/until.mts';
+import { createActive } from './executions.mts';
+import { startWorld, type World } from './world.mts';
 
 let world: World;
 
@@ -39,7 +43,7 @@ test('a schedule buys once per tick, and nothing more once it is deactivated', a
 
 	expect(executions.length).toBeGreaterThanOrEqual(3);
 	for (const execution of executions) expect(execution).toMatchObject({ mode: 'trigger', status: 'success' });
-	expect(bought(world.sandbox)).toEqual({ ...once(executions.map(({ id }) => id)), clock: expect.any(Number) });
+	expect(bought(world.sandbox)).toEqual({ ...onceEach(executions.map(({ id }) => id)), clock: expect.any(Number) });
 });
 
 test('an order that each tick finds again is bought once with an Idempotency Key', async () => {

@@ -1,8 +1,11 @@
 import type { INode, INodeParameters } from 'n8n-workflow';
 
 import { outputItems } from '../../tools/n8n/rest.mts';
+import { ITEM, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { bought, onceEach } from '../../tools/sandbox/counts.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
-import { bought, createActive, ITEM, once, runWebhook, startWorld, streamSkill, webhookWorkflow, type World } from './world.mts';
+import { createActive, runWebhook } from './executions.mts';
+import { startWorld, type World } from './world.mts';
 
 let world: World;
 
@@ -50,7 +53,7 @@ test('a failed execution that is retried buys only what is missing', async () =>
 
 	const retried = await world.n8n.rest.retryExecution(failed.id);
 	expect(retried.status).toBe('success');
-	expect(bought(world.sandbox)).toEqual(once(items));
+	expect(bought(world.sandbox)).toEqual(onceEach(items));
 	expect(outputItems(retried, 'After').map(({ json }) => json.channel)).toEqual(items);
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
@@ -180,40 +180,4 @@ test.each([
 	const images = [light, dark].map((file) => readFileSync(join(folder, file.replace(/^file:/, '')), 'utf8'));
 	for (const image of images) expect(image).toMatch(/^<svg [^>]*viewBox/);
 	expect(images[0]).not.toBe(images[1]);
-});
-
-describe('the package', () => {
-	const manifest = json(root, 'package.json') as {
-		name: string;
-		keywords: string[];
-		n8n: { credentials: string[]; nodes: string[] };
-		files: string[];
-	};
-
-	test('is one that n8n installs, and brings nothing along', () => {
-		expect(manifest.name).toMatch(/^n8n-nodes-/);
-		expect(manifest.keywords).toContain('n8n-community-node-package');
-		for (const field of ['dependencies', 'optionalDependencies', 'bundledDependencies', 'overrides']) {
-			expect(manifest).not.toHaveProperty(field);
-		}
-		expect(manifest).toHaveProperty('peerDependencies', { 'n8n-workflow': '*' });
-	});
-
-	test('has what n8n loads, icons and schema included', () => {
-		for (const file of [
-			...manifest.n8n.credentials,
-			...manifest.n8n.nodes,
-			...['StreamSkill.node.json', 'streamskill.svg', 'streamskill.dark.svg', '__schema__/v1.0.0/purchase/create.json']
-				.map((asset) => `dist/nodes/StreamSkill/${asset}`),
-		]) {
-			expect(existsSync(join(root, file)) ? 'built' : `${file} is missing: run npx gulp`).toBe('built');
-		}
-	});
-
-	test('exports both classes', () => {
-		const { StreamSkill: BuiltNode, StreamSkillApi: BuiltCredential } =
-			jest.requireActual<Record<string, new () => unknown>>('../../index.js');
-		expect(new BuiltNode()).toMatchObject({ description: { name: 'streamSkill' } });
-		expect(new BuiltCredential()).toMatchObject({ name: 'streamSkillApi' });
-	});
 });

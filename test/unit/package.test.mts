@@ -1,28 +1,35 @@
 /** What is published, and what is promised of it. Needs `npm run build` before, as `npm test` does it. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const root = join(__dirname, '../..');
-const pkg = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>;
+const pkg = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+	name: string;
+	keywords: string[];
+	n8n: { nodes: string[]; credentials: string[] };
+};
+
+/** Folders that are compiled into `dist/`. */
+const SOURCES = ['credentials', 'nodes'];
 
 test('npm packs what n8n needs, and nothing else', () => {
 	const packed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8' });
 	const [{ files }] = JSON.parse(packed) as Array<{ files: Array<{ path: string }> }>;
-	const node = 'dist/nodes/StreamSkill';
-	expect(files.map(({ path }) => path).sort()).toEqual(
-		[
-			'LICENSE', 'README.md', 'index.js', 'package.json',
-			'dist/credentials/StreamSkillApi.credentials.js', 'dist/credentials/accessToken.js', 'dist/credentials/baseUrl.js',
-			`${node}/StreamSkill.node.js`, `${node}/StreamSkill.node.json`, `${node}/transport.js`,
-			`${node}/streamskill.svg`, `${node}/streamskill.dark.svg`, `${node}/__schema__/v1.0.0/purchase/create.json`,
-			...[
-				'buy', 'coerce', 'errors', 'fields', 'idempotency', 'labels', 'ledger', 'lock', 'order', 'outcome', 'results',
-				'settings', 'tool', 'trace', 'values',
-			].map((name) => `${node}/purchase/${name}.js`),
-		].sort(),
+	const paths = files.map(({ path }) => path);
+	const built = SOURCES.flatMap((folder) =>
+		readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+			.filter((file) => statSync(join(root, folder, file)).isFile())
+			.map((file) => `dist/${folder}/${file.replaceAll('\\', '/').replace(/\.ts$/, '.js')}`),
 	);
+	expect(paths.sort()).toEqual(['LICENSE', 'README.md', 'index.js', 'package.json', ...built].sort());
+	expect(paths).toEqual(expect.arrayContaining([...pkg.n8n.nodes, ...pkg.n8n.credentials]));
+});
+
+test('n8n takes it for a community package', () => {
+	expect(pkg.name).toMatch(/^n8n-nodes-/);
+	expect(pkg.keywords).toContain('n8n-community-node-package');
 });
 
 test('nothing is installed along with it', () => {
@@ -31,7 +38,7 @@ test('nothing is installed along with it', () => {
 });
 
 test('index.js exports the node and the credential', () => {
-	const exported = execFileSync(process.execPath, ['-p', 'Object.keys(require("./index.js")).join()'], { cwd: root, encoding: 'utf8' });
+	const exported = execFileSync(process.execPath, ['-p', 'Object.values(require("./index.js")).map((Type) => new Type().constructor.name).join()'], { cwd: root, encoding: 'utf8' });
 	expect(exported.trim().split(',').sort()).toEqual(['StreamSkill', 'StreamSkillApi']);
 });
 

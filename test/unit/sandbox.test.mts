@@ -1,10 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders } from 'node:http';
+import { request as requestTls } from 'node:https';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
+
+import { makeCertificate } from '../../tools/sandbox/certificate.mts';
 import { fieldMessage } from '../../tools/sandbox/messages.mts';
 import { streamLanguages } from '../../tools/sandbox/openapi.mts';
 import { faults, startSandbox, type Fault, type FaultRule, type Sandbox } from '../../tools/sandbox/sandbox.mts';
+import { until } from '../../tools/until.mts';
 
 interface Answer {
 	status: number;
@@ -55,10 +62,6 @@ async function failureOf(asked: Promise<unknown>): Promise<string | undefined> {
 		() => 'answered',
 		(error: NodeJS.ErrnoException) => error.code,
 	);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-	while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 describe('a purchase', () => {
@@ -417,7 +420,7 @@ describe('a fault', () => {
 		let bytes = 0;
 		while (bytes < 1024 * 1024) bytes += (await reader.read()).value!.length;
 		leave.abort();
-		await until(() => sandbox.requests[0].status === 200);
+		await until(() => sandbox.requests[0].status === 200, 'The answer');
 		expect(sandbox.purchases).toEqual([]);
 	});
 
@@ -425,12 +428,45 @@ describe('a fault', () => {
 		sandbox.fault({ fault: faults.latency(120) });
 		const before = performance.now();
 		const answer = order(whole);
-		await until(() => sandbox.requests.length === 1);
+		await until(() => sandbox.requests.length === 1, 'The request');
 		expect(sandbox.purchases).toEqual([]);
 		expect((await answer).status).toBe(200);
 		expect(performance.now() - before).toBeGreaterThan(115);
 		expect(sandbox.purchases).toHaveLength(1);
 	});
+
+	test('latency can be random in part', async () => {
+		sandbox.fault({ fault: faults.latency(5, 10) });
+		const delays = await Promise.all(
+			Array.from({ length: 20 }, async () => {
+				const before = performance.now();
+				await order(whole);
+				return performance.now() - before;
+			}),
+		);
+		expect(Math.min(...delays)).toBeGreaterThan(4);
+		expect(new Set(delays.map((ms) => Math.round(ms))).size).toBeGreaterThan(3);
+	});
+});
+
+test('with a certificate it speaks HTTPS, to those who trust it', async () => {
+	const folder = await mkdtemp(join(tmpdir(), 'streamskill-certificate-'));
+	const certificate = await makeCertificate(folder);
+	const secure = await startSandbox({ certificate });
+	try {
+		const ask = (options: { ca?: string }) =>
+			new Promise((resolve) => {
+				const asked = requestTls(`${secure.url}/purchases/create`, { method: 'POST', ...options });
+				asked.on('response', (answer) => resolve([answer.statusCode, (answer.socket as TLSSocket).getProtocol()]));
+				asked.on('error', ({ message }) => resolve(message)).end();
+			});
+		expect(secure.url).toMatch(/^https:/);
+		expect(await ask({ ca: certificate.cert })).toEqual([401, 'TLSv1.3']);
+		expect(await ask({})).toMatch(/self-signed/);
+	} finally {
+		await secure.close();
+		await rm(folder, { recursive: true });
+	}
 });
 
 describe('the controls', () => {
@@ -468,7 +504,7 @@ describe('the end', () => {
 		sandbox.fault({ match: { channel: 'hangs' }, fault: faults.hang() });
 		sandbox.fault({ match: { channel: 'waits' }, fault: faults.latency(100) });
 		const failures = ['hangs', 'waits'].map((channel) => failureOf(order({ ...good, channel })));
-		await until(() => sandbox.requests.length === 2);
+		await until(() => sandbox.requests.length === 2, 'The request');
 		sandbox.reset();
 		expect(await Promise.all(failures)).toEqual(['ECONNRESET', 'ECONNRESET']);
 		await new Promise((resolve) => setTimeout(resolve, 150));
@@ -484,7 +520,7 @@ describe('the end', () => {
 			const kinds = [faults.hang(), faults.endless(), faults.latency(60_000)];
 			for (const fault of kinds) sandbox.fault({ times: 1, match: { channel: fault.kind }, fault });
 			const failures = kinds.map(({ kind }) => failureOf(order({ ...good, channel: kind })));
-			await until(() => sandbox.requests.length === 3);
+			await until(() => sandbox.requests.length === 3, 'The request');
 			await sandbox.close();
 			expect(await Promise.all(failures)).toEqual(['ECONNRESET', 'ECONNRESET', 'ECONNRESET']);
 			expect(await failureOf(order(good))).toBe('ECONNREFUSED');
@@ -522,7 +558,7 @@ describe('the command', () => {
 
 	test('starts a sandbox, says how to use it, and ends with Ctrl+C', async () => {
 		const { child, output, ended } = run('--port', '0');
-		await until(() => output.text.includes('faults.mts') || child.exitCode !== null);
+		await until(() => output.text.includes('faults.mts') || child.exitCode !== null, 'The instructions');
 		const url = /http:\/\/127\.0\.0\.1:\d+\/v1/.exec(output.text)?.[0];
 		expect(output.text).toContain('sandbox-token');
 		expect((await fetch(`${url}/purchases/create`, { method: 'POST' })).status).toBe(401);

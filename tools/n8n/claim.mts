@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { isAlive } from './install.mts';
+import { isAlive } from './cache.mts';
 
 /** Who works in a folder, and the n8n that was started there. */
 interface Claim {

@@ -1,11 +1,13 @@
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { ensureInstalled, type Log } from './cache.mts';
+import { ensureNode, withNodeFirst } from './node.mts';
 import { npm } from './npm.mts';
+import { buildSqlite } from './sqlite.mts';
 
 export const DEFAULT_N8N = '2.41.1';
-
-export type Log = (line: string) => void;
 
 export interface InstalledN8n {
 	version: string;
@@ -15,26 +17,11 @@ export interface InstalledN8n {
 	nodeBin: string;
 }
 
-/** Written last, so a folder that has it is complete. */
-const MARKER = '.streamskill-installed';
-
 /** Packages that n8n's own ranges would take in a version that is not to be had, or does not fit. */
 const OVERRIDES = { linkedom: '0.18.12', xlsx: '0.18.5', '@langchain/langgraph-checkpoint': '1.0.0' };
 
-/** Where installs are kept between runs, outside the project. */
-export function cacheDir(): string {
-	const { STREAMSKILL_N8N_CACHE, LOCALAPPDATA, XDG_CACHE_HOME } = process.env;
-	if (STREAMSKILL_N8N_CACHE) return STREAMSKILL_N8N_CACHE;
-	const base = process.platform === 'win32' ? LOCALAPPDATA : XDG_CACHE_HOME;
-	return join(base || join(homedir(), '.cache'), 'n8n-nodes-streamskill');
-}
-
-/** Environment in which `node` is the given one. */
-export const withNodeFirst = (nodeBin: string, env = process.env): NodeJS.ProcessEnv => {
-	// Windows calls it Path, and a second spelling would win or lose by chance.
-	const key = Object.keys(env).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH';
-	return { ...env, [key]: dirname(nodeBin) + delimiter + env[key] };
-};
+/** A version of n8n that nobody can install. */
+export class NotOnNpm extends Error {}
 
 /** Installs the given n8n and a Node for it into the cache, unless they are there. */
 export async function ensureN8n(
@@ -43,114 +30,63 @@ export async function ensureN8n(
 ): Promise<InstalledN8n> {
 	// Older ones refuse Node 24, newer ones ask for it.
 	const nodeBin = await ensureNode(version.startsWith('1.') ? 22 : 24, log);
-	const dir = await ensureInstalled(`n8n-${version}`, log, async (cwd, progress) => {
+	const dir = await ensureInstalled(`n8n-${version}`, log, async (cwd, step) => {
+		const options = { cwd, env: withNodeFirst(nodeBin) };
+		step('looking up packages');
 		await writeFile(join(cwd, 'package.json'), JSON.stringify({ private: true, overrides: OVERRIDES }));
-		const env = withNodeFirst(nodeBin);
-		await npm(['install', `n8n@${version}`, '--save-exact', '--ignore-scripts', '--legacy-peer-deps'], { cwd, env });
-		// The one native part that n8n needs here; compiled where no ready-made one can be had.
-		progress.step('building SQLite');
-		await npm(['rebuild', 'sqlite3', '--ignore-scripts=false'], { cwd, env });
+		await npm(['install', `n8n@${version}`, '--save-exact', '--package-lock-only', '--legacy-peer-deps'], options).catch((error: Error) => {
+			const missing = missingPackage(error.message);
+			throw missing ? new NotOnNpm(`n8n ${version} cannot be installed: npm's registry has no ${missing}`) : error;
+		});
+
+		// The one native part that n8n needs here. It comes before the rest, which is 2 GB, as it fails
+		// where there is neither a ready-made one nor a compiler.
+		step('building SQLite');
+		const sqlite = await lockedPackage(cwd, 'sqlite3');
+		const build = await buildSqlite(sqlite.version, join(cwd, 'sqlite'), nodeBin);
+
+		step('unpacking packages');
+		await npm(['ci', '--ignore-scripts', '--legacy-peer-deps'], options);
+		await rename(build, join(cwd, sqlite.path, 'build'));
+		await rm(join(cwd, 'sqlite'), { recursive: true });
 	});
 	return { version, nodeBin, n8nBin: join(dir, 'node_modules', 'n8n', 'bin', 'n8n') };
 }
 
-async function ensureNode(major: number, log: Log): Promise<string> {
-	const dir = await ensureInstalled(`node-${major}`, log, async (cwd) => {
-		await writeFile(join(cwd, 'package.json'), JSON.stringify({ private: true }));
-		await npm(['install', `node@${major}`, '--ignore-scripts=false'], { cwd });
-	});
-	return join(dir, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
-}
+/** How many versions are tried: more of them in a row that nobody can install have another cause. */
+const TRIES = 10;
 
-type Install = (dir: string, progress: { step(what: string): void }) => Promise<void>;
-
-/**
- * Installs into a folder of this process's own and moves that into place when it is complete:
- * whoever looks sees all of it or nothing, also when two processes install at once.
- */
-async function ensureInstalled(name: string, log: Log, install: Install): Promise<string> {
-	const dir = join(cacheDir(), name);
-	if (await isComplete(dir)) return dir;
-
-	await mkdir(cacheDir(), { recursive: true });
-	await removeLeftovers(name, log);
-	const workDir = await mkdtemp(join(cacheDir(), `${name}.installing-${process.pid}-`));
-	const progress = reportProgress(name, workDir, log);
-	try {
-		await install(workDir, progress);
-		await writeFile(join(workDir, MARKER), `${new Date().toISOString()}\n`);
-		await moveIntoPlace(workDir, dir);
-	} catch (error) {
-		throw new Error(`Installing ${name} into ${cacheDir()} failed: ${(error as Error).message}`);
-	} finally {
-		progress.end();
-		await rm(workDir, { recursive: true, force: true });
+/** Installs the newest n8n that can be installed: at times the very newest asks for packages that are not there. */
+export async function ensureNewestN8n({ log = console.log }: { log?: Log } = {}): Promise<InstalledN8n> {
+	const versions = JSON.parse(await npm(['view', 'n8n', 'versions', '--json'], { cwd: tmpdir() })) as string[];
+	const newestFirst = versions
+		.filter((version) => /^[\d.]+$/.test(version))
+		.sort((a, b) => b.localeCompare(a, undefined, { numeric: true }));
+	for (const version of newestFirst.slice(0, TRIES)) {
+		try {
+			const n8n = await ensureN8n(version, { log });
+			log(`The newest n8n that can be installed is ${version}`);
+			return n8n;
+		} catch (error) {
+			if (!(error instanceof NotOnNpm)) throw error;
+			log(error.message);
+		}
 	}
-	return dir;
+	throw new NotOnNpm(`None of the ${TRIES} newest versions of n8n can be installed`);
 }
 
-const isComplete = (dir: string) =>
-	stat(join(dir, MARKER)).then(
-		() => true,
-		() => false,
-	);
-
-async function moveIntoPlace(workDir: string, dir: string) {
-	try {
-		await rename(workDir, dir);
-	} catch (error) {
-		// Another process was faster, and its install is as good as this one.
-		if (!(await isComplete(dir))) throw error;
-	}
+/** The package that npm says its registry lacks: the one that was asked for, or one that it depends on. */
+export function missingPackage(npmOutput: string): string | undefined {
+	const [, version, name] = /^npm error notarget No matching version found for (\S+)\.$|^npm error 404 .*'(\S+)'/m.exec(npmOutput) ?? [];
+	return version ?? name;
 }
 
-/** Removes what earlier, interrupted runs left behind; what a living process works on stays. */
-async function removeLeftovers(name: string, log: Log) {
-	for (const entry of await readdir(cacheDir())) {
-		const owner = new RegExp(`^${name.replaceAll('.', '\\.')}\\.installing-(\\d+)-`).exec(entry)?.[1];
-		const abandoned = owner ? !isAlive(Number(owner)) : entry === name && !(await isComplete(join(cacheDir(), entry)));
-		if (!abandoned) continue;
-		log(`Removing ${entry}, which an interrupted run left half-finished …`);
-		await rm(join(cacheDir(), entry), { recursive: true, force: true });
-	}
-}
-
-/** Whether a process with this id is running. */
-export function isAlive(pid: number): boolean {
-	try {
-		process.kill(pid, 0);
-		return true;
-	} catch (error) {
-		return (error as NodeJS.ErrnoException).code === 'EPERM';
-	}
-}
-
-/** Says every few seconds how far the install is; npm itself is silent when nobody types at it. */
-function reportProgress(name: string, dir: string, log: Log) {
-	const started = Date.now();
-	const seconds = () => Math.round((Date.now() - started) / 1000);
-	let step = '';
-	log(`Installing ${name} from npm into ${cacheDir()} (once; later runs reuse it) …`);
-	const timer = setInterval(() => {
-		void countPackages(dir).then((count) => {
-			log(`  ${name}: ${step || (count ? `unpacking ${count} packages` : 'looking up packages')}, ${seconds()} s`);
-		});
-	}, 5000);
-	return {
-		/** Names what goes on after npm's own install. */
-		step: (what: string) => void (step = what),
-		end: () => {
-			clearInterval(timer);
-			log(`  ${name}: ${seconds()} s in all`);
-		},
+/** A package in the lockfile of a folder. */
+async function lockedPackage(cwd: string, name: string) {
+	const { packages } = JSON.parse(await readFile(join(cwd, 'package-lock.json'), 'utf8')) as {
+		packages: Record<string, { version: string }>;
 	};
-}
-
-async function countPackages(dir: string): Promise<number> {
-	const list = (path: string) => readdir(path).catch(() => [] as string[]);
-	const modules = join(dir, 'node_modules');
-	const names = (await list(modules)).filter((name) => !name.startsWith('.'));
-	const scopes = names.filter((name) => name.startsWith('@'));
-	const scoped = await Promise.all(scopes.map((scope) => list(join(modules, scope))));
-	return names.length - scopes.length + scoped.flat().length;
+	const found = Object.entries(packages).find(([path]) => path.endsWith(`node_modules/${name}`));
+	if (!found) throw new Error(`This version of n8n does without ${name}`);
+	return { path: found[0], version: found[1].version };
 }

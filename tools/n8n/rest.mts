@@ -10,7 +10,8 @@ import type {
 	IRunExecutionData,
 	IWorkflowSettings,
 } from 'n8n-workflow';
-import { setTimeout as delay } from 'node:timers/promises';
+
+import { until } from '../until.mts';
 
 /** A workflow as one exports it from the editor. */
 export interface WorkflowJson {
@@ -160,10 +161,11 @@ export class N8nRest {
 
 	/** Waits until an execution has ended in whatever way. */
 	async waitForExecution(id: string, { timeout = 60_000, interval = 100 } = {}): Promise<StoredExecution> {
-		return await this.poll(`execution ${id} to end`, { timeout, interval }, async () => {
+		const ended = async () => {
 			const execution = await this.execution(id);
-			return ['new', 'running', 'waiting'].includes(execution.status) ? undefined : execution;
-		});
+			return !['new', 'running', 'waiting'].includes(execution.status) && execution;
+		};
+		return await until(() => ended().catch(undefinedIfBusy), `The end of execution ${id}`, { timeout, interval });
 	}
 
 	/** The newest executions of a workflow, running ones included, newest first. */
@@ -205,10 +207,11 @@ export class N8nRest {
 
 	/** Calls a production webhook, waiting for n8n to register it: that comes a moment after activation. */
 	async callWebhook(path: string, body: unknown = {}, { timeout = 10_000 } = {}): Promise<WebhookAnswer> {
-		return await this.poll(`webhook ${path} to be registered`, { timeout, interval: 100 }, async () => {
+		const answered = async () => {
 			const answer = await this.send('POST', `/webhook/${path}`, body);
-			return answer.status === 404 && messageOf(answer.body).includes('not registered') ? undefined : answer;
-		});
+			return !(answer.status === 404 && messageOf(answer.body).includes('not registered')) && answer;
+		};
+		return await until(answered, `The webhook ${path}`, { timeout, interval: 100 });
 	}
 
 	/** Any other request of n8n's REST API; returns what is in its `data`. */
@@ -228,25 +231,13 @@ export class N8nRest {
 		if (session) this.cookie = session.split(';')[0];
 		return { status: response.status, body: parseIfJson(await response.text()) };
 	}
-
-	private async poll<T>(
-		what: string,
-		{ timeout, interval }: { timeout: number; interval: number },
-		look: () => Promise<T | undefined>,
-	): Promise<T> {
-		const deadline = Date.now() + timeout;
-		for (;;) {
-			const found = await look().catch((error: unknown) => {
-				// n8n says so while it is too busy to look after its database.
-				if (error instanceof RestError && error.status === 503) return undefined;
-				throw error;
-			});
-			if (found !== undefined) return found;
-			if (Date.now() > deadline) throw new Error(`Waited ${timeout / 1000} s in vain for ${what}`);
-			await delay(interval);
-		}
-	}
 }
+
+/** n8n's 503 says that it is too busy to look after its database. */
+const undefinedIfBusy = (error: unknown) => {
+	if (error instanceof RestError && error.status === 503) return undefined;
+	throw error;
+};
 
 /** What a node of an execution put out in its last run, through its first output unless told otherwise. */
 export function outputItems({ data }: StoredExecution, node: string, { output = 0, run = -1 } = {}): INodeExecutionData[] {

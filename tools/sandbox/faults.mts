@@ -4,7 +4,7 @@ const bought = z.boolean();
 const kind = <K extends string>(name: K) => ({ kind: z.literal(name) });
 
 const faultSchema = z.discriminatedUnion('kind', [
-	z.strictObject({ ...kind('latency'), ms: z.number().min(0) }),
+	z.strictObject({ ...kind('latency'), ms: z.number().min(0), randomMean: z.number().min(0).default(0) }),
 	z.strictObject({
 		...kind('status'),
 		status: z.number().int().min(200).max(599),
@@ -32,7 +32,8 @@ const ruleSchema = z.strictObject({
 /**
  * A way to misbehave. With `bought: false` the answer comes as if from something in front of the
  * API: neither token nor order is looked at. With `bought: true` the order passes the contract, the
- * purchase is made, and then its answer is replaced or lost.
+ * purchase is made, and then its answer is replaced or lost. The random share of a latency is
+ * exponentially distributed, as the answers of a busy server are.
  */
 export type Fault = z.input<typeof faultSchema>;
 
@@ -50,7 +51,7 @@ export type AnswerFault = Exclude<z.output<typeof faultSchema>, { kind: 'latency
 
 /** Ready-made faults. "Before" and "after" are of the purchase. */
 export const faults = {
-	latency: (ms: number) => fault({ kind: 'latency', ms }),
+	latency: (ms: number, randomMean = 0) => fault({ kind: 'latency', ms, randomMean }),
 	rejected: (status: number, body?: unknown, headers?: Record<string, string>) => fault({ kind: 'status', status, body, headers, bought: false }),
 	rateLimited: (headers: Record<string, string> = {}) => fault({ kind: 'status', status: 429, headers, bought: false }),
 	redirect: (location: string, status = 302) => fault({ kind: 'status', status, headers: { location }, bought: false }),
@@ -94,7 +95,7 @@ export class FaultRules {
 			if ((fault.kind !== 'latency' && answer) || !matches(rule, order)) continue;
 			rule.seen++;
 			if (rule.seen <= skip || rule.seen > skip + times) continue;
-			if (fault.kind === 'latency') delay += fault.ms;
+			if (fault.kind === 'latency') delay += fault.ms - fault.randomMean * Math.log(1 - Math.random());
 			else answer = fault;
 		}
 		return { delay, fault: answer };

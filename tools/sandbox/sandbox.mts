@@ -1,10 +1,12 @@
 import express, { type ErrorRequestHandler, type Request, type RequestHandler } from 'express';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { ZodError } from 'zod';
 import { errorBody, send, validationBody, type FieldErrors } from './answers.mts';
+import type { Certificate } from './certificate.mts';
 import { contract, fieldErrors } from './contract.mts';
 import { FaultRules, type AnswerFault, type FaultRule } from './faults.mts';
 import { fieldMessage, type Language } from './messages.mts';
@@ -35,7 +37,7 @@ export interface RecordedPurchase {
 
 /** A running sandbox. */
 export interface Sandbox {
-	/** The API's base URL, `http://127.0.0.1:PORT/v1`. */
+	/** The API's base URL, `http(s)://127.0.0.1:PORT/v1`. */
 	url: string;
 	origin: string;
 	port: number;
@@ -67,8 +69,16 @@ const host = '127.0.0.1';
 const createPath = '/v1/purchases/create';
 const bodyLimit = '1mb';
 
-/** Starts a StreamSkill API on 127.0.0.1; port 0 takes a free one. */
-export async function startSandbox({ port = 0, token = 'sandbox-token' } = {}): Promise<Sandbox> {
+interface SandboxOptions {
+	/** 0 takes a free one. */
+	port?: number;
+	token?: string;
+	/** Makes it speak HTTPS. */
+	certificate?: Certificate;
+}
+
+/** Starts a StreamSkill API on 127.0.0.1. */
+export async function startSandbox({ port = 0, token = 'sandbox-token', certificate }: SandboxOptions = {}): Promise<Sandbox> {
 	const purchases: RecordedPurchase[] = [];
 	const requests: RecordedRequest[] = [];
 	const rules = new FaultRules();
@@ -191,10 +201,10 @@ export async function startSandbox({ port = 0, token = 'sandbox-token' } = {}): 
 	app.use((_req, res) => send(res, 404, errorBody(404)));
 	app.use(refuse);
 
-	const server = createServer(app);
+	const server = certificate ? createTlsServer({ ...certificate, minVersion: 'TLSv1.3' }, app) : createServer(app);
 	server.listen(port, host);
 	await once(server, 'listening');
-	const origin = `http://${host}:${(server.address() as AddressInfo).port}`;
+	const origin = `${certificate ? 'https' : 'http'}://${host}:${(server.address() as AddressInfo).port}`;
 
 	return {
 		url: `${origin}/v1`,

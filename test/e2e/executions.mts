@@ -1,0 +1,54 @@
+import type { IDataObject, INodeParameters } from 'n8n-workflow';
+
+import type { StoredExecution, StoredWorkflow, WorkflowJson } from '../../tools/n8n/rest.mts';
+import { until } from '../../tools/until.mts';
+import type { World } from './world.mts';
+
+/** Stores and activates a workflow. */
+export async function createActive(world: World, workflow: WorkflowJson): Promise<StoredWorkflow> {
+	const stored = await world.create(workflow);
+	await world.n8n.rest.activate(stored.id);
+	return stored;
+}
+
+/** Stores a workflow for n8n to call. 2.x calls active ones only; 1.x cannot activate it, as it starts with nothing else, nor needs to. */
+export const createCalled = async (world: World, workflow: WorkflowJson): Promise<StoredWorkflow> =>
+	world.n8n.version.startsWith('1.') ? await world.create(workflow) : await createActive(world, workflow);
+
+/** Saves a workflow with other parameters of its StreamSkill node; n8n 2.x runs them by themselves once activated anew. */
+export async function saveParameters(world: World, { id, nodes }: StoredWorkflow, parameters: INodeParameters) {
+	await world.n8n.rest.updateWorkflow(id, {
+		nodes: nodes.map((one) =>
+			one.name === 'StreamSkill' ? { ...one, parameters: { ...one.parameters, ...parameters } } : one,
+		),
+	});
+}
+
+/** Calls the webhook of an active workflow once per list of items, all at the same time, and gives the ids of its executions. */
+export async function startWebhooks(world: World, workflow: StoredWorkflow, calls: unknown[][]): Promise<string[]> {
+	const { rest } = world.n8n;
+	const before = new Set((await rest.executions(workflow.id)).map(({ id }) => id));
+	await Promise.all(calls.map(async (items) => await rest.callWebhook(workflow.name, { items })));
+	return await until(async () => {
+		const started = (await rest.executions(workflow.id)).map(({ id }) => id).filter((id) => !before.has(id));
+		return started.length >= calls.length && started;
+	}, 'The execution');
+}
+
+/** Like `startWebhooks`, but gives the executions, once they have ended. */
+export async function runWebhooks(world: World, workflow: StoredWorkflow, calls: unknown[][]): Promise<StoredExecution[]> {
+	const ids = await startWebhooks(world, workflow, calls);
+	return await Promise.all(ids.map(async (id) => await world.n8n.rest.waitForExecution(id)));
+}
+
+/** Calls the webhook of an active workflow, and gives its execution once that has ended. */
+export async function runWebhook(world: World, workflow: StoredWorkflow, items: unknown[]): Promise<StoredExecution> {
+	const [execution] = await runWebhooks(world, workflow, [items]);
+	return execution;
+}
+
+/** The error that ended an execution. */
+export const errorOf = (execution: StoredExecution) =>
+	execution.data.resultData.error as unknown as
+		| { message: string; description: string; context: IDataObject }
+		| undefined;
