@@ -11,7 +11,8 @@ export interface OpenRow {
 
 /**
  * How many milliseconds the lock is waited for at least while the same owner has it, before that is taken for dead:
- * it is held for some ten. Each who waits has a patience of their own, so that not all of them break it at once.
+ * it is held for about ten milliseconds. Each of those who wait has a patience of its own, so that they do not all
+ * break it at once.
  */
 const PATIENCE = 10_000;
 
@@ -152,7 +153,7 @@ export class Row {
 				// Another process may have been faster to insert the row, but not so many in a row.
 				if (error instanceof UnknownN8n || ++failures > MAX_FAILURES) throw error;
 			}
-			if (Date.now() - start > 4 * PATIENCE) throw new Error('other executions do not give its list of orders free');
+			if (Date.now() - start > 4 * PATIENCE) throw new Error('other executions have kept its list of orders locked for too long');
 			const count = await this.countOf(this.lockId);
 			if (count !== owner) {
 				owner = count;
@@ -168,7 +169,7 @@ export class Row {
 
 class UnknownN8n extends Error {
 	constructor() {
-		super('this version of n8n keeps it in a way that this node does not know: look for a newer version of the node');
+		super('this version of n8n keeps such lists in a way that this node does not know: look for a newer version of the node');
 	}
 }
 
