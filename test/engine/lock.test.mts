@@ -42,7 +42,7 @@ test('without the lock nothing is bought, and no key is touched', async () => {
 	jest.spyOn(deduplicator, 'clearAllProcessedItems').mockImplementation(async (_scope, { node }) => void node?.id);
 	const { failed } = await buy();
 	expect(told(failed)).toEqual([[0, 'notSent']]);
-	expect(failed[0].json.error).toMatch(/other executions do not free its list of orders/);
+	expect(failed[0].json.error).toMatch(/other executions have kept its list of orders locked for too long/);
 	expect(sent()).toEqual({});
 	expect([...deduplicator.lists]).toEqual([[LOCK, ['locked 0']]]);
 });

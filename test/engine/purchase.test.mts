@@ -139,7 +139,7 @@ test('names the field of a 422 by its label', async () => {
 		{
 			json: {
 				error: 'Tarif ID: Тариф не найден',
-				message: 'Nothing was bought. Change the order as the message says. Then order the item in a new execution, without those that were bought.',
+				message: 'Nothing was bought. Change the order as the message says. Then order the item in a new execution, without the items that were bought.',
 				details: {
 					outcome: 'rejected', httpCode: 422, errors: { 'tarif.id': ['Тариф не найден'] },
 					order: { tarif: { id: 4040 }, channel: 'a' },

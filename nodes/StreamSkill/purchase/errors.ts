@@ -75,7 +75,7 @@ const REFUSED = 'Check the order, your StreamSkill account and its balance.';
 
 const GO_ON: Record<WayOn, string> = {
 	retry: 'Then save the workflow, and retry the execution with the currently saved workflow.',
-	anew: 'Then order the item in a new execution, without those that were bought.',
+	anew: 'Then order the item in a new execution, without the items that were bought.',
 	tool: 'Then order it again if it is still wanted.',
 };
 
@@ -143,7 +143,7 @@ export function duplicate(order?: Order, because?: Because): Failure {
 		advice:
 			because === 'key'
 				? 'The item was not sent. Give it another Idempotency Key if it is meant to be bought as well.'
-				: 'The item was not sent. Its purchase is in the output of that other try, or in the log of n8n.',
+				: 'The item was not sent. Its purchase is in the output of that other try, or in n8n\'s log.',
 	};
 }
 
@@ -156,7 +156,7 @@ function describeRejection({ httpCode, networkCode, apiMessage, fieldErrors }: N
 		return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
 	}
 	if (httpCode < 400) {
-		return `The Base URL redirects to another address (${httpCode}), where no order is sent`;
+		return `The Base URL redirects to another address (${httpCode}), and no order is sent there`;
 	}
 	if (httpCode === 401) return 'StreamSkill does not accept the Access Token (401)';
 	if (httpCode === 429) return 'StreamSkill receives too many requests (429)';

@@ -134,7 +134,7 @@ export const purchaseFields: INodeProperties[] = [
 								type: 'number',
 								typeOptions: numeric(OPTION_RANGES.batchSize),
 								default: 10,
-								description: 'How many orders are sent together. Use -1 for all at once.',
+								description: 'How many orders may wait for their answer at a time. Use -1 for all at once.',
 							},
 							{
 								displayName: 'Batch Interval (Ms)',
@@ -142,7 +142,7 @@ export const purchaseFields: INodeProperties[] = [
 								type: 'number',
 								typeOptions: numeric(OPTION_RANGES.batchInterval),
 								default: 1000,
-								description: 'Milliseconds to wait between batches',
+								description: 'Milliseconds to wait between batches. With 0, the next order goes out as soon as one is answered.',
 							},
 						],
 					},
@@ -196,7 +196,7 @@ export const purchaseFields: INodeProperties[] = [
 					{ name: 'Fail', value: 'fail', description: 'The item fails, with outcome "duplicate"' },
 				],
 				default: 'skip',
-				description: 'What to do with an item that was bought before, if its purchase is not at hand: its Idempotency Key was, or an earlier try of the execution did it',
+				description: 'What to do with an item that was bought before, by its Idempotency Key or in an earlier try of the execution, if its purchase is not at hand',
 			},
 			{
 				displayName: 'Max Purchases per Run',

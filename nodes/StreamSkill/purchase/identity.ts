@@ -21,13 +21,24 @@ export function tokenRoot(context: IExecuteFunctions): string | undefined {
 }
 
 /**
- * Whether this is the retry of a killed execution in an n8n that has no token: it makes a new execution context
- * with each of them, and keeps the old one in every other retry (n8n 1.123.81: execution-context.js).
+ * Whether this is the retry of a killed execution in an n8n that has no token. n8n makes a new execution context for
+ * each of these (n8n 1.123.81: execution-context.js), and has filled in items that tell of the recovery
+ * (n8n: execution-recovery.service.js).
  */
-export const isRetryWithoutRoot = (context: IExecuteFunctions): boolean =>
-	tokenRoot(context) === undefined &&
-	context.getMode?.() === 'retry' &&
-	(context as { getExecutionContext?: () => { source?: string } | undefined }).getExecutionContext?.()?.source === 'retry';
+export function isRetryWithoutRoot(context: IExecuteFunctions): boolean {
+	if (tokenRoot(context) !== undefined || context.getMode?.() !== 'retry') return false;
+	const { getExecutionContext } = context as { getExecutionContext?: () => { source?: string } | undefined };
+	if (getExecutionContext?.call(context)?.source === 'retry') return true;
+	const { $items } = context.getWorkflowDataProxy(0) as unknown as { $items: (name: string, output: number, run: number) => Array<{ json: IDataObject }> };
+	return context.getParentNodes(context.getNode().name).some(({ name }) => {
+		try {
+			return $items(name, 0, 0)[0]?.json.isArtificialRecoveredEventItem === true;
+		} catch {
+			// It has not run.
+			return false;
+		}
+	});
+}
 
 /** What an order is recognised by when its item comes again. */
 export interface Identity {

@@ -11,7 +11,8 @@ export interface OpenRow {
 
 /**
  * How many milliseconds the lock is waited for at least while the same owner has it, before that is taken for dead:
- * it is held for some ten. Each who waits has a patience of their own, so that not all of them break it at once.
+ * it is held for about ten milliseconds. Each of those who wait has a patience of its own, so that they do not all
+ * break it at once.
  */
 const PATIENCE = 10_000;
 
@@ -158,7 +159,7 @@ export class Row {
 				// Another process may have been faster to insert the row, but not so many in a row.
 				if (error instanceof UnknownN8n || ++failures > MAX_FAILURES) return await Promise.reject(error);
 			}
-			if (Date.now() - start > 4 * PATIENCE) throw new Error('other executions do not free its list of orders');
+			if (Date.now() - start > 4 * PATIENCE) throw new Error('other executions have kept its list of orders locked for too long');
 			await sleep(5 + Math.random() * 10);
 		}
 	}
@@ -169,7 +170,7 @@ const ownerEntries = () => Array.from({ length: 1 + Math.floor(Math.random() * 6
 
 class UnknownN8n extends Error {
 	constructor() {
-		super('this version of n8n keeps it in a way that this node does not know: look for a newer version of the node');
+		super('this version of n8n keeps such lists in a way that this node does not know: look for a newer version of the node');
 	}
 }
 
