@@ -34,6 +34,9 @@ export class Life {
 	/** The channels whose answer went out to it. */
 	readonly answered = new Set<string>();
 
+	/** Its orders that the API has to deal with, whether it lives or not. */
+	readonly orders: Array<Promise<unknown>> = [];
+
 	/** @param isLast whether it dies at this moment, with the channel of an order */
 	constructor(private readonly isLast: (moment: Moment, channel?: string) => boolean) {
 		this.end = new Promise((resolve) => {
@@ -78,11 +81,13 @@ export async function startWire(api: () => string) {
 			const { channel } = JSON.parse(body) as { channel: string };
 			await life.step('request', channel);
 			const { authorization = '', 'content-type': contentType = '' } = req.headers;
-			const answer = await fetch(api() + path, { method: req.method, body, headers: { authorization, 'content-type': contentType } });
-			const answerBody = await answer.text();
+			const order = fetch(api() + path, { method: req.method, body, headers: { authorization, 'content-type': contentType } })
+				.then(async (answer) => ({ status: answer.status, type: answer.headers.get('content-type') ?? '', body: await answer.text() }));
+			life.orders.push(order);
+			const answer = await order;
 			await life.step('answer', channel);
 			life.answered.add(channel);
-			res.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' }).end(answerBody);
+			res.writeHead(answer.status, { 'content-type': answer.type }).end(answer.body);
 		})();
 	});
 	server.listen(0, '127.0.0.1');
@@ -129,5 +134,19 @@ export function recovered(created: IRunExecutionData, begun: string[]): IRunExec
 			: { ...times, executionStatus: 'success', data: { main: [[{ json: { isArtificialRecoveredEventItem: true } }]] } },
 		]])),
 	};
+	return stored;
+}
+
+/**
+ * The same where the workflow saves its progress: what the nodes before have put out is there, and the execution
+ * goes on at the node.
+ */
+export function atNode(created: IRunExecutionData): IRunExecutionData {
+	const stored = recovered(created, ['Start', 'StreamSkill']);
+	for (const entry of stored.executionData!.nodeExecutionStack) {
+		stored.resultData.runData.Start[0].data = entry.data;
+		entry.node.name = 'StreamSkill';
+		entry.source = { main: [{ previousNode: 'Start', previousNodeOutput: 0, previousNodeRun: 0 }] };
+	}
 	return stored;
 }
