@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { INodeType, IRunExecutionData } from 'n8n-workflow';
+import type { INodeType, IRunExecutionData, NodeOperationError, WorkflowOperationError } from 'n8n-workflow';
 import * as n8nWorkflow from 'n8n-workflow';
 
 /** What a run comes to that can be seen from outside of the node. */
@@ -119,21 +119,24 @@ export function inAnotherProcess(): INodeType {
  * A killed execution as n8n stores it once its event log was read at the next start. Seen in n8n 2.41.1 and
  * 1.123.81, made by n8n's `executions/execution-recovery.service.js`: to what was stored when the execution
  * was created comes one run for each node that had begun, with data that is none, and nothing of what it did.
+ * A node that begins again in a retry has that run before it.
  *
- * @param begun the nodes that had begun, the one last that had not ended
+ * @param ended the nodes that had ended, at least once
+ * @param begun a node that had only begun
  */
-export function recovered(created: IRunExecutionData, begun: string[]): IRunExecutionData {
+export function recovered(created: IRunExecutionData, ended: string[], begun?: string): IRunExecutionData {
 	const stored = JSON.parse(JSON.stringify(created)) as IRunExecutionData;
-	const times = { startTime: 1795557959, executionIndex: 0, executionTime: 0, source: [null] };
-	const lastNodeExecuted = begun.at(-1)!;
-	stored.resultData = {
-		lastNodeExecuted,
-		error: { message: 'Workflow did not finish, possible out-of-memory issue', name: 'WorkflowCrashedError', context: {} } as never,
-		runData: Object.fromEntries(begun.map((name) => [name, [name === lastNodeExecuted
-			? { ...times, executionStatus: 'crashed', error: { message: 'Execution stopped at this node', name: 'NodeCrashedError', context: {} } as never }
-			: { ...times, executionStatus: 'success', data: { main: [[{ json: { isArtificialRecoveredEventItem: true } }]] } },
-		]])),
-	};
+	const task = { startTime: 1795557959, executionIndex: 0, executionTime: 0, source: [null] };
+	const { resultData } = stored;
+	for (const name of ended) {
+		resultData.runData[name] = [{ ...task, executionStatus: 'success', data: { main: [[{ json: { isArtificialRecoveredEventItem: true } }]] } }];
+	}
+	if (begun) {
+		const crashed = { message: 'Execution stopped at this node', name: 'NodeCrashedError', context: {} } as NodeOperationError;
+		resultData.runData[begun] = [{ ...task, executionStatus: 'crashed', error: crashed }];
+		resultData.error = { message: 'Workflow did not finish, possible out-of-memory issue', name: 'WorkflowCrashedError', context: {} } as WorkflowOperationError;
+	}
+	resultData.lastNodeExecuted = begun ?? ended.at(-1);
 	return stored;
 }
 
@@ -142,7 +145,7 @@ export function recovered(created: IRunExecutionData, begun: string[]): IRunExec
  * goes on at the node.
  */
 export function atNode(created: IRunExecutionData): IRunExecutionData {
-	const stored = recovered(created, ['Start', 'StreamSkill']);
+	const stored = recovered(created, ['Start'], 'StreamSkill');
 	for (const entry of stored.executionData!.nodeExecutionStack) {
 		stored.resultData.runData.Start[0].data = entry.data;
 		entry.node.name = 'StreamSkill';

@@ -123,11 +123,11 @@ class CredentialsHelper extends ICredentialsHelper {
 
 let executions = 0;
 
-/** An execution as n8n stores it before it begins. */
-export const createExecution = (items: IDataObject[], rounds = 1): IRunExecutionData =>
+/** An execution as n8n stores it before it begins, with the items of each round. */
+export const createExecution = (...rounds: IDataObject[][]): IRunExecutionData =>
 	createRunExecutionData({
 		executionData: {
-			nodeExecutionStack: Array.from({ length: rounds }, () => ({
+			nodeExecutionStack: rounds.map((items) => ({
 				node: { name: 'Start' } as INode, data: { main: [items.map((json) => ({ json }))] }, source: null,
 			})),
 		},
@@ -135,7 +135,7 @@ export const createExecution = (items: IDataObject[], rounds = 1): IRunExecution
 
 /** Runs Start (→ Before) → StreamSkill → Success (→ Twin) / Failed through n8n-core's `WorkflowExecute`. */
 export async function run(setup: RunSetup): Promise<RunResult> {
-	const { node = {}, twin, items = [{}], rounds, before, after, credentials, retryOf, streamSkill: nodeType = realNode, workflowId = 'workflow-1', mode = setup.retryOf ? 'retry' : 'trigger' } = setup;
+	const { node = {}, twin, items = [{}], rounds = 1, before, after, credentials, retryOf, streamSkill: nodeType = realNode, workflowId = 'workflow-1', mode = setup.retryOf ? 'retry' : 'trigger' } = setup;
 	const executionId = setup.executionId ?? `execution-${++executions}`;
 	const simple = (name: string, type: 'start' | 'before' | 'after'): INode => ({
 		id: name, name, type: `test.${type}`, typeVersion: 1, position: [0, 0], parameters: {},
@@ -181,7 +181,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		},
 	});
 
-	const data = retryOf ? forRetry(retryOf) : createExecution(items, rounds);
+	const data = retryOf ? forRetry(retryOf) : createExecution(...Array.from({ length: rounds }, () => items));
 	for (const entry of data.executionData!.nodeExecutionStack) entry.node = workflow.getNode(entry.node.name)!;
 	const additionalData = {
 		credentialsHelper: new CredentialsHelper(credentials ?? {}),
