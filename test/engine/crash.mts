@@ -123,8 +123,9 @@ export function inAnotherProcess(): INodeType {
  *
  * @param ended the nodes that had ended, at least once
  * @param begun a node that had only begun
+ * @param last of all of them, the one that comes last in the workflow's list of nodes
  */
-export function recovered(created: IRunExecutionData, ended: string[], begun?: string): IRunExecutionData {
+export function recovered(created: IRunExecutionData, ended: string[], begun?: string, last = begun ?? ended.at(-1)): IRunExecutionData {
 	const stored = JSON.parse(JSON.stringify(created)) as IRunExecutionData;
 	const task = { startTime: 1795557959, executionIndex: 0, executionTime: 0, source: [null] };
 	const { resultData } = stored;
@@ -136,7 +137,7 @@ export function recovered(created: IRunExecutionData, ended: string[], begun?: s
 		resultData.runData[begun] = [{ ...task, executionStatus: 'crashed', error: crashed }];
 		resultData.error = { message: 'Workflow did not finish, possible out-of-memory issue', name: 'WorkflowCrashedError', context: {} } as WorkflowOperationError;
 	}
-	resultData.lastNodeExecuted = begun ?? ended.at(-1);
+	resultData.lastNodeExecuted = last;
 	return stored;
 }
 
