@@ -114,7 +114,9 @@ function told({ run, success, failed, error, data }: RunResult): Told {
 			...items.filter(({ json }) => 'error' in json).map(({ json }) => failure(json.details as IDataObject)),
 			...(context.failedItems ?? []).map(({ details }) => failure(details)),
 		],
-		skipped: hints.reduce((sum, { message }) => sum + Number(/(?:skipped|left out)\D*(\d+)|(\d+)\D*(?:skipped|left out)/i.exec(message)?.slice(1).find(Boolean) ?? 0), 0),
+		skipped: hints
+			.flatMap(({ message }) => /Left out: ([^.]*)/.exec(message)?.[1].match(/\d+/g) ?? [])
+			.reduce((sum, number) => sum + Number(number), 0),
 	};
 }
 
@@ -314,14 +316,16 @@ class Play {
 			if (bought < right && !open.includes(order)) this.complaints.push('an order is never bought');
 		}
 		const logged = new Set(logLines.flatMap(({ metadata }) => (metadata as { purchaseId?: number })?.purchaseId ?? []));
-		const { point, victim } = this.cell;
+		const { point, victim, batchSize } = this.cell;
+		// With several on their way, its answer may still be on the wire when the next ones are claimed.
+		const isRead = batchSize !== 3;
 		const seen = new Map<string, number>();
 		for (const { purchase, order } of shop.sandbox.purchases) {
 			if (!order.channel.startsWith(prefix)) continue;
 			const key = orderOf(order.tarif.id, order.channel);
 			seen.set(key, (seen.get(key) ?? 0) + 1);
 			const late = seen.get(key)! > (this.before.get(key) ?? 0);
-			const answered = late || point === 'later' || point === 'never' || (point === 'database' && order.channel === victim.channel && seen.get(key)! === 1);
+			const answered = late || point === 'later' || point === 'never' || (point === 'database' && isRead && order.channel === victim.channel && seen.get(key)! === 1);
 			if (answered && !logged.has(purchase.id)) this.complaints.push('a purchase has no line in the log');
 		}
 	}
