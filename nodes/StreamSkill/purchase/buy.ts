@@ -1,11 +1,12 @@
 import { NodeOperationError, type IDataObject, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
 
 import { connect, type Connection } from '../transport';
+import { KEY_HISTORY, type OrderedItem } from './claims';
 import { decide, type Knowledge } from './decide';
 import { Dispatch } from './dispatch';
 import { duplicate, heldBack, invalidOrder, repeatedKey, uncertain, type Failure, type WayOn } from './errors';
 import { readItems, type ReadItem } from './items';
-import { KEY_HISTORY, Known, type OrderedItem } from './known';
+import { Known } from './known';
 import { orderRequest } from './order';
 import { Results } from './results';
 import { readSettings, type RunSettings } from './settings';

@@ -3,7 +3,8 @@ import type { IExecuteFunctions } from 'n8n-workflow';
 import type { Connection } from '../transport';
 import { decide, type Knowledge } from './decide';
 import { duplicate, heldBack, rejected, uncertain, type Failure, type WayOn } from './errors';
-import type { Known, OrderedItem } from './known';
+import type { OrderedItem } from './claims';
+import type { Known } from './known';
 import { orderRequest } from './order';
 import type { Results } from './results';
 import { pause, sendOrder } from './send';
@@ -151,7 +152,7 @@ export class Dispatch {
 
 	private async sendOne(ordered: OrderedItem) {
 		const { item, order } = ordered;
-		const other = this.known.isUncertain(ordered);
+		const other = this.known.uncertainCall(ordered);
 		if (other && !this.mayBeSent(ordered, other)) {
 			this.known.release(ordered);
 			return;

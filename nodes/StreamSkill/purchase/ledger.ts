@@ -81,3 +81,7 @@ export class Ledger {
 		delete this.container[LEDGER]?.runs[this.run];
 	}
 }
+
+/** @returns what an order without an answer was answered instead, if that is remembered */
+export const outcomeOf = (sent?: SentOrder): NotBought | undefined =>
+	sent?.state.kind === 'unknown' ? sent.state.outcome : undefined;
