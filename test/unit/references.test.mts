@@ -1,0 +1,51 @@
+import { readReferences, referenceOf } from '../../nodes/StreamSkill/purchase/references.ts';
+
+const many = Array.from({ length: 10_000 }, (_, i) => referenceOf('run', `order ${i}`, 1));
+
+test('a reference has eight letters and digits, none of which looks like another', () => {
+	for (const reference of many) expect(reference).toMatch(/^[A-Z\d]{4}-[A-Z\d]{4}$/);
+	const used = new Set(many.join('').replaceAll('-', ''));
+	for (const alike of ['0OQ', '1IL', '5S', '2Z', '8B', 'UV']) {
+		expect([...alike].filter((character) => used.has(character)).length).toBeLessThanOrEqual(1);
+	}
+	expect(used.size).toBe(23);
+});
+
+test('each character is as likely as the others, wherever it stands', () => {
+	for (const place of [0, 1, 2, 3, 5, 6, 7, 8]) {
+		const counts = new Map<string, number>();
+		for (const reference of many) counts.set(reference[place], (counts.get(reference[place]) ?? 0) + 1);
+		// 435 on average, with a standard deviation of 20.
+		expect(counts.size).toBe(23);
+		for (const count of counts.values()) expect(Math.abs(count - 10_000 / 23)).toBeLessThan(120);
+	}
+});
+
+test('a reference is the same whenever it is made, and another one for each order, attempt, run and node', () => {
+	expect(new Set(many).size).toBe(many.length);
+	expect(referenceOf('run', 'order 1', 1)).toBe(many[1]);
+	const others = [referenceOf('other run', 'order 1', 1), referenceOf('run', 'order 1', 2), referenceOf('run', 'order 1', 12), referenceOf('run', 'order', 11)];
+	expect(new Set([many[1], ...others]).size).toBe(5);
+});
+
+test.each([
+	['nothing', '', []],
+	['blanks', ' \n\t', []],
+	['one', 'K7QM-3XPA', ['K7QM-3XPA']],
+	['without the dash', 'K7QM3XPA', ['K7QM-3XPA']],
+	['in small letters', 'k7qm-3xpa', ['K7QM-3XPA']],
+	['with blanks around it', '  K7QM-3XPA\n', ['K7QM-3XPA']],
+	['with spaces between', 'K7QM-3XPA 4RTW-9CDE', ['K7QM-3XPA', '4RTW-9CDE']],
+	['with commas between', 'K7QM-3XPA,4RTW-9CDE, 6FGH-7JKM', ['K7QM-3XPA', '4RTW-9CDE', '6FGH-7JKM']],
+	['with semicolons between', 'K7QM-3XPA;4RTW-9CDE', ['K7QM-3XPA', '4RTW-9CDE']],
+	['with lines between', 'K7QM-3XPA\r\n4RTW-9CDE\n', ['K7QM-3XPA', '4RTW-9CDE']],
+	['with no-break spaces between, as from a mail', 'K7QM-3XPA\u00a04RTW-9CDE', ['K7QM-3XPA', '4RTW-9CDE']],
+	['twice, in two ways', 'K7QM-3XPA k7qm3xpa', ['K7QM-3XPA']],
+	['too short', 'K7QM-3XP', ['K7QM-3XP']],
+	['too long', 'K7QM-3XPAA K7QM3XPAAK7QM3XPA', ['K7QM-3XPAA', 'K7QM3XPAAK7QM3XPA']],
+	['with the dash elsewhere', 'K7Q-M3XPA', ['K7Q-M3XPA']],
+	['words', 'it is there', ['IT', 'IS', 'THERE']],
+	['a purchase ID', '#12345', ['#12345']],
+])('what somebody types: %s', (_, typed, read) => {
+	expect(readReferences(typed)).toEqual(read);
+});
