@@ -1,13 +1,14 @@
 import type { IDataObject, INodeParameters } from 'n8n-workflow';
 import { readFile } from 'node:fs/promises';
 
-import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
+import { outputItems, type StoredExecution, type StoredWorkflow } from '../../tools/n8n/rest.mts';
 import { ITEM, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
-import { faults } from '../../tools/sandbox/sandbox.mts';
+import { faults, type Order } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
-import { createActive, errorOf, runWebhook, saveParameters, startWebhooks } from './executions.mts';
-import { startWorld, type World } from './world.mts';
+import { createActive, hintsOf, outcomesOf, runAnew, runWebhook, startWebhooks } from './executions.mts';
+import { confirm, followText, uncertainIn } from './uncertain.mts';
+import { startWorld, version, type World } from './world.mts';
 
 let world: World;
 
@@ -16,6 +17,8 @@ beforeAll(async () => {
 });
 afterAll(async () => await world?.close());
 beforeEach(() => world.sandbox.reset());
+
+const isV1 = version.startsWith('1.');
 
 const KEY = `={{ ${ITEM} }}`;
 
@@ -101,20 +104,101 @@ test('the workflow\'s own timeout is a Stop', async () => {
 });
 
 describe('kill -9', () => {
-	test.each([1, 10])('in the middle of 50 items with an Idempotency Key, batches of %i', async (batchSize) => {
-		const orders = items(50);
-		world.sandbox.fault({ fault: faults.latency(batchSize * 30) });
-		const options = { ...batches(batchSize), idempotencyKey: KEY };
-		const skipping = { onError: 'continueErrorOutput', options } as const;
-		const workflow = await create(skipping);
-		const [id] = await startWebhooks(world, workflow, [orders]);
-		await until(() => world.sandbox.purchases.length >= 15, 'The first purchases');
-		await world.crashAndRestart();
-		await until(() => world.sandbox.purchases.length === world.sandbox.requests.length, 'The purchases on their way');
+	/** What an order takes at least. */
+	const MS = 30;
 
-		expect(await world.n8n.rest.waitForExecution(id)).toMatchObject({ status: 'crashed' });
+	/**
+	 * Starts executions of 50 orders, and kills n8n once each has got to the 21st. From there on the API gives no answer,
+	 * so that no execution ends before, however slow the machine is; it buys half of those all the same.
+	 */
+	async function killAmid(batchSize: number, ...workflows: StoredWorkflow[]) {
+		world.sandbox.fault({ fault: faults.latency(batchSize * MS) });
+		world.sandbox.fault({ match: { channel: /-[234][02468]$/ }, fault: faults.hang() });
+		world.sandbox.fault({ match: { channel: /-[234]\d$/ }, fault: faults.hang(false) });
+		const calls = workflows.map(({ name }) => Array.from({ length: 50 }, (_, i) => `${name}-${i}`));
+		const executions = await Promise.all(
+			workflows.map(async (workflow, i) => (await startWebhooks(world, workflow, [calls[i]]))[0]),
+		);
+		const isSent = (channel: string) => channel in sent(world.sandbox);
+		await until(() => calls.every((orders) => isSent(orders[20])), 'The 21st order');
+		await world.crashAndRestart();
+		world.sandbox.behave();
+		return await Promise.all(
+			executions.map(async (id, i) => {
+				const crashed = await world.n8n.rest.waitForExecution(id);
+				expect(crashed.status).toBe('crashed');
+				return { crashed, workflow: workflows[i], orders: calls[i] };
+			}),
+		);
+	}
+
+	/** What goes out in a tenth of a second, or one batch. n8n 1.x keeps nothing by which a killed execution's retry could tell more. */
+	const mayBeUncertain = (batchSize: number) => (isV1 ? 50 : Math.max(batchSize, Math.floor(100 / MS)));
+
+	const boughtOf = ({ name }: StoredWorkflow) =>
+		Object.fromEntries(Object.entries(bought(world.sandbox)).filter(([channel]) => channel.startsWith(`${name}-`)));
+
+	describe.each([1, 10])('in the middle of 50 orders without any Idempotency Key, batches of %i', (batchSize) => {
+		const retry = async ({ id }: StoredExecution, loadWorkflow = false) =>
+			await world.n8n.rest.retryExecution(id, { loadWorkflow });
+
+		test('every retry buys only what is certainly not bought, and each uncertain order ends well by its reference', async () => {
+			const stop = { options: batches(batchSize) };
+			const goOn = { onError: 'continueErrorOutput', ...stop } as const;
+			const [one, two, three] = await killAmid(batchSize, await create(stop), await create(stop), await create(goOn));
+
+			// On Error = Stop: an uncertain order keeps all others back.
+			const requests = world.sandbox.requests.length;
+			const before = boughtOf(one.workflow);
+			let latest = one.crashed;
+			for (const tries of [[false], [true], [false, true]]) {
+				const retries = await Promise.all(tries.map(async (loadWorkflow) => await retry(one.crashed, loadWorkflow)));
+				for (const retried of retries) {
+					expect(retried.status).toBe('error');
+					expect(uncertainIn(retried).length).toBeLessThanOrEqual(mayBeUncertain(batchSize));
+				}
+				[latest] = retries;
+			}
+			expect(world.sandbox.requests).toHaveLength(requests);
+			expect(boughtOf(one.workflow)).toEqual(before);
+			const done = await followText(world, one.workflow, latest);
+			expect(done.status).toBe('success');
+			expect(boughtOf(one.workflow)).toEqual(onceEach(one.orders));
+			expect(outputItems(done, 'StreamSkill').map(({ json }) => json.channel)).toEqual(one.orders.filter((channel) => !(channel in before)));
+			// Whatever is retried now: all of it is bought.
+			for (const execution of [one.crashed, latest]) await retry(execution, true);
+			expect(boughtOf(one.workflow)).toEqual(onceEach(one.orders));
+
+			// Both retries of those who do not wait for the first one.
+			const held = await retry(two.crashed);
+			await confirm(world, two.workflow, held);
+			const both = await Promise.all([retry(held, true), retry(held, true)]);
+			expect(Math.max(...Object.values(boughtOf(two.workflow)))).toBe(1);
+			for (const failed of both.filter(({ status }) => status === 'error')) await followText(world, two.workflow, failed);
+			expect(boughtOf(two.workflow)).toEqual(onceEach(two.orders));
+
+			// On Error = Continue: the others are bought.
+			const all = await Promise.all([retry(three.crashed), retry(three.crashed, true)]);
+			expect(Math.max(...Object.values(boughtOf(three.workflow)))).toBe(1);
+			const missing = three.orders.filter((channel) => !(channel in boughtOf(three.workflow)));
+			for (const retried of all) {
+				expect(retried.status).toBe('success');
+				const uncertain = outputItems(retried, 'StreamSkill', { output: 1 }).map(({ json }) => json.details as { order: Order });
+				for (const details of uncertain) expect(details).toMatchObject({ outcome: 'unknown', reference: expect.stringMatching(/^\w{4}-\w{4}$/) as string });
+				expect(uncertain.map(({ order }) => order.channel)).toEqual(expect.arrayContaining(missing));
+			}
+			expect(missing.length).toBeLessThanOrEqual(mayBeUncertain(batchSize));
+			// "If it is there, nothing is left to do; if it is not, order this item alone in a new execution."
+			for (const channel of missing) await runWebhook(world, three.workflow, [channel]);
+			expect(boughtOf(three.workflow)).toEqual(onceEach(three.orders));
+		});
+	});
+
+	test.each([1, 10])('with an Idempotency Key, run anew, batches of %i', async (batchSize) => {
+		const options = { ...batches(batchSize), idempotencyKey: KEY };
+		const [{ workflow, orders, crashed }] = await killAmid(batchSize, await create({ onError: 'continueErrorOutput', options }));
 		const before = made();
-		expect(Math.abs((await logged(id)).length - before.length)).toBeLessThanOrEqual(batchSize);
+		expect((await logged(crashed.id)).length).toBeLessThanOrEqual(before.length);
 
 		const execution = await runWebhook(world, workflow, orders);
 		expect(execution.status).toBe('success');
@@ -123,36 +207,35 @@ describe('kill -9', () => {
 
 		const uncertain = outputItems(execution, 'StreamSkill', { output: 1 }).map(({ json, pairedItem }) => {
 			const key = orders[(pairedItem as { item: number }).item];
+			const { reference } = json.details as { reference: string };
 			expect(json).toMatchObject({
-				error: `An order with the Idempotency Key "${key}" was sent before and has no answer: it may have been bought`,
+				error: `An order with the Idempotency Key "${key}" was sent before, and its answer is not known: it may have been bought (reference ${reference})`,
 				details: { outcome: 'unknown', idempotencyKey: key },
 			});
-			return key;
+			return { channel: key, reference };
 		});
-		expect(uncertain.length).toBeLessThanOrEqual(batchSize);
-		expect({ ...onceEach(uncertain), ...bought(world.sandbox) }).toEqual(onceEach(orders));
-
+		expect(uncertain.length).toBeLessThanOrEqual(Math.max(batchSize, Math.floor(100 / MS)));
+		const isUncertain = (key: string) => uncertain.some(({ channel }) => channel === key);
+		expect({ ...onceEach(orders.filter(isUncertain)), ...bought(world.sandbox) }).toEqual(onceEach(orders));
 		const skipped = orders.length - now.length - uncertain.length;
-		expect(execution.data.resultData.runData.StreamSkill[0].hints).toEqual([
-			expect.objectContaining({
-				message: `Skipped ${skipped} items: bought before with the same Idempotency Key`,
-			}),
-		]);
+		expect(hintsOf(execution)).toContain(`${skipped} bought before with the same Idempotency Key`);
 
 		// And now that all of it is known, with If Already Purchased = Fail.
 		const requests = world.sandbox.requests.length;
-		await saveParameters(world, workflow, { options: { ...options, onDuplicate: 'fail' } });
-		await world.n8n.rest.activate(workflow.id);
-		// n8n 2.x runs the version before for a moment, which does no harm here: all keys are known.
-		const failing = await until(async () => {
-			const latest = await runWebhook(world, workflow, orders);
-			return JSON.stringify(latest.workflowData.nodes).includes('onDuplicate') && latest;
-		}, 'A run of the saved workflow');
-		const again = outputItems(failing, 'StreamSkill', { output: 1 });
-		expect(again.map(({ json }) => (json.details as IDataObject).outcome)).toEqual(
-			orders.map((key) => (uncertain.includes(key) ? 'unknown' : 'duplicate')),
-		);
+		const failing = await runAnew(world, workflow, orders, { options: { ...options, onDuplicate: 'fail' } });
+		expect(outcomesOf(failing)).toEqual(orders.map((key) => (isUncertain(key) ? 'unknown' : 'duplicate')));
 		expect(world.sandbox.requests).toHaveLength(requests);
+
+		// The references settle the keys, and work once.
+		const isThere = ({ channel }: { channel: string }) => channel in bought(world.sandbox);
+		const confirmed = {
+			confirmedBought: uncertain.filter(isThere).map(({ reference }) => reference).join('\n'),
+			confirmedNotBought: uncertain.filter((one) => !isThere(one)).map(({ reference }) => reference).join(', '),
+		};
+		for (let run = 0; run < 2; run++) {
+			expect(outcomesOf(await runAnew(world, workflow, orders, { options: { ...options, ...confirmed } }))).toEqual([]);
+			expect(bought(world.sandbox)).toEqual(onceEach(orders));
+		}
 	});
 
 	test('with On Error = Stop, the uncertain order ends the next run before anything is bought twice', async () => {
@@ -166,12 +249,10 @@ describe('kill -9', () => {
 
 		const execution = await runWebhook(world, workflow, orders);
 		expect(execution.status).toBe('error');
-		expect(errorOf(execution)!.message).toContain('"item-3"');
+		expect(uncertainIn(execution)).toHaveLength(1);
 		expect(bought(world.sandbox)).toEqual(onceEach(orders.slice(0, 4)));
 
-		await saveParameters(world, workflow, { options: { idempotencyKey: KEY, resendUnknown: true } });
-		const resent = await world.n8n.rest.retryExecution(execution.id, { loadWorkflow: true });
-		expect(resent.status).toBe('success');
-		expect(bought(world.sandbox)).toEqual({ ...onceEach(orders), 'item-3': 2 });
+		expect(await followText(world, workflow, execution)).toMatchObject({ status: 'success' });
+		expect(bought(world.sandbox)).toEqual(onceEach(orders));
 	});
 });

@@ -1,6 +1,7 @@
 import type { IDataObject, INodeParameters } from 'n8n-workflow';
+import { isDeepStrictEqual } from 'node:util';
 
-import type { StoredExecution, StoredWorkflow, WorkflowJson } from '../../tools/n8n/rest.mts';
+import { outputItems, type StoredExecution, type StoredWorkflow, type WorkflowJson } from '../../tools/n8n/rest.mts';
 import { until } from '../../tools/until.mts';
 import type { World } from './world.mts';
 
@@ -22,6 +23,18 @@ export async function saveParameters(world: World, { id, nodes }: StoredWorkflow
 			one.name === 'StreamSkill' ? { ...one, parameters: { ...one.parameters, ...parameters } } : one,
 		),
 	});
+}
+
+/** Saves other parameters like `saveParameters`, publishes them, and calls the webhook until an execution goes by them. */
+export async function runAnew(world: World, workflow: StoredWorkflow, items: unknown[], parameters: INodeParameters): Promise<StoredExecution> {
+	await saveParameters(world, workflow, parameters);
+	await world.n8n.rest.activate(workflow.id);
+	// n8n 2.x runs the version before for a moment.
+	return await until(async () => {
+		const execution = await runWebhook(world, workflow, items);
+		const used = execution.workflowData.nodes.find(({ name }) => name === 'StreamSkill')!.parameters;
+		return Object.entries(parameters).every(([name, value]) => isDeepStrictEqual(used[name], value)) && execution;
+	}, 'An execution of the saved workflow');
 }
 
 /** Calls the webhook of an active workflow once per list of items, all at the same time, and gives the ids of its executions. */
@@ -52,3 +65,11 @@ export const errorOf = (execution: StoredExecution) =>
 	execution.data.resultData.error as unknown as
 		| { message: string; description: string; context: IDataObject }
 		| undefined;
+
+/** What an execution's hints on the node's output say. */
+export const hintsOf = ({ data }: StoredExecution) =>
+	(data.resultData.runData.StreamSkill.at(-1)!.hints ?? []).map(({ message }) => message).join('\n');
+
+/** The outcomes of what went out of the node's error output. */
+export const outcomesOf = (execution: StoredExecution) =>
+	outputItems(execution, 'StreamSkill', { output: 1 }).map(({ json }) => (json.details as IDataObject).outcome);

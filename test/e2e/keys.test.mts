@@ -94,7 +94,7 @@ test('Retry execution of a run with keys continues, and knows its own purchases 
 	expect(outputItems(retried, 'StreamSkill').map(({ json }) => json.channel)).toEqual(keys(10));
 	expect(bought(world.sandbox)).toEqual(onceEach(keys(10)));
 
-	// The older execution again: without keys, nobody knows what its retry bought.
+	// The older execution again: its purchases are in the output of its retry.
 	const again = await world.n8n.rest.retryExecution(failed.id);
 	expect(again.status).toBe('error');
 	expect(bought(world.sandbox)).toEqual(onceEach(keys(10)));

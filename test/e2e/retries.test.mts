@@ -1,5 +1,8 @@
+import express from 'express';
 import type { IDataObject, INode, INodeParameters } from 'n8n-workflow';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import { outputItems, type StoredExecution, type WorkflowJson } from '../../tools/n8n/rest.mts';
@@ -7,8 +10,8 @@ import { chain, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults, type Fault, type Purchase } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
-import { createActive, createCalled, errorOf, runWebhook, saveParameters } from './executions.mts';
-import { startWorld, type World } from './world.mts';
+import { createActive, createCalled, errorOf, hintsOf, runWebhook, saveParameters } from './executions.mts';
+import { startWorld, version, type World } from './world.mts';
 
 let world: World;
 
@@ -18,6 +21,8 @@ beforeAll(async () => {
 });
 afterAll(async () => await world?.close());
 beforeEach(() => world.sandbox.reset());
+
+const isV1 = version.startsWith('1.');
 
 const TEN = [...'abcdefghij'];
 
@@ -155,31 +160,6 @@ describe('Retry execution', () => {
 		expect(handedOver(mended)).toEqual(purchasesFor(TEN));
 	});
 
-	test('sends an unknown outcome again only when asked to, and then once', async () => {
-		world.sandbox.fault({ match: { channel: 'e' }, times: 2, fault: faults.serverErrorAfter() });
-		const workflow = await create(buy(threeTries));
-		let execution = await runWebhook(world, workflow, TEN);
-
-		for (const [loadWorkflow] of [[false], [true]]) {
-			execution = await retry(execution, loadWorkflow);
-			expect(execution.status).toBe('error');
-			expect(errorOf(execution)!.message).toMatch(/may have been bought/);
-			expect(handedOver(execution)).toEqual(purchasesFor(TEN, ['e']));
-			expect(sent(world.sandbox)).toEqual(onceEach(TEN.slice(0, 5)));
-		}
-
-		await saveParameters(world, workflow, { options: { resendUnknown: true } });
-		// Its answer gets lost once more: one retry, one request, whatever the tries.
-		execution = await retry(execution, true);
-		expect(execution.status).toBe('error');
-		expect(sent(world.sandbox)).toEqual({ ...onceEach(TEN.slice(0, 5)), e: 2 });
-
-		execution = await retry(execution, true);
-		expect(execution.status).toBe('success');
-		expect(sent(world.sandbox)).toEqual({ ...onceEach(TEN), e: 3 });
-		expect(handedOver(execution)).toHaveLength(10);
-	});
-
 	test.each<[string, string[]]>([
 		['after purchases', ['e', 'h']],
 		['before any purchase', ['a', 'd']],
@@ -192,12 +172,45 @@ describe('Retry execution', () => {
 		expect(twice()).toEqual({});
 	});
 
-	test('clicked twice at once buys nothing twice', async () => {
+	test.each(cases)('with %s, clicked twice at once, buys nothing twice', async (_, loadWorkflow) => {
 		refuse('e', 1);
 		world.sandbox.fault({ fault: faults.latency(50) });
 		const failed = await runWebhook(world, await create(buy()), TEN);
-		await Promise.all([retry(failed), retry(failed)]);
+		const retries = await Promise.all([retry(failed, loadWorkflow), retry(failed, loadWorkflow)]);
 		expect(twice()).toEqual({});
+		// Whoever goes on with one of them has it all in the end.
+		for (const { id, status } of retries) if (status === 'error') await retry({ id } as StoredExecution);
+		expect(bought(world.sandbox)).toEqual(onceEach(TEN));
+	});
+
+	// n8n 1.x has nothing that stays the same from an execution that failed so early to each of its retries.
+	(isV1 ? test.skip : test)('of an execution that failed before the node, and whose retry failed after it, buys nothing twice', async () => {
+		/** Reads the list anew each time, with another time stamp in its rows; then something fails that comes after. */
+		const down = new Set(['/list', '/report']);
+		const app = express().use(({ path }, res) => {
+			if (down.delete(path)) res.status(500).end();
+			else res.json(TEN.map((channel) => ({ channel, at: performance.now() })));
+		});
+		const server = app.listen(0, '127.0.0.1');
+		try {
+			await once(server, 'listening');
+			const get = (name: string, path: string) =>
+				node(name, 'httpRequest', { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, options: {} }, { typeVersion: 4.2 });
+			const workflow = await create(buy({}, { channel: '={{ $json.channel }}' }), ({ name, nodes: [webhook, , purchase] }) =>
+				chain(name, [webhook, get('List', '/list'), purchase, get('Report', '/report')]),
+			);
+			const failed = await runWebhook(world, workflow, []);
+			expect([failed.status, world.sandbox.requests.length]).toEqual(['error', 0]);
+
+			const first = await retry(failed);
+			expect([first.status, bought(world.sandbox)]).toEqual(['error', onceEach(TEN)]);
+
+			const second = await retry(failed);
+			expect([second.status, bought(world.sandbox)]).toEqual(['success', onceEach(TEN)]);
+			expect(hintsOf(second)).toContain('10 bought before, in an earlier try of this execution');
+		} finally {
+			server.close();
+		}
 	});
 
 	const twice = () => Object.fromEntries(Object.entries(bought(world.sandbox)).filter(([, count]) => count > 1));

@@ -50,6 +50,8 @@ export interface Sandbox {
 	readonly maxInFlight: number;
 	/** Adds a fault rule. */
 	fault(rule: FaultRule): void;
+	/** Forgets the fault rules. */
+	behave(): void;
 	/** Forgets purchases, requests and faults, and cuts what is still open. */
 	reset(): void;
 	/** Ends the sandbox and every open connection. */
@@ -217,6 +219,7 @@ export async function startSandbox({ port = 0, token = 'sandbox-token', certific
 			return maxInFlight;
 		},
 		fault: (rule) => rules.add(rule),
+		behave: () => rules.clear(),
 		reset,
 		async close() {
 			epoch++;

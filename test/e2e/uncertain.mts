@@ -1,0 +1,50 @@
+import type { INodeParameters } from 'n8n-workflow';
+
+import type { StoredExecution, StoredWorkflow } from '../../tools/n8n/rest.mts';
+import { bought } from '../../tools/sandbox/counts.mts';
+import { errorOf, saveParameters } from './executions.mts';
+import type { World } from './world.mts';
+
+/** The text of a failed execution as the editor shows it. */
+export const textOf = (execution: StoredExecution) => {
+	const { message, description } = errorOf(execution)!;
+	return `${message}\n${description.replaceAll('<br>', '\n')}`;
+};
+
+/** The uncertain orders that the text of a failed execution names. */
+export const uncertainIn = (execution: StoredExecution) =>
+	[...textOf(execution).matchAll(/^Item \d+: channel (.+), tarif \d+.* may have been bought\. Its reference is (\S+)$/gm)].map(
+		([, channel, reference]) => ({ channel, reference }),
+	);
+
+/** Does what the text of a failed execution says about its uncertain orders, but the last step: to retry it. */
+export async function confirm(world: World, { id }: StoredWorkflow, failed: StoredExecution) {
+	expect(textOf(failed)).toContain(
+		'Look up each of these in your StreamSkill account. Add the references of those that are there to the option Confirmed Bought, and the references of the others to Confirmed Not Bought. Then save the workflow, and retry the execution with the currently saved workflow.',
+	);
+	const workflow = await world.n8n.rest.workflow(id);
+	const options = workflow.nodes.find(({ name }) => name === 'StreamSkill')!.parameters.options as INodeParameters;
+	const account = bought(world.sandbox);
+	const orders = uncertainIn(failed);
+	const add = (option: string, isThere: boolean) => [
+		...((options[option] as string | undefined) ?? '').split(' ').filter(Boolean),
+		...orders.filter(({ channel }) => channel in account === isThere).map(({ reference }) => reference),
+	];
+	await saveParameters(world, workflow, {
+		options: {
+			...options,
+			confirmedBought: add('confirmedBought', true).join(' '),
+			confirmedNotBought: add('confirmedNotBought', false).join(' '),
+		},
+	});
+}
+
+/** Does all that it says, and again as long as that leads to another uncertain order. */
+export async function followText(world: World, workflow: StoredWorkflow, failed: StoredExecution): Promise<StoredExecution> {
+	let execution = failed;
+	for (let round = 0; round < 5 && execution.status === 'error'; round++) {
+		await confirm(world, workflow, execution);
+		execution = await world.n8n.rest.retryExecution(execution.id, { loadWorkflow: true });
+	}
+	return execution;
+}
