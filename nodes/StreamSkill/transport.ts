@@ -2,49 +2,48 @@ import type { IExecuteFunctions, IHttpRequestOptions, IN8nHttpFullResponse } fro
 
 import { checkedAccessToken } from '../../credentials/accessToken';
 import { checkedBaseUrl } from '../../credentials/baseUrl';
-import type { Answer } from './purchase/outcome';
-import type { Order, OrderBody } from './purchase/order';
 
 /** A purchase has a few hundred bytes; what is much longer is none, and must not fill n8n's memory. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** What would be sent for an order; the access token is added by the credential. */
-export interface PurchaseRequest {
+/** A request as it goes over the wire; the access token is added by the credential. */
+export interface HttpRequest {
 	method: 'POST';
 	url: string;
 	qs: Record<string, string>;
 	headers: Record<string, string>;
-	body: OrderBody;
+	body: object;
 }
 
-/** Sends one request and gives its answer. Rejects when there is none: see `readFailure`. */
-export type Send = (request: PurchaseRequest) => Promise<Answer>;
+/** An answer as it came over the wire. */
+export interface Answer {
+	statusCode: number;
+	/** With lower-case names. */
+	headers: Record<string, unknown>;
+	body: string;
+}
+
+export interface Connection {
+	/** The credential's Base URL, without a trailing slash. */
+	baseUrl: string;
+	/** Sends one request and gives its answer. Rejects with what n8n's request helper threw when there is none. */
+	send(request: HttpRequest): Promise<Answer>;
+}
 
 /**
  * Reads the credential, once for the whole run.
  *
- * @returns `request`, which turns an order into its request, and `send`, which sends that
+ * @param timeout milliseconds that an answer may take, from the first byte sent to the last one received
  * @throws Error when the credential is missing, or holds no Access Token or no Base URL to send it to
  */
-export async function connect(context: IExecuteFunctions, timeout: number) {
+export async function connect(context: IExecuteFunctions, timeout: number): Promise<Connection> {
 	const credentials = await context.getCredentials('streamSkillApi');
 	const baseUrl = checkedBaseUrl(credentials.baseUrl);
 	checkedAccessToken(credentials.accessToken);
 
-	const request = ({ body, expand, acceptLanguage }: Order): PurchaseRequest => ({
-		method: 'POST',
-		url: `${baseUrl}/purchases/create`,
-		qs: expand ? { expand } : {},
-		headers: {
-			Accept: 'application/json',
-			'Content-Type': 'application/json',
-			...(acceptLanguage && { 'Accept-Language': acceptLanguage }),
-		},
-		body,
-	});
-
 	// n8n aborts a request in flight when the execution is stopped, and the answer of a purchase is
-	// lost. It does so only for a caller with `getExecutionCancelSignal`, which this one is without.
+	// lost. It does so only for a caller with
+	// `getExecutionCancelSignal` (n8n-core: request-helper-functions.js), so this one goes without.
 	const caller = {
 		helpers: context.helpers,
 		logger: context.logger,
@@ -52,9 +51,9 @@ export async function connect(context: IExecuteFunctions, timeout: number) {
 	} as IExecuteFunctions;
 	const credentialsDecrypted = { id: '', name: '', type: 'streamSkillApi', data: credentials };
 
-	const send: Send = async (purchaseRequest) => {
+	const send: Connection['send'] = async (request) => {
 		const options: IHttpRequestOptions = {
-			...purchaseRequest,
+			...request,
 			encoding: 'stream',
 			returnFullResponse: true,
 			// Without this, n8n sends a request that was answered 401 a second time.
@@ -74,7 +73,7 @@ export async function connect(context: IExecuteFunctions, timeout: number) {
 		return { statusCode, headers, body: await readBody(body as unknown as AsyncIterable<Uint8Array>) };
 	};
 
-	return { request, send };
+	return { baseUrl, send };
 }
 
 /**

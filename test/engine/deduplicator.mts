@@ -7,10 +7,12 @@ import type {
 	IDeduplicationOutput,
 } from 'n8n-workflow';
 
+import { step } from './crash.mts';
+
 /**
  * Stands in for n8n's `DeduplicationHelper`, which is not part of n8n-core: one row per node, inserted
  * with the first entry, then read whole and written back whole with nothing in between to stop others
- * (n8n 2.41.1).
+ * (n8n 2.41.1: `deduplication/deduplication-helper.js`).
  */
 export class MemoryDeduplicator implements IDataDeduplicator {
 	lists = new Map<string, DeduplicationItemTypes[]>();
@@ -18,25 +20,34 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 	/** Calls so far. */
 	calls = 0;
 
+	/** Times that somebody looked how long a list is. */
+	counts = 0;
+
 	/** Lets a test break n8n's database. */
 	fail = false;
 
-	private async change<T>(
-		{ workflow, node }: ICheckProcessedContextData,
-		change: (list: DeduplicationItemTypes[]) => T,
-	): Promise<T> {
-		this.calls++;
-		if (!workflow.id) throw new Error('The expression evaluated to a falsy value');
-		if (this.fail) throw new Error('SQLITE_BUSY: database is locked');
+	/**
+	 * Calls what `work` is on the row's list, which it may change.
+	 *
+	 * n8n reads the ID of the node before it first waits, so this does as well.
+	 */
+	private async onRow<T>({ workflow, node }: ICheckProcessedContextData, work: (key: string, list?: DeduplicationItemTypes[]) => T): Promise<T> {
 		const key = `${workflow.id} ${node?.id}`;
+		this.calls++;
+		if (this.fail) throw new Error('SQLITE_BUSY: database is locked');
+		await step('database');
 		await new Promise((resolve) => setImmediate(resolve));
 		const stored = this.lists.get(key);
-		const list = [...(stored ?? [])];
-		const result = change(list);
+		const list = stored && [...stored];
 		await new Promise((resolve) => setImmediate(resolve));
-		if (!stored && this.lists.has(key)) throw new Error('SQLITE_CONSTRAINT: UNIQUE constraint failed');
-		if (!stored || this.lists.has(key)) this.lists.set(key, list);
+		const result = work(key, list);
+		await step('written');
 		return result;
+	}
+
+	/** An UPDATE, which does nothing if the row is gone. */
+	private update(key: string, list: DeduplicationItemTypes[]) {
+		if (this.lists.has(key)) this.lists.set(key, list);
 	}
 
 	async checkProcessedAndRecord(
@@ -45,14 +56,18 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 		contextData: ICheckProcessedContextData,
 		{ maxEntries }: ICheckProcessedOptions,
 	): Promise<IDeduplicationOutput> {
-		return await this.change(contextData, (list) => {
-			const known = new Set(list);
+		assertSaved(contextData);
+		return await this.onRow(contextData, (key, stored) => {
+			const known = new Set(stored);
 			const output = {
 				new: items.filter((item) => !known.has(item)),
 				processed: items.filter((item) => known.has(item)),
 			};
-			list.push(...output.new);
+			const list = [...(stored ?? []), ...output.new];
 			if (maxEntries) list.splice(0, list.length - maxEntries);
+			if (stored) this.update(key, list);
+			else if (this.lists.has(key)) throw new Error('SQLITE_CONSTRAINT: UNIQUE constraint failed');
+			else this.lists.set(key, list);
 			return output;
 		});
 	}
@@ -62,21 +77,31 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 		_scope: DeduplicationScope,
 		contextData: ICheckProcessedContextData,
 	): Promise<void> {
-		await this.change(contextData, (list) => {
+		assertSaved(contextData);
+		await this.onRow(contextData, (key, list) => {
+			if (!list) return;
 			for (const item of items) {
 				const index = list.indexOf(item);
 				if (index !== -1) list.splice(index, 1);
 			}
+			this.update(key, list);
 		});
 	}
 
-	async clearAllProcessedItems(_scope: DeduplicationScope, { workflow, node }: ICheckProcessedContextData): Promise<void> {
-		const key = `${workflow.id} ${node?.id}`;
-		await new Promise((resolve) => setImmediate(resolve));
-		this.lists.delete(key);
+	async clearAllProcessedItems(_scope: DeduplicationScope, contextData: ICheckProcessedContextData): Promise<void> {
+		await this.onRow(contextData, (key) => this.lists.delete(key));
 	}
 
-	async getProcessedDataCount(): Promise<number> {
-		return 0;
+	async getProcessedDataCount(
+		_scope: DeduplicationScope,
+		contextData: ICheckProcessedContextData,
+		{ mode }: ICheckProcessedOptions,
+	): Promise<number> {
+		this.counts++;
+		return await this.onRow(contextData, (_key, list) => (mode === 'entries' ? (list?.length ?? 0) : 0));
 	}
+}
+
+function assertSaved({ workflow }: ICheckProcessedContextData) {
+	if (!workflow.id) throw new Error('The expression evaluated to a falsy value');
 }

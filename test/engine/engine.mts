@@ -21,6 +21,7 @@ import {
 
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
 import { StreamSkill } from '../../nodes/StreamSkill/StreamSkill.node.ts';
+import { isDead, step } from './crash.mts';
 import { MemoryDeduplicator } from './deduplicator.mts';
 
 /** What of the node's settings and parameters a test chooses. */
@@ -41,6 +42,10 @@ export interface RunSetup {
 	/** A second StreamSkill node, named Twin, that gets what the first one put out. */
 	twin?: NodeSetup;
 	items?: IDataObject[];
+	/** What a node before StreamSkill does: it reads items, anew in each execution, and may fail. */
+	before?: () => IDataObject[];
+	/** What the nodes after StreamSkill do first. */
+	after?: () => void;
 	/** How often the items come to the node, as in a loop. */
 	rounds?: number;
 	credentials?: ICredentialDataDecryptedObject;
@@ -49,6 +54,8 @@ export interface RunSetup {
 	executionId?: string;
 	workflowId?: string;
 	mode?: 'manual' | 'trigger' | 'retry';
+	/** The node as the n8n process has it that runs it. */
+	streamSkill?: INodeType;
 	/** Called with what stops the execution, as the Stop button does. */
 	onStart?: (stop: () => void) => void;
 }
@@ -70,27 +77,26 @@ export const deduplicator = new MemoryDeduplicator();
 
 /** To be called once per test file, before the first run. */
 export async function initEngine() {
-	const log = (message: string, metadata?: object) => void logLines.push({ message, metadata });
+	const log = (message: string, metadata?: object) => {
+		if (!isDead()) logLines.push({ message, metadata });
+	};
 	Container.set(Logger, { info: log, warn: log, error: log, debug: () => {}, scoped: () => Container.get(Logger) } as unknown as Logger);
 	await DataDeduplicationService.init(deduplicator);
 }
 
-/** Hands its items on: stands before and after the node under test. */
-const passThrough: INodeType = {
+/** A node that does something, then hands on its items, or others. */
+const other = (work?: (items: INodeExecutionData[]) => Promise<IDataObject[] | void> | IDataObject[] | void): INodeType => ({
 	description: {
-		displayName: 'Pass Through', name: 'passThrough', group: ['transform'], version: 1, description: '',
-		defaults: { name: 'Pass Through' }, inputs: ['main'], outputs: ['main'], properties: [],
+		displayName: 'Other', name: 'other', group: ['transform'], version: 1, description: '',
+		defaults: { name: 'Other' }, inputs: ['main'], outputs: ['main'], properties: [],
 	},
 	async execute() {
-		return [this.getInputData()];
+		const items = this.getInputData();
+		return [(await work?.(items))?.map((json) => ({ json })) ?? items];
 	},
-};
+});
 
-const nodeTypes: Record<string, INodeType> = {
-	'test.passThrough': passThrough,
-	'n8n-nodes-streamskill.streamSkill': new StreamSkill(),
-	'n8n-nodes-streamskill.streamSkillTool': new StreamSkill(),
-};
+const realNode = new StreamSkill();
 
 const credentialType = new StreamSkillApi();
 
@@ -103,6 +109,7 @@ class CredentialsHelper extends ICredentialsHelper {
 	isCredentialUsableByNode = () => true;
 	authenticate = async (credentials: ICredentialDataDecryptedObject, _: string, options: object) => {
 		if (typeof credentialType.authenticate !== 'function') throw new Error('authenticate is not a function');
+		await step('send', ((options as IHttpRequestOptions).body as { channel?: string } | undefined)?.channel);
 		return await credentialType.authenticate(credentials, options as IHttpRequestOptions);
 	};
 	preAuthentication = async () => undefined;
@@ -116,12 +123,22 @@ class CredentialsHelper extends ICredentialsHelper {
 
 let executions = 0;
 
-/** Runs Start → StreamSkill → Success (→ Twin) / Failed through n8n-core's `WorkflowExecute`. */
+/** An execution as n8n stores it before it begins, with the items of each round. */
+export const createExecution = (...rounds: IDataObject[][]): IRunExecutionData =>
+	createRunExecutionData({
+		executionData: {
+			nodeExecutionStack: rounds.map((items) => ({
+				node: { name: 'Start' } as INode, data: { main: [items.map((json) => ({ json }))] }, source: null,
+			})),
+		},
+	});
+
+/** Runs Start (→ Before) → StreamSkill → Success (→ Twin) / Failed through n8n-core's `WorkflowExecute`. */
 export async function run(setup: RunSetup): Promise<RunResult> {
-	const { node = {}, twin, items = [{}], rounds = 1, credentials, retryOf, workflowId = 'workflow-1', mode = setup.retryOf ? 'retry' : 'trigger' } = setup;
+	const { node = {}, twin, items = [{}], rounds = 1, before, after, credentials, retryOf, streamSkill: nodeType = realNode, workflowId = 'workflow-1', mode = setup.retryOf ? 'retry' : 'trigger' } = setup;
 	const executionId = setup.executionId ?? `execution-${++executions}`;
-	const simple = (name: string): INode => ({
-		id: name, name, type: 'test.passThrough', typeVersion: 1, position: [0, 0], parameters: {},
+	const simple = (name: string, type: 'start' | 'before' | 'after'): INode => ({
+		id: name, name, type: `test.${type}`, typeVersion: 1, position: [0, 0], parameters: {},
 	});
 	const streamSkill = (name: string, id: string, node: NodeSetup): INode => ({
 		id: node.id ?? id, name, type: `n8n-nodes-streamskill.streamSkill${node.tool ? 'Tool' : ''}`, typeVersion: 1, position: [0, 0],
@@ -131,17 +148,29 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		onError: node.onError, retryOnFail: node.retryOnFail, maxTries: node.maxTries, waitBetweenTries: 1,
 	});
 	const nodes: INode[] = [
-		simple('Start'),
+		simple('Start', 'start'),
+		...(before ? [simple('Before', 'before')] : []),
 		streamSkill('StreamSkill', 'streamskill-1', node),
 		...(twin ? [streamSkill('Twin', 'streamskill-2', twin)] : []),
-		simple('Success'),
-		simple('Failed'),
+		simple('Success', 'after'),
+		simple('Failed', 'after'),
 	];
+	const nodeTypes: Record<string, INodeType> = {
+		'test.start': other(),
+		'test.before': other(before),
+		'test.after': other(async () => {
+			await step('later');
+			after?.();
+		}),
+		'n8n-nodes-streamskill.streamSkill': nodeType,
+		'n8n-nodes-streamskill.streamSkillTool': nodeType,
+	};
 	const to = (name: string) => [{ node: name, type: 'main' as const, index: 0 }];
 	const workflow = new Workflow({
 		id: workflowId, name: 'Test', active: false, nodes, settings: { executionOrder: 'v1' },
 		connections: {
-			Start: { main: [to('StreamSkill')] },
+			Start: { main: [to(before ? 'Before' : 'StreamSkill')] },
+			...(before && { Before: { main: [to('StreamSkill')] } }),
 			StreamSkill: { main: [to('Success'), to('Failed')] },
 			...(twin && { Success: { main: [to('Twin')] } }),
 		},
@@ -152,15 +181,8 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		},
 	});
 
-	const data = retryOf
-		? forRetry(retryOf, workflow)
-		: createRunExecutionData({
-				executionData: {
-					nodeExecutionStack: Array.from({ length: rounds }, () => ({
-						node: workflow.getNode('Start')!, data: { main: [items.map((json) => ({ json }))] }, source: null,
-					})),
-				},
-			});
+	const data = retryOf ? forRetry(retryOf) : createExecution(...Array.from({ length: rounds }, () => items));
+	for (const entry of data.executionData!.nodeExecutionStack) entry.node = workflow.getNode(entry.node.name)!;
 	const additionalData = {
 		credentialsHelper: new CredentialsHelper(credentials ?? {}),
 		executionId, currentNodeExecutionIndex: 0, variables: {},
@@ -183,13 +205,14 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	};
 }
 
-/** What n8n does with a stored execution when it is retried (n8n 2.41.1: `ExecutionService.retry`). */
-function forRetry(stored: IRunExecutionData, workflow: Workflow): IRunExecutionData {
+/** What n8n does with a stored execution when it is retried (n8n 2.41.1: `executions/execution.service.js`, `retry`). */
+function forRetry(stored: IRunExecutionData): IRunExecutionData {
 	const data = JSON.parse(JSON.stringify(stored)) as IRunExecutionData;
 	const { resultData } = data;
-	delete resultData.error;
-	const tasks = resultData.runData[resultData.lastNodeExecuted!];
-	if (tasks?.at(-1)?.error !== undefined) tasks.pop();
-	for (const entry of data.executionData!.nodeExecutionStack) entry.node = workflow.getNode(entry.node.name)!;
+	if (resultData.lastNodeExecuted) {
+		delete resultData.error;
+		const tasks = resultData.runData[resultData.lastNodeExecuted];
+		if (tasks?.at(-1)?.error !== undefined) tasks.pop();
+	}
 	return data;
 }

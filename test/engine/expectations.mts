@@ -85,6 +85,8 @@ export const expectations: Expectation[] = [
 		unknown(`${status} before the purchase`, 0, status, faults.serverErrorBefore(status)),
 		unknown(`${status} after the purchase`, 1, status, faults.serverErrorAfter(status), status === 500 ? { thorough: true } : {}),
 	]),
+	// "Done, look there": what servers answer to an order from a form.
+	unknown('303 after the purchase', 1, 303, faults.serverErrorAfter(303)),
 	unknown('408', 0, 408, faults.rejected(408)),
 	unknown('408 after the purchase', 1, 408, faults.serverErrorAfter(408)),
 

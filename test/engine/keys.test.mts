@@ -1,8 +1,8 @@
 /** What the Idempotency Key keeps across executions, crashes and everything that goes wrong meanwhile. */
-import { KEY_HISTORY } from '../../nodes/StreamSkill/purchase/idempotency.ts';
+import { KEY_HISTORY } from '../../nodes/StreamSkill/purchase/known.ts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { deduplicator } from './engine.mts';
-import { onceEach, onErrors, openShop, told, until, type Orders } from './shop.mts';
+import { onceEach, onErrors, openShop, referencesOf, told, until, type Orders } from './shop.mts';
 
 const shop = openShop();
 const { order, sent, sold } = shop;
@@ -23,14 +23,14 @@ describe.each([1, 3, -1])('with batches of %d', (size) => {
 		const second = await buy(['a', 'b', 'c'], { options });
 		expect(told(second.success)).toEqual([[2, 'c']]);
 		expect(second.failed).toEqual([]);
-		expect(hints(second)).toEqual(['Skipped 2 items: bought before with the same Idempotency Key']);
+		expect(hints(second)).toEqual(['1 purchase for 10 usd. Left out: 2 bought before with the same Idempotency Key']);
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
 
 	test('a key that comes twice in a run is bought once', async () => {
 		const result = await order(['a', 'b', 'c', 'd', 'e'], { options: { ...options, idempotencyKey: '={{ $itemIndex % 2 }}' } });
 		expect(told(result.success)).toEqual([[0, 'a'], [1, 'b']]);
-		expect(hints(result)).toEqual(['Skipped 3 items: bought before with the same Idempotency Key']);
+		expect(hints(result)).toEqual(['2 purchases for 20 usd. Left out: 3 bought before with the same Idempotency Key']);
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 	});
 
@@ -56,24 +56,36 @@ describe.each([1, 3, -1])('with batches of %d', (size) => {
 			const { failed } = await buy(['b', 'a', 'c'], { options, tries });
 			expect(told(failed)).toEqual([[0, 'unknown']]);
 			expect(failed[0].json.error).toMatch(/Idempotency Key "b".*may have been bought/);
-			expect(failed[0].json.message).toMatch(/Resend Unknown Outcomes/);
+			expect(failed[0].json.message).toMatch(/Confirmed Bought.*Confirmed Not Bought.*same Idempotency Key/);
 			expect(failed[0].json.details).toMatchObject({ idempotencyKey: 'b' });
 		}
 		expect(sent().b).toBe(1);
 
-		const resent = await buy(['a', 'b', 'c'], { options: { ...options, resendUnknown: true } });
+		const confirmed = { ...options, confirmedNotBought: referencesOf(await buy(['b'], { options })).join() };
+		const resent = await buy(['a', 'b', 'c'], { options: confirmed });
 		expect(told(resent.success)).toEqual([[1, 'b']]);
-		expect((await buy(['a', 'b', 'c'], { options: { ...options, resendUnknown: true } })).success).toEqual([]);
+		expect((await buy(['a', 'b', 'c'], { options: confirmed })).success).toEqual([]);
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
 
-	test('a key that was uncertain before stays so when a second try is refused', async () => {
-		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.serverErrorAfter(500) });
+	test('a key that is confirmed as not bought, and then refused, is free again', async () => {
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.serverErrorBefore(500) });
 		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(422) });
-		await buy(['b'], { options });
-		await buy(['b'], { options: { ...options, resendUnknown: true } });
-		expect(told((await buy(['b'], { options })).failed)).toEqual([[0, 'unknown']]);
+		const lost = await buy(['b'], { options });
+		const refused = await buy(['b'], { options: { ...options, confirmedNotBought: referencesOf(lost).join() } });
+		expect(told(refused.failed)).toEqual([[0, 'rejected']]);
+		expect(told((await buy(['b'], { options })).success)).toEqual([[0, 'b']]);
 		expect(sold()).toEqual({ b: 1 });
+	});
+
+	test('a key that is confirmed as bought is bought from then on, with If Already Purchased = Fail as well', async () => {
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.serverErrorAfter(500) });
+		const lost = await buy(['b'], { options });
+		const confirmed = await buy(['b', 'c'], { options: { ...options, onDuplicate: 'fail', confirmedBought: referencesOf(lost).join() } });
+		expect(told(confirmed.success)).toEqual([[1, 'c']]);
+		expect(confirmed.failed).toEqual([]);
+		expect(told((await buy(['b'], { options: { ...options, onDuplicate: 'fail' } })).failed)).toEqual([[0, 'duplicate']]);
+		expect(sold()).toEqual(onceEach(['b', 'c']));
 	});
 
 	test('Retry On Fail and Retry execution hand back what they bought: it is not skipped as known', async () => {
@@ -82,7 +94,7 @@ describe.each([1, 3, -1])('with batches of %d', (size) => {
 		const first = await buy(['a', 'b', 'c'], setup);
 		const second = await buy([], { ...setup, retryOf: first.data });
 		expect(told(second.success)).toEqual([[0, 'a'], [1, 'b'], [2, 'c']]);
-		expect(hints(second)).toEqual([]);
+		expect(hints(second)).toEqual([expect.stringMatching(/^(1 purchase for 10|2 purchases for 20) usd\. From an earlier try: [12] purchases?$/)]);
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
 });
@@ -94,6 +106,15 @@ test('an uncertain key ends a run with Stop before the rest of its batch is sent
 	expect(error!.message).toMatch(/Idempotency Key "b"/);
 	expect(sent()).toEqual({ b: 1 });
 	expect(told((await buy(['a', 'c'])).success)).toEqual([[0, 'a'], [1, 'c']]);
+});
+
+test('with Stop, all uncertain keys of a list are named at once', async () => {
+	shop.sandbox.fault({ match: { channel: '/[bd]/' }, times: 2, fault: faults.serverErrorAfter(500) });
+	await buy(['b', 'd']);
+	const { error } = await buy(['a', 'b', 'c', 'd'], { onError: 'stopWorkflow' });
+	expect(error!.description).toMatch(/Item 1: .*"b".*Item 3: .*"d"/s);
+	expect(sold()).toEqual(onceEach(['a', 'b', 'd']));
+	expect(told((await buy(['c'])).success)).toEqual([[0, 'c']]);
 });
 
 test('Stop while keys are claimed sends nothing, and leaves no key uncertain', async () => {
@@ -123,24 +144,37 @@ describe('If Already Purchased = Fail', () => {
 	});
 });
 
-describe('Resend Unknown Outcomes', () => {
+test('a list with the same key twice, with Fail and Stop, is refused before anything is sent', async () => {
+	const { error } = await order(['a', 'b'], { onError: 'stopWorkflow', options: { idempotencyKey: 'same', onDuplicate: 'fail' } });
+	expect(error!.message).toBe('The Idempotency Key "same" is that of another item as well');
+	expect(error!.itemIndex ?? error!.context?.itemIndex).toBe(1);
+	expect(sent()).toEqual({});
+});
+
+describe('Confirmed Not Bought', () => {
 	test('does not send a key twice in one run', async () => {
-		// A user may leave the option on: the second item must not make the first one's order twice.
-		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.serverErrorAfter(500) });
+		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.serverErrorBefore(500) });
+		const options = { idempotencyKey: 'same' };
+		const lost = await order(['a'], { onError: 'continueErrorOutput', options });
 		const { failed } = await order(['a', 'b'], {
-			onError: 'continueErrorOutput', options: { idempotencyKey: 'same', resendUnknown: true },
+			onError: 'continueErrorOutput', options: { ...options, confirmedNotBought: referencesOf(lost).join() },
 		});
 		expect(told(failed)).toEqual([[0, 'unknown'], [1, 'unknown']]);
-		expect(sent()).toEqual({ a: 1 });
+		expect(sent()).toEqual({ a: 2 });
 	});
 
-	test('sends a key once more when the execution is retried, not with each of its tries', async () => {
+	test('sends a key once more, not with each try of Retry On Fail, nor in the next run', async () => {
 		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.serverErrorBefore(500) });
-		const setup = { onError: 'stopWorkflow', tries: 4, options: { resendUnknown: true } } as const;
-		const first = await buy(['a'], setup);
-		expect(sent()).toEqual({ a: 1 });
-		await buy([], { ...setup, retryOf: first.data });
+		const setup = { onError: 'stopWorkflow', tries: 4 } as const;
+		const lost = await buy(['a'], setup);
+		const options = { confirmedNotBought: referencesOf(lost).join() };
+		const again = await buy([], { ...setup, retryOf: lost.data, options });
 		expect(sent()).toEqual({ a: 2 });
+		await buy(['a'], { ...setup, options });
+		await buy([], { ...setup, retryOf: again.data, options });
+		expect(sent()).toEqual({ a: 2 });
+		await buy(['a'], { ...setup, options: { confirmedNotBought: referencesOf(again).join() } });
+		expect(sent()).toEqual({ a: 3 });
 	});
 });
 
@@ -176,7 +210,7 @@ describe('a crash', () => {
 		const after = await buy(['a', 'b', 'c'], { options });
 		expect(told(after.failed)).toContainEqual([1, 'unknown']);
 		expect(sent().b).toBe(1);
-		await buy(['a', 'b', 'c'], { options: { ...options, resendUnknown: true } });
+		await buy(['a', 'b', 'c'], { options: { ...options, confirmedNotBought: referencesOf(after).join() } });
 		expect(sold()).toMatchObject({ b: 1 });
 		if (size === 1) expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 
@@ -190,7 +224,7 @@ describe('when n8n\'s database fails', () => {
 		deduplicator.fail = true;
 		const { success, failed, error } = await buy(['a', 'b'], { onError, tries: 2 });
 		expect(sent()).toEqual({});
-		if (onError === 'stopWorkflow') expect(error!.message).toMatch(/could not look up the Idempotency Key.*locked/);
+		if (onError === 'stopWorkflow') expect(error!.message).toMatch(/could not look up whether the order was sent before.*locked/);
 		else expect(told([...success, ...failed])).toEqual([[0, 'notSent'], [1, 'notSent']]);
 
 		deduplicator.fail = false;

@@ -138,7 +138,8 @@ const execute = async (fault: Expectation, cell: PlacedCell, retryOf?: RunResult
 			parameters: {
 				tarifId: 1,
 				channel: '={{ $json.channel }}',
-				options: { batching: { batch: { batchSize: cell.batchSize, batchInterval: 0 } } },
+				// With an interval, it is certain what goes out together.
+				options: { batching: { batch: { batchSize: cell.batchSize, batchInterval: cell.batchSize > 1 ? 1 : 0 } } },
 			},
 		},
 	});

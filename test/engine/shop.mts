@@ -1,7 +1,7 @@
 import type { IDataObject, INode, INodeExecutionData } from 'n8n-workflow';
 
 import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
-import { deduplicator, initEngine, logLines, run, type NodeSetup, type RunSetup } from './engine.mts';
+import { deduplicator, initEngine, logLines, run, type NodeSetup, type RunResult, type RunSetup } from './engine.mts';
 
 export const TOKEN = 'token-that-nobody-may-see';
 
@@ -68,6 +68,12 @@ export const told = (items: INodeExecutionData[]) =>
 		(pairedItem as { item: number }).item,
 		'error' in json ? (json.details as { outcome: string }).outcome : json.channel,
 	]);
+
+/** The references of the uncertain orders that a run has told of, by its error or its error items. */
+export const referencesOf = ({ error, success, failed }: RunResult): string[] => {
+	const failures = (error?.context?.failedItems ?? [...success, ...failed].map(({ json }) => json)) as Array<{ details?: IDataObject }>;
+	return failures.flatMap(({ details }) => (details?.reference as string) ?? []);
+};
 
 /** Every channel once. */
 export const onceEach = (channels: string[]) => Object.fromEntries(channels.map((channel) => [channel, 1]));

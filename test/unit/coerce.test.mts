@@ -19,13 +19,13 @@ test('a long value is cut in the sentence about it', () => {
 });
 
 test('a sentence has the label of its field, and good fields have none', () => {
-	const { problems, required, optional } = fieldReader();
+	const { parsed, required, optional } = fieldReader();
 	const read = integer({ min: 1, max: 2 });
 	expect([required('tarif.id', '1', read), optional('interval', 2, read), optional('lang', '', read)]).toEqual([1, 2, undefined]);
 	required('channel', '', read);
 	optional('Accept-Language', 3, read);
-	expect(problems).toEqual({
+	expect(parsed({})).toEqual({ kind: 'invalid', problems: {
 		channel: ['Channel is required but blank'],
 		'Accept-Language': ['Response Language must be a whole number from 1 to 2, not 3'],
-	});
+	} });
 });

@@ -56,7 +56,8 @@ test('the names that are saved in workflows', () => {
 			idempotencyKey: 'string',
 			maxPurchases: 'number',
 			onDuplicate: 'options',
-			resendUnknown: 'boolean',
+			confirmedBought: 'string',
+			confirmedNotBought: 'string',
 			timeout: 'number',
 		},
 	});
@@ -96,7 +97,8 @@ test.each([
 	['idempotencyKey', 'idempotencyKey', 'Idempotency Key'],
 	['onDuplicate', 'onDuplicate', 'If Already Purchased'],
 	['maxPurchases', 'maxPurchases', 'Max Purchases per Run'],
-	['resendUnknown', 'resendUnknown', 'Resend Unknown Outcomes'],
+	['confirmedBought', 'confirmedBought', 'Confirmed Bought'],
+	['confirmedNotBought', 'confirmedNotBought', 'Confirmed Not Bought'],
 	['acceptLanguage', 'Accept-Language', 'Response Language'],
 	['timeout', 'timeout', 'Timeout'],
 ])('%s is labelled the same in the editor and in messages', (name, apiName, label) => {
@@ -131,12 +133,12 @@ describe('a field that was added and left as it is', () => {
 	const added = (name: string) => inside(find(name)).map((field): [string, object] => [field.name, { [field.name]: field.default }]);
 
 	test.each(added('additionalFields'))('%s is valid', (_, additionalFields) => {
-		expect(readOrder({ ...good, additionalFields: { ...additionalFields } })).toHaveProperty('order');
+		expect(readOrder({ ...good, additionalFields: { ...additionalFields } })).toHaveProperty('value');
 	});
 
 	test.each(added('options').filter(([name]) => name !== 'idempotencyKey'))('%s is valid', (_, options) => {
-		expect(readOrder({ ...good, options: { ...options } })).toHaveProperty('order');
-		expect(readSettings({ ...options })).toHaveProperty('settings');
+		expect(readOrder({ ...good, options: { ...options } })).toHaveProperty('value');
+		expect(readSettings({ ...options })).toHaveProperty('value');
 	});
 
 	test('the Idempotency Key wants to be filled in', () => {

@@ -1,7 +1,7 @@
 import { NodeApiError, NodeOperationError, type INode } from 'n8n-workflow';
 
 import {
-	duplicateKey, errorJson, heldBack, invalidOrder, notBought, runError, uncertainKey,
+	duplicate, errorJson, heldBack, invalidOrder, rejected, runError, uncertain,
 	type FailedItem, type MadePurchase,
 } from '../../nodes/StreamSkill/purchase/errors.ts';
 import type { Order } from '../../nodes/StreamSkill/purchase/order.ts';
@@ -11,11 +11,11 @@ const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1
 
 const answered = (statusCode: number, body = '') => readAnswer({ statusCode, headers: {}, body }) as NotBought;
 const broken = (code: string, syscall?: string) => readFailure(Object.assign(new Error(code), { code, syscall }));
-const refused = (errors: object) => notBought(answered(422, JSON.stringify({ name: 'Bad Request', errors, status: 422 })));
+const refused = (errors: object) => rejected(answered(422, JSON.stringify({ name: 'Bad Request', errors, status: 422 })), 'retry');
 
 const keyed = { idempotencyKey: 'order-7' } as Order;
-const badTarif = invalidOrder({ 'tarif.id': ['Tarif ID is required but blank'] });
-const lost = notBought(broken('ECONNRESET', 'read'));
+const badTarif = invalidOrder({ 'tarif.id': ['Tarif ID is required but blank'] }, 'retry');
+const lost = uncertain('ABCD-EFGH', 'retry', undefined, broken('ECONNRESET', 'read'));
 
 /** What Node.js calls failures, as far as n8n has texts of its own for them. */
 const codes = [
@@ -23,7 +23,7 @@ const codes = [
 	'ENOENT', 'EACCES', 'EPERM', 'GETADDRINFO',
 ];
 
-describe('notBought', () => {
+describe('what became of an order', () => {
 	const rejections: Array<[string, NotBought, RegExp, RegExp]> = [
 		['a redirect', answered(302), /redirects.*302/, /Base URL/],
 		['a bad token', answered(401), /Access Token.*401/, /Access Token/],
@@ -32,13 +32,13 @@ describe('notBought', () => {
 		['a 404', answered(404, '<html>'), /404/, /Base URL.*\/v1/],
 		['a 409', answered(409), /409/, /\w/],
 		['a bare 422', answered(422, '{"message": "Not today"}'), /422.*Not today/, /\w/],
-		['too many requests', answered(429), /too many requests.*429/, /later/],
+		['too many requests', answered(429), /too many requests.*429/, /Wait/],
 		['a refused connection', broken('ECONNREFUSED', 'connect'), /could not be reached.*ECONNREFUSED/, /Base URL/],
 		['an unknown host', broken('ENOTFOUND', 'getaddrinfo'), /could not be reached.*ENOTFOUND/, /Base URL/],
 		['a bad certificate', broken('CERT_HAS_EXPIRED'), /could not be reached.*CERT_HAS_EXPIRED/, /\w/],
 	];
 	test.each(rejections)('%s says that nothing was bought', (_, outcome, message, advice) => {
-		const failure = notBought(outcome);
+		const failure = rejected(outcome, 'retry');
 		expect(failure).toMatchObject({ outcome: 'rejected', httpCode: outcome.httpCode });
 		expect(failure.message).toMatch(message);
 		expect(failure.advice).toMatch(/^Nothing was bought\. /);
@@ -49,6 +49,7 @@ describe('notBought', () => {
 		['a 500', answered(500, '{"message": "Internal"}'), /status 500/],
 		['a 504', answered(504), /status 504/],
 		['a 408', answered(408), /status 408/],
+		['a 303', answered(303), /redirect \(303\) instead of a purchase/],
 		['a web page', answered(200, '<html>'), /web page/],
 		['nothing', answered(200), /empty/],
 		['cut-off JSON', answered(201, '{"id": 1'), /not complete JSON/],
@@ -57,11 +58,11 @@ describe('notBought', () => {
 		['a reset', broken('ECONNRESET', 'read'), /broke.*ECONNRESET/],
 	];
 	test.each(unknowns)('%s says that it may have been bought, and not to be sent again blindly', (_, outcome, message) => {
-		const failure = notBought(outcome);
+		const failure = uncertain('ABCD-EFGH', 'retry', keyed, outcome);
 		expect(failure).toMatchObject({ outcome: 'unknown', httpCode: outcome.httpCode });
 		expect(failure.message).toMatch(message);
-		expect(failure.message).toMatch(/may have been bought$/);
-		expect(failure.advice).toContain('Resend Unknown Outcomes');
+		expect(failure.message).toMatch(/may have been bought \(reference ABCD-EFGH\)$/);
+		expect(failure.advice).toMatch(/ABCD-EFGH to the option Confirmed Bought; .* to Confirmed Not Bought\..*retry the execution/);
 		expect(failure.advice).not.toContain('Nothing was bought');
 	});
 
@@ -81,10 +82,16 @@ describe('notBought', () => {
 		expect(refused(flood).message.length).toBeLessThan(20_000);
 	});
 
-	test.each([...rejections, ...unknowns].map(([name, outcome]) => ({ name, failure: notBought(outcome) })).concat([
+	test.each([
+		...rejections.map(([name, outcome]) => ({ name, failure: rejected(outcome, 'anew') })),
+		...unknowns.flatMap(([name, outcome]) =>
+			(['retry', 'anew', 'tool'] as const).map((way) => ({ name: `${name}, ${way}`, failure: uncertain('ABCD-EFGH', way, undefined, outcome) })),
+		),
+	].concat([
 		{ name: 'invalidOrder', failure: badTarif },
-		{ name: 'uncertainKey', failure: uncertainKey(keyed) },
-		{ name: 'duplicateKey', failure: duplicateKey(keyed) },
+		{ name: 'uncertain, with a key', failure: uncertain('ABCD-EFGH', 'anew', keyed) },
+		{ name: 'duplicate', failure: duplicate(keyed, 'key') },
+		{ name: 'duplicate, without a key', failure: duplicate(keyed) },
 	]))('$name is told calmly', ({ failure: { message, advice } }) => {
 		expect(`${message} ${advice}`).not.toMatch(/error|problem|failure|mistake|undefined|null|\[object/i);
 	});
@@ -93,7 +100,7 @@ describe('notBought', () => {
 describe('what the node finds out by itself', () => {
 	test('an invalid order', () => {
 		const fieldErrors = { 'tarif.id': ['Tarif ID is required but blank'], lang: ['Language must be one of auto, not "xx"'] };
-		expect(invalidOrder(fieldErrors)).toEqual({
+		expect(invalidOrder(fieldErrors, 'retry')).toEqual({
 			outcome: 'invalid',
 			message: 'Tarif ID is required but blank; Language must be one of auto, not "xx"',
 			advice: expect.stringMatching(/^Nothing was bought\. /) as string,
@@ -101,16 +108,22 @@ describe('what the node finds out by itself', () => {
 		});
 	});
 
-	test('a key without an answer', () => {
-		expect(uncertainKey(keyed)).toMatchObject({
+	test('a key without an answer is run again with it, where nothing can be retried', () => {
+		expect(uncertain('ABCD-EFGH', 'anew', keyed)).toMatchObject({
 			outcome: 'unknown',
 			message: expect.stringMatching(/Idempotency Key "order-7".*may have been bought/) as string,
-			advice: lost.advice,
+			advice: expect.stringMatching(/Confirmed Bought.*run the item again with the same Idempotency Key/) as string,
 		});
 	});
 
+	test('without a key there is no use for a reference in a new execution', () => {
+		const { advice } = uncertain('ABCD-EFGH', 'anew');
+		expect(advice).not.toContain('ABCD-EFGH');
+		expect(advice).toMatch(/If it is, nothing is left to do; if it is not, order this item alone in a new execution\.$/);
+	});
+
 	test('a key that was bought', () => {
-		expect(duplicateKey(keyed)).toMatchObject({
+		expect(duplicate(keyed, 'key')).toMatchObject({
 			outcome: 'duplicate',
 			message: expect.stringMatching(/Idempotency Key "order-7".*bought before/) as string,
 		});
@@ -126,7 +139,7 @@ describe('what the node finds out by itself', () => {
 describe('errorJson', () => {
 	const order: Order = {
 		body: { tarif: { id: 1 }, channel: 'twitch' },
-		idempotencyKey: 'order-7', onDuplicate: 'skip', resendUnknown: false, dryRun: false,
+		idempotencyKey: 'order-7', onDuplicate: 'skip', confirmedBought: [], confirmedNotBought: [], dryRun: false,
 	};
 
 	test.each<[string, FailedItem, object]>([
@@ -137,7 +150,7 @@ describe('errorJson', () => {
 			outcome: 'rejected', httpCode: 422, errors: { channel: ['Gone'] }, order: order.body, idempotencyKey: 'order-7',
 		}],
 		['a lost answer without a key', { item: 0, failure: lost, order: { ...order, idempotencyKey: undefined } }, {
-			outcome: 'unknown', order: order.body,
+			outcome: 'unknown', reference: 'ABCD-EFGH', order: order.body,
 		}],
 	])('%s can be branched on, by keys that n8n sends to the error output', (_, failed, details) => {
 		const { message, advice } = failed.failure;
@@ -156,7 +169,7 @@ describe('runError', () => {
 	});
 
 	test('several items that are no orders', () => {
-		const badChannel = invalidOrder({ channel: ['Channel is required but blank'] });
+		const badChannel = invalidOrder({ channel: ['Channel is required but blank'] }, 'retry');
 		const error = runError(node, [{ item: 1, failure: badTarif }, { item: 4, failure: badChannel }], []);
 		expect(error.message).toBe('2 items are not valid orders');
 		expect(error.description).toContain(badTarif.advice);
@@ -164,22 +177,26 @@ describe('runError', () => {
 		expect(error.description).toContain('Item 4: Channel is required but blank');
 	});
 
+	const failureOf = (outcome: NotBought) => (outcome.kind === 'rejected' ? rejected(outcome, 'retry') : uncertain('ABCD-EFGH', 'retry', undefined, outcome));
+	const adviceOf = (outcome: NotBought) => (outcome.kind === 'rejected' ? rejected(outcome, 'retry').advice : expect.stringMatching(/Its reference is ABCD-EFGH.*Look up each/) as string);
+
 	test.each([401, 403, 422, 500, 504])('a %i has its status, and our words instead of those of n8n', (status) => {
-		const failure = notBought(answered(status));
+		const failure = failureOf(answered(status));
 		const error = runError(node, [{ item: 2, failure }], []);
 		expect(error).toBeInstanceOf(NodeApiError);
 		expect(error).toMatchObject({
-			message: failure.message, description: failure.advice, httpCode: String(status), context: { itemIndex: 2 },
+			message: failure.message, description: adviceOf(answered(status)), httpCode: String(status), context: { itemIndex: 2 },
 		});
 	});
 
 	test.each(codes)('%s keeps our words: n8n would advise to retry', (code) => {
-		const offline = notBought({ kind: 'unknown', networkCode: code });
-		const said = notBought(answered(400, JSON.stringify({ message: `Upstream: ${code}` })));
-		for (const failure of [offline, said]) {
+		const offline: NotBought = { kind: 'unknown', networkCode: code };
+		const said = answered(400, JSON.stringify({ message: `Upstream: ${code}` }));
+		for (const outcome of [offline, said]) {
+			const failure = failureOf(outcome);
 			expect(failure.message).toContain(code);
 			const error = runError(node, [{ item: 0, failure }], []);
-			expect(error).toMatchObject({ message: failure.message, description: failure.advice });
+			expect(error).toMatchObject({ message: failure.message, description: adviceOf(outcome) });
 		}
 	});
 
@@ -191,12 +208,25 @@ describe('runError', () => {
 		const error = runError(node, failed, purchases);
 		expect(error.message).toBe('Tarif ID: Tarif not found');
 		expect(error.description).toContain(words);
-		expect(error.description).toMatch(/Retry the execution .*without buying (it|them) again/);
+		expect(error.description).toMatch(/^This execution bought .*A retry of the execution does not buy (it|them) again\./);
 		expect(error.context).toMatchObject({ purchases, failedItems: [{ item: 1, ...errorJson(failed[0]) }] });
 	});
 
 	test('nothing is said of purchases when there are none', () => {
-		expect(runError(node, [{ item: 0, failure: lost }], []).description).toBe(lost.advice);
+		expect(runError(node, [{ item: 0, failure: refused({ lang: ['x'] }) }], []).description).toBe(refused({ lang: ['x'] }).advice);
+	});
+
+	test('what was bought comes first, then each uncertain order by what a person knows it by, then the two steps', () => {
+		const order = { body: { tarif: { id: 7 }, channel: '<b>twitch</b>' }, idempotencyKey: 'order-7' } as Order;
+		const other = uncertain('WXYZ-3469', 'retry');
+		const failed = [{ item: 1, failure: lost, order }, { item: 3, failure: other }];
+		expect(runError(node, failed, [purchase(0, 71)]).description).toBe(
+			[
+				'This execution bought 1 purchase (ID 71). A retry of the execution does not buy it again.',
+				'Item 1: channel &lt;b&gt;twitch&lt;/b&gt;, tarif 7, Idempotency Key "order-7" may have been bought. Its reference is ABCD-EFGH<br>Item 3: an order may have been bought. Its reference is WXYZ-3469',
+				'Look up each of these in your StreamSkill account. Add the references of those that are there to the option Confirmed Bought, and the references of the others to Confirmed Not Bought. Then save the workflow, and retry the execution with the currently saved workflow.',
+			].join('<br><br>'),
+		);
 	});
 
 	test('long lists are cut in the text, and whole in the data', () => {
@@ -207,5 +237,29 @@ describe('runError', () => {
 		expect(error.description!.match(/… and 950 more/g)).toHaveLength(2);
 		expect(error.context.purchases).toHaveLength(1000);
 		expect(error.context.failedItems).toHaveLength(1000);
+	});
+});
+
+// n8n shows a description as HTML, and a message as text (editor-ui: NodeErrorView.vue).
+describe('what comes from outside is text, not HTML', () => {
+	const link = '<a href="https://example.com">x & y</a>';
+	const failed = [
+		{ item: 0, failure: invalidOrder({ 'tarif.quantity': [`Quantity must be a whole number, not "${link}"`] }, 'retry') },
+		{ item: 1, failure: refused({ '<b>': [link] }) },
+		{ item: 2, failure: uncertain('ABCD-EFGH', 'retry', { idempotencyKey: link, body: { tarif: { id: 1 }, channel: link } } as Order) },
+	];
+
+	test('in the description of a run that ended', () => {
+		const { description } = runError(node, failed, [{ item: 3, purchase: { id: 7 } }]);
+		expect(description!.replaceAll('<br>', '')).not.toMatch(/[<>]/);
+		expect(description).toContain('Quantity must be a whole number, not "&lt;a href="https://example.com"&gt;x &amp; y&lt;/a&gt;"');
+		expect(description).toContain('&lt;b&gt;: &lt;a ');
+	});
+
+	test('while messages, error items and the data of the error stay as they are', () => {
+		const { message, context } = runError(node, failed.slice(1), []);
+		expect(message).toBe(`<b>: ${link}`);
+		expect(context.failedItems).toEqual(failed.slice(1).map((one) => ({ item: one.item, ...errorJson(one) })));
+		expect(errorJson(failed[2]).error).toContain(link);
 	});
 });

@@ -12,20 +12,21 @@ const read = (given: Given) => readOrder({ tarifId: 1, channel: 'twitch', additi
 
 function orderOf(given: Given): Order {
 	const result = read(given);
-	if ('problems' in result) throw new Error(JSON.stringify(result.problems));
-	return result.order;
+	if (result.kind === 'invalid') throw new Error(JSON.stringify(result.problems));
+	return result.value;
 }
 
 function problemsOf(given: Given): Record<string, string[]> {
 	const result = read(given);
-	return 'problems' in result ? result.problems : {};
+	return result.kind === 'invalid' ? result.problems : {};
 }
 
 /** What a good order is when nothing optional is filled in. */
 const plainOrder = {
 	body: { tarif: { id: 1 }, channel: 'twitch' },
 	onDuplicate: 'skip',
-	resendUnknown: false,
+	confirmedBought: [],
+	confirmedNotBought: [],
 	dryRun: false,
 };
 
@@ -45,7 +46,6 @@ const expand = { field: 'expand', label: 'Expand', give: inOptions('expand') };
 const acceptLanguage = { field: 'Accept-Language', label: 'Response Language', give: inOptions('acceptLanguage') };
 const idempotencyKey = { field: 'idempotencyKey', label: 'Idempotency Key', give: inOptions('idempotencyKey') };
 const onDuplicate = { field: 'onDuplicate', label: 'If Already Purchased', give: inOptions('onDuplicate') };
-const resendUnknown = { field: 'resendUnknown', label: 'Resend Unknown Outcomes', give: inOptions('resendUnknown') };
 const dryRun = { field: 'dryRun', label: 'Dry Run', give: inOptions('dryRun') };
 
 const blanks = ['', '  ', '\t\n', '\u00a0', null, undefined];
@@ -67,7 +67,8 @@ test('an order with everything', () => {
 			idempotencyKey: ' order-7 ',
 			maxPurchases: 10,
 			onDuplicate: 'fail',
-			resendUnknown: 'TRUE',
+			confirmedBought: 'k7qm-3xpa, ABCD EFGH',
+			confirmedNotBought: ['WXYZ3469'],
 			timeout: 1000,
 		},
 	};
@@ -84,7 +85,8 @@ test('an order with everything', () => {
 		acceptLanguage: 'ru',
 		idempotencyKey: 'order-7',
 		onDuplicate: 'fail',
-		resendUnknown: true,
+		confirmedBought: ['K7QM-3XPA', 'ABCD', 'EFGH'],
+		confirmedNotBought: ['WXYZ-3469'],
 		dryRun: true,
 	});
 });
@@ -169,7 +171,6 @@ test('a large number is a Tarif ID but no Quantity, Duration or Interval', () =>
 
 describe.each([
 	{ ...start, of: (order: Order) => order.body.start },
-	{ ...resendUnknown, of: (order: Order) => order.resendUnknown },
 	{ ...dryRun, of: (order: Order) => order.dryRun },
 ])('$label', ({ field, label, give, of }) => {
 	test.each([
@@ -366,11 +367,11 @@ test('all problems of an item are told at once', () => {
 		tarifId: '',
 		channel: null,
 		additionalFields: { comment: {}, duration: 25, interval: 0, lang: 'xx', quantity: 10001, start: 'maybe' },
-		options: { acceptLanguage: 'xx', dryRun: 'x', expand: 'x', idempotencyKey: '', onDuplicate: 'x', resendUnknown: 'x' },
+		options: { acceptLanguage: 'xx', dryRun: 'x', expand: 'x', idempotencyKey: '', onDuplicate: 'x', confirmedBought: {} },
 	});
 	expect(Object.values(problems).flat().map((sentence) => sentence.split(/ (?:must|is)/)[0]).sort()).toEqual([
-		'Channel', 'Comment', 'Dry Run', 'Duration', 'Expand', 'Idempotency Key', 'If Already Purchased', 'Interval',
-		'Language', 'Quantity', 'Resend Unknown Outcomes', 'Response Language', 'Start', 'Tarif ID',
+		'Channel', 'Comment', 'Confirmed Bought', 'Dry Run', 'Duration', 'Expand', 'Idempotency Key', 'If Already Purchased', 'Interval',
+		'Language', 'Quantity', 'Response Language', 'Start', 'Tarif ID',
 	]);
 });
 
@@ -392,5 +393,5 @@ test.each(blanks)('a Dry Run that is blank (%j) does not buy', (value) => {
 
 test.each([channel, comment, idempotencyKey])('$label: a number too large to be exact is not taken for text', ({ field, label, give }) => {
 	expect(problemsOf(give(Number('12345678901234567890')))[field][0]).toMatch(new RegExp(`^${label} must be text, not 12345678901234567`));
-	expect(read(give('12345678901234567890'))).toHaveProperty('order');
+	expect(read(give('12345678901234567890'))).toHaveProperty('value');
 });

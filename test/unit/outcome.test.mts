@@ -115,14 +115,14 @@ describe('a 2xx without a purchase may have been one', () => {
 describe('the status decides when it is not 2xx, whatever the body', () => {
 	const bodies = [JSON.stringify(purchase), '', page, '{"message": "No"', '[]', 'null'];
 
-	test.each([300, 301, 302, 303, 304, 307, 308, 400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 418, 422, 429, 451, 499])(
+	test.each([300, 301, 302, 304, 307, 308, 400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 418, 422, 429, 451, 499])(
 		'%i is certainly not bought',
 		(status) => {
 			for (const body of bodies) expect(answer(status, body)).toMatchObject({ kind: 'rejected', httpCode: status });
 		},
 	);
 
-	test.each([408, 500, 501, 502, 503, 504, 520, 524, 599])('%i may have been bought', (status) => {
+	test.each([303, 408, 500, 501, 502, 503, 504, 520, 524, 599])('%i may have been bought', (status) => {
 		for (const body of bodies) expect(answer(status, body)).toMatchObject({ kind: 'unknown', httpCode: status });
 	});
 
@@ -259,7 +259,7 @@ describe('an answer that is out to poison or to exhaust', () => {
 describe('no answer', () => {
 	/** A failed system call, as Node.js reports it. */
 	const failed = (code: string, syscall?: string, cause?: unknown) =>
-		Object.assign(new Error(`${syscall} ${code}`, { cause }), { code, syscall });
+		Object.assign(new Error(syscall ? `${syscall} ${code}` : code, { cause }), { code, syscall });
 
 	/** How n8n hands it over: NodeApiError, around an AxiosError with the same code, around the socket's. */
 	const wrapped = (inner: Error & { code?: string }) => {
@@ -270,7 +270,7 @@ describe('no answer', () => {
 	/** How n8n 1.123.81 and 2.30.8 do, which leave out the cause. */
 	const bare = ({ code, message }: Error & { code?: string }) => ({ httpCode: code, messages: [message] });
 
-	test.each([
+	test.each<[string, string | undefined]>([
 		['ECONNREFUSED', 'connect'],
 		['ECONNREFUSED', undefined],
 		['ENOTFOUND', 'getaddrinfo'],
@@ -279,6 +279,9 @@ describe('no answer', () => {
 		['EHOSTUNREACH', undefined],
 		['ENETUNREACH', 'connect'],
 		['ETIMEDOUT', 'connect'],
+		// Whatever goes wrong in connecting or looking up a name.
+		...['EADDRNOTAVAIL', 'EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'ENETDOWN', 'ENOBUFS', 'ECONNRESET'].map((code): [string, string] => [code, 'connect']),
+		...['EAI_FAIL', 'EMFILE'].map((code): [string, string] => [code, 'getaddrinfo']),
 	])('%s of %s: the connection never came about', (code, syscall) => {
 		expect(readFailure(failed(code, syscall))).toEqual({ kind: 'rejected', networkCode: code });
 		expect(readFailure(wrapped(failed(code, syscall)))).toEqual({ kind: 'rejected', networkCode: code });
@@ -329,6 +332,39 @@ describe('no answer', () => {
 	test('a timeout that AbortSignal.timeout made', () => {
 		const cause = new DOMException('The operation was aborted due to timeout', 'TimeoutError');
 		expect(readFailure(wrapped(failed('ERR_CANCELED', undefined, cause)))).toEqual({ kind: 'unknown', networkCode: 'timeout' });
+	});
+
+	const openssl = (code: string) => `${code} 807C2BE4E57F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/openssl/ssl3_record.c:350:\n`;
+
+	test.each([
+		['FIN', 'ECONNRESET', undefined, 'Client network socket disconnected before secure TLS connection was established'],
+		['no TLS', 'EPROTO', 'write', openssl('write EPROTO')],
+	])('%s in the TLS handshake: nothing was sent', (_, code, syscall, message) => {
+		const error = Object.assign(new Error(message), { code, syscall });
+		for (const one of [error, wrapped(error), bare(error)]) expect(readFailure(one)).toEqual({ kind: 'rejected', networkCode: code });
+	});
+
+	test('no TLS any more once the secure connection stood: the order may have arrived', () => {
+		const code = 'ERR_SSL_WRONG_VERSION_NUMBER';
+		const error = Object.assign(new Error(openssl('')), { code });
+		for (const one of [error, wrapped(error), bare(error)]) expect(readFailure(one)).toEqual({ kind: 'unknown', networkCode: code });
+	});
+
+	test.each([
+		['ECONNRESET', 'read'],
+		['EPROTO', 'write'],
+		['ERR_CANCELED', undefined],
+	])('%s of %s: the socket knows whether the TLS handshake was complete', (code, syscall) => {
+		const after = (secureConnecting: boolean) =>
+			readFailure({ cause: { code, request: { socket: { secureConnecting } }, cause: failed(code, syscall) } }).kind;
+		expect([after(true), after(false)]).toEqual(['rejected', 'unknown']);
+	});
+
+	test("n8n's refusal of an address", () => {
+		const error = new Error('The request was blocked because it resolves to a restricted IP address');
+		for (const one of [error, wrapped(error), { messages: [error.message] }]) {
+			expect(readFailure(one)).toEqual({ kind: 'rejected', networkCode: 'blocked by n8n' });
+		}
 	});
 
 	test('a real connection that is refused, on one address or on all of a host', async () => {

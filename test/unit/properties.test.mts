@@ -2,7 +2,8 @@ import { Ajv } from 'ajv';
 import fc from 'fast-check';
 
 import { readOrder, type OrderParameters } from '../../nodes/StreamSkill/purchase/order.ts';
-import { readAnswer, readFailure, type Answer } from '../../nodes/StreamSkill/purchase/outcome.ts';
+import { readAnswer, readFailure } from '../../nodes/StreamSkill/purchase/outcome.ts';
+import type { Answer } from '../../nodes/StreamSkill/transport.ts';
 import { readSettings } from '../../nodes/StreamSkill/purchase/settings.ts';
 
 const integer = (maximum?: number) => ({ type: 'integer', minimum: 1, ...(maximum && { maximum }) });
@@ -50,7 +51,7 @@ const options = fc.record(
 		idempotencyKey: mostly(text),
 		maxPurchases: mostly(wholeNumber),
 		onDuplicate: mostly(word('skip', 'fail')),
-		resendUnknown: mostly(truth),
+		confirmedBought: mostly(fc.string()),
 		timeout: mostly(wholeNumber),
 	},
 	{ requiredKeys: [] },
@@ -84,10 +85,10 @@ test('whatever the parameters are, they are an order that the API takes, or sent
 	fc.assert(
 		fc.property(parameters, (given) => {
 			const result = readOrder(given);
-			if ('problems' in result) return expectSentences(result.problems);
+			if (result.kind === 'invalid') return expectSentences(result.problems);
 
 			orders++;
-			const { body, expand, acceptLanguage, idempotencyKey, onDuplicate, resendUnknown, dryRun, ...rest } = result.order;
+			const { body, expand, acceptLanguage, idempotencyKey, onDuplicate, confirmedBought, confirmedNotBought, dryRun, ...rest } = result.value;
 			// What is sent is its JSON, which drops what is undefined: nothing may be.
 			expect(JSON.parse(JSON.stringify(body))).toStrictEqual(body);
 			expect(isCart(body) ? [] : isCart.errors).toEqual([]);
@@ -99,7 +100,8 @@ test('whatever the parameters are, they are an order that the API takes, or sent
 			expect('idempotencyKey' in (given.options as object)).toBe(idempotencyKey !== undefined);
 			expect(idempotencyKey ?? 'none').toMatch(/\S/);
 			expect(['skip', 'fail']).toContain(onDuplicate);
-			expect([typeof resendUnknown, typeof dryRun]).toEqual(['boolean', 'boolean']);
+			expect(typeof dryRun).toBe('boolean');
+			for (const reference of [...confirmedBought, ...confirmedNotBought]) expect(reference).toMatch(/^\S+$/);
 		}),
 		{ numRuns: 2000 },
 	);
@@ -110,8 +112,8 @@ test('whatever the options are, they are settings within their ranges, or senten
 	fc.assert(
 		fc.property(options, (given) => {
 			const result = readSettings(given);
-			if ('problems' in result) return expectSentences(result.problems);
-			const { batchSize, batchInterval, maxPurchases, timeout } = result.settings;
+			if (result.kind === 'invalid') return expectSentences(result.problems);
+			const { batchSize, batchInterval, maxPurchases, timeout } = result.value;
 			for (const atLeastOne of [batchSize, maxPurchases, timeout]) expect(atLeastOne).toBeGreaterThanOrEqual(1);
 			expect(batchInterval).toBeGreaterThanOrEqual(0);
 			expect('maxPurchases' in given).toBe(maxPurchases !== Infinity);

@@ -28,7 +28,7 @@ test.each([
 	['a timeout as text', { timeout: '5000' }, { timeout: 5000 }],
 	['a blank timeout', { timeout: ' ' }, {}],
 ])('%s', (_, options, settings) => {
-	expect(readSettings(options)).toStrictEqual({ settings: { ...defaults, ...settings } });
+	expect(readSettings(options)).toStrictEqual({ kind: 'valid', value: { ...defaults, ...settings } });
 });
 
 test.each([
@@ -49,7 +49,7 @@ test.each([
 	['timeout', 'Timeout', { timeout: {} }, '{}'],
 ])('%s is refused, by its label %j', (field, label, options, shown) => {
 	const result = readSettings(options);
-	if (!('problems' in result)) throw new Error(JSON.stringify(result));
+	if (result.kind !== 'invalid') throw new Error(JSON.stringify(result));
 	expect(Object.keys(result.problems)).toEqual([field]);
 	const [sentence] = result.problems[field];
 	expect(sentence).toMatch(new RegExp(`^${label}.* must be a whole number `));
@@ -59,6 +59,7 @@ test.each([
 
 test.each(['', ' ', null, undefined])('a limit that is there but blank (%j) is not taken for none', (maxPurchases) => {
 	expect(readSettings({ maxPurchases })).toEqual({
+		kind: 'invalid',
 		problems: { maxPurchases: ['Max Purchases per Run is required but blank'] },
 	});
 });

@@ -1,25 +1,15 @@
-import { NodeOperationError, sleep, type IDataObject, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
+import { NodeOperationError, type IDataObject, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
 
-import { connect, type PurchaseRequest, type Send } from '../transport';
-import { duplicateKey, heldBack, invalidOrder, notBought, uncertainKey, type Failure } from './errors';
-import {
-	KEY_HISTORY,
-	openIdempotencyKeys,
-	type IdempotencyKey,
-	type IdempotencyKeys,
-	type KeyState,
-} from './idempotency';
-import { LABELS } from './labels';
-import { openLedger, type Ledger } from './ledger';
-import { readOrder, type Order } from './order';
-import { readAnswer, readFailure, type Outcome } from './outcome';
-import { Results, type OrderedItem } from './results';
+import { connect, type Connection } from '../transport';
+import { decide, type Knowledge } from './decide';
+import { Dispatch } from './dispatch';
+import { duplicate, heldBack, invalidOrder, repeatedKey, uncertain, type Failure, type WayOn } from './errors';
+import { readItems, type ReadItem } from './items';
+import { KEY_HISTORY, Known, type OrderedItem } from './known';
+import { orderRequest } from './order';
+import { Results } from './results';
 import { readSettings, type RunSettings } from './settings';
-import { isMute } from './tool';
-import { purchaseTrace } from './trace';
-
-/** How often an item is tried that is answered 429, and how many milliseconds are waited for it in all. */
-const RATE_LIMIT = { tries: 5, wait: 60_000 };
+import { isMute, wayOn } from './tool';
 
 /**
  * Buys what the items of the node's run order.
@@ -32,252 +22,127 @@ const RATE_LIMIT = { tries: 5, wait: 60_000 };
  * was bought before
  */
 export async function buy(context: IExecuteFunctions): Promise<INodeExecutionData[]> {
-	const results = new Results(context);
 	if (isMute(context)) {
 		throw new NodeOperationError(
 			context.getNode(),
 			'Nothing was bought: with On Error = Continue (using error output), n8n does not tell the AI agent what was bought. Choose Continue instead.',
 		);
 	}
-	const ledger = openLedger(context);
+	const items = readItems(context);
+	const known = new Known(context);
+	const results = new Results(context);
 
-	// Resending is for a retry that somebody asked for, not for the tries of Retry On Fail.
-	const mayResend = (order: Order | undefined, sentBy: string) =>
-		order?.resendUnknown && sentBy !== context.getExecutionId();
+	const way = wayOn(context);
 
-	const read = context.getInputData().map((_, item) => readItem(context, item));
-	const orders: OrderedItem[] = [];
-	read.forEach(({ parsed }, item) => {
-		const order = 'order' in parsed ? parsed.order : undefined;
-		const entry = ledger.find(item, order);
-		if (entry && 'purchase' in entry) {
-			results.bought(item, entry.purchase);
-		} else if (entry && !order?.dryRun && !mayResend(order, entry.executionId)) {
-			results.fail(item, notBought(entry.unknown), order);
-		} else if ('problems' in parsed) {
-			results.fail(item, invalidOrder(parsed.problems));
-		} else {
-			orders.push({ item, order: parsed.order, key: keyOf(parsed.order, ledger.retryKey(item)) });
-		}
-	});
+	const recalled = await known.recall(items);
+	const orders = plan(items, recalled.known, way, results);
+	if (way === 'retry') failRepeatedKeys(orders, results);
 	results.stopIfFailed();
 
-	const options = read.find((item) => item.options)?.options ?? {};
-	const prepared = await prepare(context, orders, results.purchases.length, options);
-	if ('obstacle' in prepared) {
-		results.holdBack(orders, prepared.obstacle);
+	const prepared = await prepare(context, items, orders, known, results, recalled.refusal);
+	if (prepared.kind === 'obstacle') {
+		results.holdBack(orders, prepared.failure);
 		return results.output();
 	}
-	const { settings, request, send, keys } = prepared;
-
-	const pending = orders.filter(({ order }) => !order.dryRun);
-	for (const { item, order } of orders) {
-		if (order.dryRun) results.note(item, request(order) as unknown as IDataObject);
+	const { connection, settings } = prepared;
+	for (const { item, order } of orders.filter(isPreview)) {
+		results.note(item, orderRequest(order, connection.baseUrl) as unknown as IDataObject);
 	}
-
-	const trace = purchaseTrace(context);
-	const stopSignal = context.getExecutionCancelSignal();
-	let obstacle: Failure | undefined;
-
-	const stopped = () =>
-		stopSignal?.aborted && heldBack('The execution was stopped', 'Run the item again if it is still wanted.');
-
-	const buyOne = async ({ item, order }: OrderedItem): Promise<Outcome['kind']> => {
-		const stop = stopped();
-		if (stop) {
-			results.fail(item, stop, order);
-			return 'rejected';
-		}
-		// An AI agent's calls run side by side: another may have sent the same order in the meantime.
-		const entry = ledger.find(item, order);
-		if (entry && 'unknown' in entry && !mayResend(order, entry.executionId)) {
-			results.fail(item, notBought(entry.unknown), order);
-			return 'unknown';
-		}
-		const settle = ledger.send(item, order);
-		const outcome = await place(send, request(order), stopSignal);
-		settle(outcome);
-		if (outcome.kind === 'bought') {
-			results.bought(item, outcome.purchase);
-			try {
-				trace(item, outcome.purchase, order);
-			} catch (error) {
-				// No trace is worth a purchase: the output still has it.
-				context.logger.warn(`StreamSkill could not record a purchase: ${(error as Error).message}`);
-			}
-		} else {
-			const failure = notBought(outcome);
-			results.fail(item, failure, order);
-			if (outcome.httpCode === 401) obstacle = { ...failure, outcome: 'notSent' };
-		}
-		return outcome.kind;
-	};
-
-	let sent = 0;
-	for (const batch of batches(pending, settings.batchSize)) {
-		if (sent > 0 && settings.batchInterval > 0) await pause(settings.batchInterval, stopSignal);
-		obstacle ||= stopped() || undefined;
-		if (obstacle) {
-			results.holdBack(pending.slice(sent), obstacle);
-			break;
-		}
-		sent += batch.length;
-		await buyBatch(context, batch, keys, ledger, results, buyOne);
-		results.stopIfFailed();
-	}
+	await new Dispatch(context, connection, settings, known, results).sendAll(orders.filter(isPaid));
 
 	const output = results.output();
+	results.summarise(known.run, known.unknownReferences);
 	// Retry On Fail repeats a node whose first item has an `error`, also if that is the API's own.
-	if (results.failed.length === 0 && output[0]?.json.error === undefined) ledger.close();
+	if (results.failed.length === 0 && output[0]?.json.error === undefined) known.forget();
 	return output;
 }
 
-/** Reads an item's parameters once each: every expression takes n8n half a millisecond. */
-function readItem(context: IExecuteFunctions, item: number) {
-	let field = '';
-	const parameter = (name: string, label: string) => {
-		field = label;
-		return context.getNodeParameter(name, item);
-	};
-	let options: IDataObject | undefined;
-	try {
-		options = parameter('options', 'options') as IDataObject;
-		const parsed = readOrder({
-			tarifId: parameter('tarifId', 'tarif.id'),
-			channel: parameter('channel', 'channel'),
-			additionalFields: parameter('additionalFields', 'additionalFields'),
-			options,
-		});
-		return { parsed, options };
-	} catch (error) {
-		return { parsed: { problems: { [field]: [`${LABELS[field]}: ${(error as Error).message}`] } }, options };
+const isPreview = ({ order }: OrderedItem) => order.dryRun;
+const isPaid = ({ order }: OrderedItem) => !order.dryRun;
+
+/** Decides on each item by what is known of it, and gives the orders that are left to be placed or shown. */
+function plan(items: ReadItem[], known: Knowledge[], way: WayOn, results: Results): OrderedItem[] {
+	return items.flatMap(({ item, reading }) => {
+		const decision = decide(reading, known[item]);
+		switch (decision.kind) {
+			case 'handBack':
+				results.handBack(item, decision.purchase);
+				return [];
+			case 'skip':
+				results.skip(item, decision.order, decision.because);
+				return [];
+			case 'duplicate':
+				results.fail(item, duplicate(decision.order, decision.because), decision.order);
+				return [];
+			case 'holdBack':
+				results.fail(item, uncertain(decision.reference, way, decision.order, decision.outcome), decision.order);
+				return [];
+			case 'refuse':
+				results.fail(item, invalidOrder(decision.problems, way));
+				return [];
+			default:
+				return { item, order: decision.order };
+		}
+	});
+}
+
+/** A key that comes again in the same list would end the run in the middle: the list can be known to be wrong. */
+function failRepeatedKeys(orders: OrderedItem[], results: Results) {
+	const seen = new Set<string>();
+	for (const { item, order } of orders.filter(isPaid)) {
+		const { idempotencyKey, onDuplicate } = order;
+		if (idempotencyKey === undefined) continue;
+		if (seen.has(idempotencyKey) && onDuplicate === 'fail') results.fail(item, repeatedKey(idempotencyKey), order);
+		seen.add(idempotencyKey);
 	}
 }
 
-type Prepared = { settings: RunSettings; keys?: IdempotencyKeys } & Awaited<ReturnType<typeof connect>>;
+type Prepared =
+	| { kind: 'obstacle'; failure: Failure }
+	| { kind: 'ready'; settings: RunSettings; connection: Connection };
 
 /** Gets all that a run needs before its first order goes out, or tells what is in the way of that. */
 async function prepare(
 	context: IExecuteFunctions,
+	items: ReadItem[],
 	orders: OrderedItem[],
-	bought: number,
-	options: IDataObject,
-): Promise<{ obstacle: Failure } | Prepared> {
-	const parsed = readSettings(options);
-	if ('problems' in parsed) return { obstacle: invalidOrder(parsed.problems) };
-	const { settings } = parsed;
+	known: Known,
+	results: Results,
+	refusal?: Error,
+): Promise<Prepared> {
+	const obstacle = (failure: Failure): Prepared => ({ kind: 'obstacle', failure });
 
-	const paid = orders.filter(({ order }) => !order.dryRun);
-	const count = bought + paid.length;
+	const reading = readSettings(items.find(({ options }) => options)?.options ?? {});
+	if (reading.kind === 'invalid') return obstacle(invalidOrder(reading.problems, wayOn(context)));
+	const settings = reading.value;
+
+	const paid = orders.filter(isPaid);
+	if (refusal && paid.length > 0) {
+		const message = `n8n could not look up whether the order was sent before: ${refusal.message}`;
+		return obstacle(heldBack(message, 'Run it again once n8n can use its database.'));
+	}
+	const count = results.purchases.length + paid.length;
 	if (count > settings.maxPurchases) {
-		return {
-			obstacle: heldBack(
+		return obstacle(
+			heldBack(
 				`${count} items are more than Max Purchases per Run allows (${settings.maxPurchases})`,
 				'Raise the limit if all of them are meant to be bought, or pass fewer items.',
 			),
-		};
-	}
-	const keyCount = new Set(paid.map(({ key }) => key)).size;
-	if (keyCount > KEY_HISTORY) {
-		return {
-			obstacle: heldBack(
-				`${keyCount} Idempotency Keys are more than n8n keeps for a node (${KEY_HISTORY})`,
-				'Pass fewer items per run, for example with Loop Over Items.',
-			),
-		};
-	}
-	try {
-		const keys = paid.some(({ key }) => key) ? openIdempotencyKeys(context) : undefined;
-		return { settings, keys, ...(await connect(context, settings.timeout)) };
-	} catch (error) {
-		return { obstacle: heldBack((error as Error).message, 'Mend this, then run again.') };
-	}
-}
-
-const keyOf = ({ idempotencyKey }: Order, retryKey?: string): IdempotencyKey | undefined => {
-	if (idempotencyKey !== undefined) return `key ${idempotencyKey}`;
-	return retryKey === undefined ? undefined : `retry ${retryKey}`;
-};
-
-/** A batch ends before an order with the same key as one in it: only its outcome tells what to do. */
-function* batches(orders: OrderedItem[], size: number): Generator<OrderedItem[]> {
-	let batch: OrderedItem[] = [];
-	let keys = new Set<IdempotencyKey>();
-	for (const ordered of orders) {
-		const { key } = ordered;
-		if (batch.length >= size || (key !== undefined && keys.has(key))) {
-			yield batch;
-			batch = [];
-			keys = new Set();
-		}
-		batch.push(ordered);
-		if (key !== undefined) keys.add(key);
-	}
-	if (batch.length > 0) yield batch;
-}
-
-/** Claims the keys of a batch, buys what they allow, and records what became of the keys. */
-async function buyBatch(
-	context: IExecuteFunctions,
-	batch: OrderedItem[],
-	keys: IdempotencyKeys | undefined,
-	ledger: Ledger,
-	results: Results,
-	buyOne: (ordered: OrderedItem) => Promise<Outcome['kind']>,
-) {
-	let states: Map<IdempotencyKey, KeyState>;
-	try {
-		states = (await keys?.claim(batch.flatMap(({ key }) => key ?? []))) ?? new Map();
-	} catch (error) {
-		const message = `n8n could not look up the Idempotency Key: ${(error as Error).message}`;
-		results.holdBack(batch, heldBack(message, 'Run the item again once n8n can use its database.'));
-		return;
-	}
-
-	const wanted = batch.filter(({ item, order, key }) => {
-		const state = key === undefined ? 'new' : states.get(key);
-		if (state === 'new' || (state === 'unknown' && order.resendUnknown && !ledger.isUncertainHere(order))) return true;
-		if (state === 'unknown') results.fail(item, uncertainKey(order), order);
-		else if (order.onDuplicate === 'skip' && order.idempotencyKey !== undefined) results.skip(item, order);
-		else results.fail(item, duplicateKey(order), order);
-		return false;
-	});
-
-	// With On Error = Stop, an uncertain key ends the run before the rest of its batch is sent.
-	const kinds = results.mustStop ? wanted.map(() => 'rejected') : await Promise.all(wanted.map(buyOne));
-	const keysOf = (kind: string) =>
-		wanted.flatMap(({ key }, i) => (kinds[i] === kind ? (key ?? []) : []));
-	try {
-		await keys?.settle(
-			keysOf('bought'),
-			// A key that was uncertain before stays so: this try tells nothing of the earlier one.
-			keysOf('rejected').filter((key) => states.get(key) === 'new'),
 		);
+	}
+	const keyCount = new Set(paid.flatMap((ordered) => known.keyOf(ordered) ?? [])).size;
+	if (keyCount > KEY_HISTORY) {
+		return obstacle(
+			heldBack(
+				`${keyCount} Idempotency Keys are more than n8n keeps for a node (${KEY_HISTORY})`,
+				'Give the items to several StreamSkill nodes: each has a history of keys of its own.',
+			),
+		);
+	}
+	try {
+		known.open(paid);
+		return { kind: 'ready', settings, connection: await connect(context, settings.timeout) };
 	} catch (error) {
-		// What was bought is safe; its keys will read as uncertain, and nothing is bought twice.
-		context.logger.warn(`StreamSkill could not record its Idempotency Keys: ${(error as Error).message}`);
+		return obstacle(heldBack((error as Error).message, 'Fix this, then run it again.'));
 	}
-}
-
-/** Sends an order, and again as long as it is answered 429, which is a certain no. */
-async function place(send: Send, request: PurchaseRequest, stopSignal?: AbortSignal): Promise<Outcome> {
-	for (let tries = 1, waited = 0; ; tries++) {
-		const outcome = await send(request).then(readAnswer, readFailure);
-		if (outcome.kind === 'bought' || outcome.httpCode !== 429 || tries === RATE_LIMIT.tries) return outcome;
-
-		const wait = outcome.retryAfterMs ?? 1000 * 2 ** (tries - 1) * (1 + Math.random() / 2);
-		waited += wait;
-		if (waited > RATE_LIMIT.wait) return outcome;
-		await pause(wait, stopSignal);
-		if (stopSignal?.aborted) return outcome;
-	}
-}
-
-/** Waits, but not on when the execution is stopped. */
-async function pause(ms: number, stopSignal?: AbortSignal) {
-	let stop = () => {};
-	const stopped = new Promise<void>((resolve) => (stop = resolve));
-	stopSignal?.addEventListener('abort', stop);
-	await Promise.race([sleep(ms), stopped]);
-	stopSignal?.removeEventListener('abort', stop);
 }

@@ -1,7 +1,12 @@
+import type { IDataObject } from 'n8n-workflow';
+
 import { LABELS } from './labels';
 
 /** Sentences on what is wrong with fields, by the API's name of the field. */
 export type FieldProblems = Record<string, string[]>;
+
+/** What reading some fields gives: their values, or what is wrong with each that is. */
+export type Parsed<T> = { kind: 'valid'; value: T } | { kind: 'invalid'; problems: FieldProblems };
 
 /** Blank is what spreadsheets and forms leave where nobody filled anything in. */
 export const isBlank = (value: unknown) =>
@@ -48,9 +53,12 @@ export function text(value: unknown): string {
 	throw new Error(`must be text, not ${show(value)}`);
 }
 
+export const isObject = (value: unknown): value is IDataObject =>
+	typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** A collection of fields: an expression can have put anything else in its place. */
-export function collection(value: unknown): Record<string, unknown> {
-	if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+export function collection(value: unknown): IDataObject {
+	if (isObject(value)) return value;
 	throw new Error(`must be a collection of fields, not ${show(value)}`);
 }
 
@@ -63,7 +71,7 @@ export const oneOf =
 		return choice as T;
 	};
 
-/** Reads fields one by one and gathers what is wrong with them in `problems`. */
+/** Reads fields one by one and gathers what is wrong with them. */
 export function fieldReader() {
 	const problems: FieldProblems = {};
 	const attempt = <T>(field: string, read: () => T): T | undefined => {
@@ -75,7 +83,9 @@ export function fieldReader() {
 		}
 	};
 	return {
-		problems,
+		/** To be called with what was read, once all of it is. */
+		parsed: <T>(value: T): Parsed<T> =>
+			Object.keys(problems).length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', value },
 		/** A blank value is wrong. What is returned counts only when there are no problems. */
 		required: <T>(field: string, value: unknown, read: (value: unknown) => T): T =>
 			attempt(field, () => {

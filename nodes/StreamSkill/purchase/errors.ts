@@ -6,6 +6,7 @@ import {
 } from 'n8n-workflow';
 
 import type { FieldProblems } from './coerce';
+import type { Because } from './decide';
 import { LABELS } from './labels';
 import type { Order } from './order';
 import type { NotBought } from './outcome';
@@ -17,7 +18,7 @@ import type { NotBought } from './outcome';
  * - `rejected`: it was sent or tried, and certainly not bought.
  * - `unknown`: it may have been bought.
  * - `notSent`: it was held back because of something else.
- * - `duplicate`: its Idempotency Key was bought before.
+ * - `duplicate`: it was bought before, and its purchase is not at hand.
  */
 export interface Failure {
 	outcome: 'invalid' | 'rejected' | 'unknown' | 'notSent' | 'duplicate';
@@ -26,6 +27,8 @@ export interface Failure {
 	/** What to do next. */
 	advice: string;
 	httpCode?: number;
+	/** Of an uncertain order: what a person names it by. */
+	reference?: string;
 	/** By the API's name of the field. */
 	fieldErrors?: FieldProblems;
 }
@@ -48,46 +51,99 @@ const MAX_MESSAGE = 1000;
 
 const NOTHING_BOUGHT = 'Nothing was bought.';
 
-const UNCERTAIN =
-	'Do not order it again before you have looked in your StreamSkill account whether it was bought. It is not sent again by itself: if it was not bought, turn on Resend Unknown Outcomes and retry the execution; if it was, leave the item out.';
+/**
+ * How a person goes on after an item failed, without buying again what was bought.
+ *
+ * - `retry`: the execution fails, and can be retried.
+ * - `anew`: it ends well, and only a new execution can order the item again.
+ * - `tool`: a model is told, which can order again by itself.
+ */
+export type WayOn = 'retry' | 'anew' | 'tool';
 
 /** What to do about a rejection, by HTTP status. */
 const REJECTION_ADVICE: Record<number, string> = {
 	401: 'Check the Access Token in the StreamSkill API credential. No further item was sent.',
 	403: 'Check that your StreamSkill account may place this order, and that no firewall is in between.',
 	404: 'Check the Base URL in the StreamSkill API credential: it usually ends in /v1.',
-	422: 'Change the order as the message says, then run the item again.',
-	429: 'Run the item again later, or use Batching with a longer Batch Interval.',
+	422: 'Change the order as the message says.',
+	429: 'Wait some minutes, or use Batching with a longer Batch Interval.',
 };
 
-const NOT_REACHED =
-	'Check the Base URL in the StreamSkill API credential and the network, then run the item again.';
+const NOT_REACHED = 'Check the Base URL in the StreamSkill API credential and the network.';
 
-const REFUSED = 'Check the order, your StreamSkill account and its balance, then run the item again.';
+const REFUSED = 'Check the order, your StreamSkill account and its balance.';
+
+const GO_ON: Record<WayOn, string> = {
+	retry: 'Then save the workflow, and retry the execution with the currently saved workflow.',
+	anew: 'Then order the item in a new execution, without the items that were bought.',
+	tool: 'Then order it again if it is still wanted.',
+};
+
+/** What to do about an uncertain order. */
+const LOOK_UP: Record<WayOn | 'key', (reference: string) => string> = {
+	retry: (reference) =>
+		`Look in your StreamSkill account whether it is there. If it is, add ${reference} to the option Confirmed Bought; if it is not, to Confirmed Not Bought. Then save the workflow, and retry the execution with the currently saved workflow.`,
+	key: (reference) =>
+		`Look in your StreamSkill account whether it is there. If it is, add ${reference} to the option Confirmed Bought; if it is not, to Confirmed Not Bought. Then save the workflow, and run the item again with the same Idempotency Key.`,
+	anew: () =>
+		'Look in your StreamSkill account whether it is there. If it is, nothing is left to do; if it is not, order this item alone in a new execution.',
+	tool: () =>
+		'Do not order it again. A person has to look in the StreamSkill account whether it is there: only if it is not, it may be ordered in a new execution.',
+};
 
 /** @returns the failure of an item whose fields are not a valid order */
-export function invalidOrder(fieldErrors: FieldProblems): Failure {
+export function invalidOrder(fieldErrors: FieldProblems, way: WayOn): Failure {
 	return {
 		outcome: 'invalid',
 		message: Object.values(fieldErrors).flat().join('; '),
-		advice: `${NOTHING_BOUGHT} Change the named fields, or the expressions that fill them, then run again.`,
+		advice: `${NOTHING_BOUGHT} Change the named fields, or the expressions that fill them. ${GO_ON[way]}`,
 		fieldErrors,
 	};
 }
 
-/** @returns the failure of an item whose order was sent and did not lead to a purchase for sure */
-export function notBought(outcome: NotBought): Failure {
-	const { kind, httpCode, fieldErrors } = outcome;
-	if (kind === 'unknown') {
-		return { outcome: kind, message: describeUnknown(outcome), advice: UNCERTAIN, httpCode };
-	}
+/** @returns the failure of an item whose order was certainly not bought */
+export function rejected(outcome: NotBought, way: WayOn): Failure {
+	const { httpCode, fieldErrors } = outcome;
 	const advice = httpCode === undefined ? NOT_REACHED : (REJECTION_ADVICE[httpCode] ?? (httpCode < 400 ? NOT_REACHED : REFUSED));
 	return {
-		outcome: kind,
+		outcome: 'rejected',
 		message: describeRejection(outcome),
-		advice: `${NOTHING_BOUGHT} ${advice}`,
+		advice: `${NOTHING_BOUGHT} ${advice} ${GO_ON[way]}`,
 		httpCode,
 		fieldErrors,
+	};
+}
+
+/**
+ * @param outcome what was answered, if that is at hand
+ * @returns the failure of an item whose order may have been bought
+ */
+export function uncertain(reference: string, way: WayOn, order?: Order, outcome?: NotBought): Failure {
+	const isKeyed = order?.idempotencyKey !== undefined && way !== 'retry';
+	const what = outcome && outcome.networkCode !== 'no answer' ? describeUnknown(outcome) : describeOpen(order);
+	return {
+		outcome: 'unknown',
+		message: `${what}: it may have been bought (reference ${reference})`,
+		advice: LOOK_UP[isKeyed ? 'key' : way](reference),
+		httpCode: outcome?.httpCode,
+		reference,
+	};
+}
+
+const describeOpen = (order?: Order) =>
+	order?.idempotencyKey === undefined
+		? 'This order was sent before, and its answer is not known'
+		: `An order with the Idempotency Key "${order.idempotencyKey}" was sent before, and its answer is not known`;
+
+/** @returns the failure of an item that was bought before, and whose purchase is not at hand */
+export function duplicate(order?: Order, because?: Because): Failure {
+	return {
+		outcome: 'duplicate',
+		message: because === 'key' ? `An order with the Idempotency Key "${order?.idempotencyKey}" was bought before` : 'This order was bought before, in an earlier try of this execution',
+		advice:
+			because === 'key'
+				? 'The item was not sent. Give it another Idempotency Key if it is meant to be bought as well.'
+				: 'The item was not sent. Its purchase is in the output of that other try, or in n8n\'s log.',
 	};
 }
 
@@ -100,7 +156,7 @@ function describeRejection({ httpCode, networkCode, apiMessage, fieldErrors }: N
 		return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
 	}
 	if (httpCode < 400) {
-		return `The Base URL redirects to another address (${httpCode}), where no order is sent`;
+		return `The Base URL redirects to another address (${httpCode}), and no order is sent there`;
 	}
 	if (httpCode === 401) return 'StreamSkill does not accept the Access Token (401)';
 	if (httpCode === 429) return 'StreamSkill receives too many requests (429)';
@@ -108,39 +164,22 @@ function describeRejection({ httpCode, networkCode, apiMessage, fieldErrors }: N
 }
 
 function describeUnknown({ httpCode, networkCode, apiMessage }: NotBought): string {
-	if (networkCode === 'timeout') return 'StreamSkill gave no answer in time: the order may have been bought';
+	if (networkCode === 'timeout') return 'StreamSkill gave no answer in time';
 	if (httpCode === undefined) {
-		return `The connection broke before the answer came (${networkCode}): the order may have been bought`;
+		return `The connection broke before the answer came (${networkCode})`;
 	}
-	if (httpCode < 300) {
-		return `StreamSkill answered with ${apiMessage} instead of a purchase: the order may have been bought`;
+	if (httpCode < 400) {
+		return `StreamSkill answered with ${apiMessage} instead of a purchase`;
 	}
-	return `StreamSkill broke off with status ${httpCode}: the order may have been bought`;
+	return `StreamSkill broke off with status ${httpCode}`;
 }
 
-/** @returns the failure of an item whose key stands for an order without an answer */
-export const uncertainKey = ({ idempotencyKey }: Order): Failure => ({
-	outcome: 'unknown',
-	message:
-		idempotencyKey === undefined
-			? 'Another retry of this execution sent this order and has no answer to it: it may have been bought'
-			: `An order with the Idempotency Key "${idempotencyKey}" was sent before and has no answer: it may have been bought`,
-	advice: UNCERTAIN,
+/** @returns the failure of an item whose Idempotency Key another item of the same list has as well */
+export const repeatedKey = (idempotencyKey: string): Failure => ({
+	outcome: 'duplicate',
+	message: `The Idempotency Key "${idempotencyKey}" is that of another item as well`,
+	advice: `${NOTHING_BOUGHT} Give each item a key of its own, or set If Already Purchased to Skip. ${GO_ON.retry}`,
 });
-
-/** @returns the failure of an item whose key was bought before */
-export const duplicateKey = ({ idempotencyKey }: Order): Failure =>
-	idempotencyKey === undefined
-		? {
-				outcome: 'duplicate',
-				message: 'Another retry of this execution has bought this order',
-				advice: 'The item was not sent. Its purchase is in that other retry: go on from there.',
-			}
-		: {
-				outcome: 'duplicate',
-				message: `An order with the Idempotency Key "${idempotencyKey}" was bought before`,
-				advice: 'The item was not sent. Give it another Idempotency Key if it is meant to be bought as well.',
-			};
 
 /** @returns the failure of an item that was held back, for the reason given */
 export const heldBack = (message: string, advice: string): Failure => ({
@@ -154,13 +193,14 @@ export const heldBack = (message: string, advice: string): Failure => ({
  * than `error`, `message` and `details` (seen in n8n 2.41.1).
  */
 export function errorJson({ failure, order }: FailedItem): IDataObject {
-	const { outcome, message, advice, httpCode, fieldErrors } = failure;
+	const { outcome, message, advice, httpCode, fieldErrors, reference } = failure;
 	return {
 		error: message,
 		message: advice,
 		details: {
 			outcome,
 			...(httpCode !== undefined && { httpCode }),
+			...(reference !== undefined && { reference }),
 			...(fieldErrors && { errors: fieldErrors }),
 			...(order && { order: { ...order.body } }),
 			...(order?.idempotencyKey !== undefined && { idempotencyKey: order.idempotencyKey }),
@@ -180,10 +220,13 @@ export function runError(node: INode, failed: FailedItem[], purchases: MadePurch
 		differ && failed.every((other) => other.failure.outcome === 'invalid')
 			? `${failed.length} items are not valid orders`
 			: failure.message;
+	const open = failed.filter((other) => other.failure.outcome === 'unknown');
+	const closed = failed.filter((other) => other.failure.outcome !== 'unknown');
 	const description = [
-		failure.advice,
-		differ ? listItems(failed) : '',
 		purchases.length > 0 ? listPurchases(purchases) : '',
+		open.length > 0 ? `${listItems(open, describeUncertain)}<br><br>${LOOK_UP_ALL}` : '',
+		closed.length > 0 && differ ? listItems(closed, ({ failure }) => failure.message) : '',
+		closed.length > 0 ? closed[0].failure.advice : '',
 	]
 		.filter(Boolean)
 		.join('<br><br>');
@@ -204,17 +247,27 @@ export function runError(node: INode, failed: FailedItem[], purchases: MadePurch
 
 const MAX_LISTED = 50;
 
-function listItems(failed: FailedItem[]): string {
-	const lines = failed
-		.slice(0, MAX_LISTED)
-		.map(({ item, failure }) => `Item ${item}: ${failure.message}`);
+function listItems(failed: FailedItem[], describe: (failed: FailedItem) => string): string {
+	const lines = failed.slice(0, MAX_LISTED).map((one) => `Item ${one.item}: ${escapeHtml(describe(one))}`);
 	if (failed.length > MAX_LISTED) lines.push(`… and ${failed.length - MAX_LISTED} more`);
 	return lines.join('<br>');
 }
+
+function describeUncertain({ failure, order }: FailedItem): string {
+	const key = order?.idempotencyKey === undefined ? '' : `, Idempotency Key "${order.idempotencyKey}"`;
+	const what = order ? `channel ${order.body.channel}, tarif ${order.body.tarif.id}${key}` : 'an order';
+	return `${what} may have been bought. Its reference is ${failure.reference}`;
+}
+
+const LOOK_UP_ALL =
+	'Look up each of these in your StreamSkill account. Add the references of those that are there to the option Confirmed Bought, and the references of the others to Confirmed Not Bought. Then save the workflow, and retry the execution with the currently saved workflow.';
+
+/** For what quotes the item or the API: n8n shows descriptions and hints as HTML (editor-ui: NodeErrorView.vue). */
+export const escapeHtml = (text: string) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 
 function listPurchases(purchases: MadePurchase[]): string {
 	const ids = purchases.slice(0, MAX_LISTED).map(({ purchase }) => String(purchase.id));
 	if (purchases.length > MAX_LISTED) ids.push(`… and ${purchases.length - MAX_LISTED} more`);
 	const [count, them] = purchases.length === 1 ? ['1 purchase', 'it'] : [`${purchases.length} purchases`, 'them'];
-	return `This run made ${count} (ID ${ids.join(', ')}). Retry the execution to continue without buying ${them} again.`;
+	return `This execution bought ${count} (ID ${ids.join(', ')}). A retry of the execution does not buy ${them} again.`;
 }

@@ -1,7 +1,7 @@
 import type { INodeProperties } from 'n8n-workflow';
 
 import { DEFAULT_TIMEOUT } from './settings';
-import { OPTION_RANGES, RANGES, STREAM_LANGUAGES } from './values';
+import { EXPANDABLE, OPTION_RANGES, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './values';
 
 const displayOptions = { show: { resource: ['purchase'], operation: ['create'] } };
 
@@ -9,6 +9,8 @@ const numeric = ({ min, max }: { min: number; max: number }) => ({
 	minValue: min,
 	...(max !== Number.MAX_SAFE_INTEGER && { maxValue: max }),
 });
+
+const choices = (names: Record<string, string>) => Object.entries(names).map(([value, name]) => ({ name, value }));
 
 /** What the editor shows for the resource Purchase. Names are saved in workflows: they never change. */
 export const purchaseFields: INodeProperties[] = [
@@ -85,7 +87,7 @@ export const purchaseFields: INodeProperties[] = [
 				displayName: 'Language',
 				name: 'lang',
 				type: 'options',
-				options: Object.entries(STREAM_LANGUAGES).map(([value, name]) => ({ name, value })),
+				options: choices(STREAM_LANGUAGES),
 				default: 'auto',
 				description: 'The language of the stream, for tarifs with an AI chatbot only',
 			},
@@ -132,7 +134,7 @@ export const purchaseFields: INodeProperties[] = [
 								type: 'number',
 								typeOptions: numeric(OPTION_RANGES.batchSize),
 								default: 10,
-								description: 'How many orders are sent together. Use -1 for all at once.',
+								description: 'How many orders may wait for their answer at a time. Use -1 for all at once.',
 							},
 							{
 								displayName: 'Batch Interval (Ms)',
@@ -140,11 +142,27 @@ export const purchaseFields: INodeProperties[] = [
 								type: 'number',
 								typeOptions: numeric(OPTION_RANGES.batchInterval),
 								default: 1000,
-								description: 'Milliseconds to wait between batches',
+								description: 'Milliseconds to wait between batches. With 0, the next order goes out as soon as one is answered.',
 							},
 						],
 					},
 				],
+			},
+			{
+				displayName: 'Confirmed Bought',
+				name: 'confirmedBought',
+				type: 'string',
+				default: '',
+				placeholder: 'e.g. K7QM-3XPA',
+				description: 'References of uncertain orders that you have found in your StreamSkill account: they are left out from now on',
+			},
+			{
+				displayName: 'Confirmed Not Bought',
+				name: 'confirmedNotBought',
+				type: 'string',
+				default: '',
+				placeholder: 'e.g. K7QM-3XPA',
+				description: 'References of uncertain orders that are not in your StreamSkill account: each is sent once more',
 			},
 			{
 				displayName: 'Dry Run',
@@ -157,12 +175,7 @@ export const purchaseFields: INodeProperties[] = [
 				displayName: 'Expand',
 				name: 'expand',
 				type: 'multiOptions',
-				options: [
-					{ name: 'API', value: 'api' },
-					{ name: 'Chatbot', value: 'chatbot' },
-					{ name: 'Parent', value: 'parent' },
-					{ name: 'Tarif', value: 'tarif' },
-				],
+				options: choices(EXPANDABLE),
 				default: [],
 				description: 'Which parts of the purchase to output in full',
 			},
@@ -183,7 +196,7 @@ export const purchaseFields: INodeProperties[] = [
 					{ name: 'Fail', value: 'fail', description: 'The item fails, with outcome "duplicate"' },
 				],
 				default: 'skip',
-				description: 'What to do with an item whose Idempotency Key was bought before',
+				description: 'What to do with an item that was bought before, by its Idempotency Key or in an earlier try of the execution, if its purchase is not at hand',
 			},
 			{
 				displayName: 'Max Purchases per Run',
@@ -194,20 +207,10 @@ export const purchaseFields: INodeProperties[] = [
 				description: 'Protects from a list that is longer than you thought: with more items than this, nothing is bought',
 			},
 			{
-				displayName: 'Resend Unknown Outcomes',
-				name: 'resendUnknown',
-				type: 'boolean',
-				default: false,
-				description: 'Whether to send orders again that may have been bought already. Look them up in your StreamSkill account first, and turn this off again afterwards.',
-			},
-			{
 				displayName: 'Response Language',
 				name: 'acceptLanguage',
 				type: 'options',
-				options: [
-					{ name: 'English', value: 'en' },
-					{ name: 'Russian', value: 'ru' },
-				],
+				options: choices(RESPONSE_LANGUAGES),
 				default: 'en',
 				description: 'The language of the messages from StreamSkill (the Accept-Language header)',
 			},

@@ -14,10 +14,11 @@ export const LABELS: Record<string, string> = {
 	options: 'Options',
 	batchSize: 'Items per Batch',
 	batchInterval: 'Batch Interval (Ms)',
+	confirmedBought: 'Confirmed Bought',
+	confirmedNotBought: 'Confirmed Not Bought',
 	dryRun: 'Dry Run',
 	idempotencyKey: 'Idempotency Key',
 	onDuplicate: 'If Already Purchased',
 	maxPurchases: 'Max Purchases per Run',
-	resendUnknown: 'Resend Unknown Outcomes',
 	timeout: 'Timeout',
 };

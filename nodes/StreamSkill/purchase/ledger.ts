@@ -1,99 +1,83 @@
 import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
-import type { Order } from './order';
-import type { NotBought, Outcome } from './outcome';
+import { digest, tokenRoot } from './identity';
+import type { NotBought } from './outcome';
+import { LEDGER } from './stored';
 import { isTool } from './tool';
 
-/** What is known of an order that was sent: what was bought, or why that is unknown and since when. */
-export type LedgerEntry =
-	| { purchase: IDataObject }
-	| { unknown: NotBought; executionId: string; idempotencyKey?: string };
+/** An order that this execution, or one that it retries, has sent. */
+export interface SentOrder {
+	/** Its item at its place, see `Identity`. */
+	at: string;
+	/** What was ordered, see `Identity`. */
+	what: string;
+	/** Its entry in n8n's database, with which it begins there. */
+	entry: string;
+	state: SentState;
+	/** In an AI agent's tool: the conversation, or the call in it, that it answered last. */
+	call?: string;
+}
 
-export type Ledger = ReturnType<typeof openLedger>;
+export type SentState =
+	/** Without its purchase where that is in another execution, or where a person has confirmed that it was bought. */
+	| { kind: 'bought'; purchase?: IDataObject; because?: 'confirmed' }
+	| { kind: 'unknown'; outcome: NotBought; attempt: number };
+
+interface Stored {
+	/** The root where n8n has no token: the digest of the first execution's ID. */
+	root?: string;
+	/** The index of the node's first run. The retry of a killed execution begins with a higher one. */
+	firstRun: number;
+	runs: Record<string, SentOrder[]>;
+}
 
 /**
- * Opens the ledger of the node's current run: what its orders have come to so far.
- *
- * It lives in the execution's own data (`getContext('node')`), so it is there for each try of Retry
- * On Fail, and when a stored execution is retried from the Executions list (seen in n8n 2.41.1 and
- * 1.123.81). It is keyed by run and item: another round of a loop is an order of its own.
- *
- * An AI agent's call gets a new run each time, a repeated one included, so there an order is
- * recognised by what it orders.
+ * What an execution's own data keeps of a run's orders (`getContext('node')`): it is there for each try of Retry On
+ * Fail, and when a stored execution is retried from the Executions list (n8n: execution.service.js, retry), but
+ * not after a crash.
  */
-export function openLedger(context: IExecuteFunctions) {
-	const executionId = context.getExecutionId();
-	const tool = isTool(context);
-	const run = String(context.getWorkflowDataProxy(0).$runIndex);
+export class Ledger {
+	/** The run that the orders belong to: which round of a loop it is; to a tool, each call is one. */
+	readonly run: string;
 
-	const stored = context.getContext('node') as {
-		streamSkillLedger?: { firstExecutionId: string; entries: Record<string, LedgerEntry> };
-	};
-	const ledger = () => (stored.streamSkillLedger ??= { firstExecutionId: executionId, entries: {} });
-	const entries = () => ledger().entries;
+	private readonly container: { [LEDGER]?: Stored };
 
-	const keys = new Set<string>();
-	const keyOf = (item: number, order?: Order) => {
-		const key = tool ? `tool:${JSON.stringify(order)}` : `${run}:${item}`;
-		keys.add(key);
-		return key;
-	};
+	private readonly first: Omit<Stored, 'runs'>;
 
-	return {
-		/** Whether this very execution, not an earlier one that it retries, sent the key in vain. */
-		isUncertainHere: ({ idempotencyKey }: Order) =>
-			idempotencyKey !== undefined &&
-			Object.values(entries()).some(
-				(entry) =>
-					'unknown' in entry && entry.idempotencyKey === idempotencyKey && entry.executionId === executionId,
-			),
+	constructor(context: IExecuteFunctions) {
+		this.container = context.getContext('node');
+		const runIndex = Number(context.getWorkflowDataProxy(0).$runIndex);
+		const { firstRun = runIndex, root } = this.container[LEDGER] ?? {};
+		this.run = isTool(context) ? 'tool' : String(runIndex - firstRun);
+		const needsRoot = tokenRoot(context) === undefined;
+		this.first = { firstRun, ...(needsRoot && { root: root ?? digest(context.getExecutionId()) }) };
+		this.root = tokenRoot(context) ?? this.first.root!;
+	}
 
-		/**
-		 * What became of an item that was sent before, or undefined if it was not. Its parameters may be
-		 * no order any more.
-		 */
-		find: (item: number, order?: Order): LedgerEntry | undefined => entries()[keyOf(item, order)],
+	/** What stays the same from an execution to all its retries, as far as that can be told. */
+	readonly root: string;
 
-		/**
-		 * To be called before an order is sent: if nothing else follows, nobody knows what became of it.
-		 *
-		 * @returns what is to be called with what became of it
-		 */
-		send(item: number, order: Order) {
-			const key = keyOf(item, order);
-			const earlier = entries()[key];
-			const unknown = (outcome: NotBought): LedgerEntry => ({
-				unknown: outcome,
-				executionId,
-				idempotencyKey: order.idempotencyKey,
-			});
-			entries()[key] = unknown({ kind: 'unknown', networkCode: 'no answer' });
+	/** To be called before anything is bought: what later runs and retries go by. */
+	begin() {
+		this.container[LEDGER] ??= { ...this.first, runs: {} };
+	}
 
-			return (outcome: Outcome) => {
-				if (outcome.kind === 'bought') entries()[key] = { purchase: outcome.purchase };
-				else if (outcome.kind === 'unknown') entries()[key] = unknown(outcome);
-				// A refusal tells nothing of an earlier try without an answer.
-				else if (earlier) entries()[key] = earlier;
-				else delete entries()[key];
-			};
-		},
+	get orders(): readonly SentOrder[] {
+		return this.container[LEDGER]?.runs[this.run] ?? [];
+	}
 
-		/**
-		 * A retry starts from what the execution knew that it retries, so two retries of the same one know
-		 * nothing of each other: this key, the same for both, keeps an item from being bought by each.
-		 *
-		 * @returns undefined in an execution that is no retry
-		 */
-		retryKey: (item: number) =>
-			context.getMode?.() === 'retry' && !tool
-				? `${ledger().firstExecutionId}:${run}:${item}`
-				: undefined,
+	add(order: SentOrder) {
+		this.begin();
+		(this.container[LEDGER]!.runs[this.run] ??= []).push(order);
+	}
 
-		/** To be called when the run ends without failed items, so that n8n stores each purchase once. */
-		close() {
-			for (const key of keys) delete entries()[key];
-			const { firstExecutionId } = ledger();
-			if (firstExecutionId === executionId && Object.keys(entries()).length === 0) delete stored.streamSkillLedger;
-		},
-	};
+	remove(order: SentOrder) {
+		const runs = this.container[LEDGER]?.runs;
+		if (runs?.[this.run]) runs[this.run] = runs[this.run].filter((other) => other !== order);
+	}
+
+	/** To be called when the run is complete, so that n8n stores each purchase once. */
+	forget() {
+		delete this.container[LEDGER]?.runs[this.run];
+	}
 }

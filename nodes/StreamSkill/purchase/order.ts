@@ -1,4 +1,6 @@
-import { boolean, collection, fieldReader, integer, isBlank, oneOf, text, type FieldProblems } from './coerce';
+import type { HttpRequest } from '../transport';
+import { boolean, collection, fieldReader, integer, isBlank, oneOf, text, type Parsed } from './coerce';
+import { readReferences } from './references';
 import { EXPANDABLE, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './values';
 
 /** The body of `POST /purchases/create` (API document: schema CartObject). */
@@ -19,7 +21,9 @@ export interface Order {
 	acceptLanguage?: string;
 	idempotencyKey?: string;
 	onDuplicate: 'skip' | 'fail';
-	resendUnknown: boolean;
+	/** References of uncertain orders that a person has looked up. */
+	confirmedBought: string[];
+	confirmedNotBought: string[];
 	dryRun: boolean;
 }
 
@@ -37,9 +41,9 @@ export interface OrderParameters {
  *
  * @returns the order, or what is wrong with each field that is
  */
-export function readOrder(parameters: OrderParameters): { order: Order } | { problems: FieldProblems } {
+export function readOrder(parameters: OrderParameters): Parsed<Order> {
 	const { tarifId, channel } = parameters;
-	const { problems, required, optional } = fieldReader();
+	const { parsed, required, optional } = fieldReader();
 	const additionalFields = optional('additionalFields', parameters.additionalFields, collection) ?? {};
 	const options = optional('options', parameters.options, collection) ?? {};
 
@@ -59,25 +63,41 @@ export function readOrder(parameters: OrderParameters): { order: Order } | { pro
 	const order = withoutUndefined({
 		body,
 		expand: optional('expand', options.expand, expandList),
-		acceptLanguage: optional('Accept-Language', options.acceptLanguage, oneOf(RESPONSE_LANGUAGES)),
+		acceptLanguage: optional('Accept-Language', options.acceptLanguage, oneOf(Object.keys(RESPONSE_LANGUAGES))),
 		// A blank key or dry run would buy without the protection that was asked for.
 		idempotencyKey:
 			'idempotencyKey' in options
 				? required('idempotencyKey', options.idempotencyKey, (value) => text(value).trim())
 				: undefined,
 		onDuplicate: optional('onDuplicate', options.onDuplicate, oneOf(['skip', 'fail'] as const)) ?? 'skip',
-		resendUnknown: optional('resendUnknown', options.resendUnknown, boolean) ?? false,
+		confirmedBought: optional('confirmedBought', options.confirmedBought, references) ?? [],
+		confirmedNotBought: optional('confirmedNotBought', options.confirmedNotBought, references) ?? [],
 		dryRun: 'dryRun' in options ? required('dryRun', options.dryRun, boolean) : false,
 	});
-	return Object.keys(problems).length > 0 ? { problems } : { order };
+	return parsed(order);
 }
+
+/** @returns the request that places the order (API document: `POST /purchases/create`) */
+export const orderRequest = ({ body, expand, acceptLanguage }: Order, baseUrl: string): HttpRequest => ({
+	method: 'POST',
+	url: `${baseUrl}/purchases/create`,
+	qs: expand ? { expand } : {},
+	headers: {
+		Accept: 'application/json',
+		'Content-Type': 'application/json',
+		...(acceptLanguage && { 'Accept-Language': acceptLanguage }),
+	},
+	body,
+});
 
 /** Takes the list that the editor makes as well as the API's comma-separated text. */
 function expandList(value: unknown): string | undefined {
 	const parts = Array.isArray(value) ? (value as unknown[]) : text(value).split(',');
-	const names = parts.filter((part) => !isBlank(part)).map(oneOf(EXPANDABLE));
+	const names = parts.filter((part) => !isBlank(part)).map(oneOf(Object.keys(EXPANDABLE)));
 	return [...new Set(names)].join(',') || undefined;
 }
+
+const references = (value: unknown) => readReferences(Array.isArray(value) ? value.map(text).join(' ') : text(value));
 
 const withoutUndefined = <T extends object>(fields: T): T =>
 	Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;

@@ -1,14 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import { show, type FieldProblems } from './coerce';
-
-/** An answer of the API as it came over the wire. */
-export interface Answer {
-	statusCode: number;
-	/** With lower-case names. */
-	headers: Record<string, unknown>;
-	body: string;
-}
+import type { Answer } from '../transport';
+import { isObject, show, type FieldProblems } from './coerce';
 
 /** The API made the purchase and said so. */
 export interface Bought {
@@ -21,9 +14,9 @@ export interface NotBought {
 	kind: 'rejected' | 'unknown';
 	/** The HTTP status, if there was an answer. */
 	httpCode?: number;
-	/** The code of the network failure, if there was no answer: `ECONNREFUSED`, `ECONNRESET`, `timeout`, … */
+	/** What the network failure is called, if there was no answer: `ECONNREFUSED`, `timeout`, `blocked by n8n`, … */
 	networkCode?: string;
-	/** What a 2xx had instead of a purchase, or what the API said of a rejection. */
+	/** What a 2xx or 303 had instead of a purchase, or what the API said of a rejection. */
 	apiMessage?: string;
 	/** The API's field errors, by its name of the field. */
 	fieldErrors?: FieldProblems;
@@ -33,15 +26,25 @@ export interface NotBought {
 
 export type Outcome = Bought | NotBought;
 
-/** Failures of looking up, reaching or trusting the host: the order was never sent. */
+/** Failures of reaching the host, where it is not said which call failed. */
 const NEVER_CONNECTED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
 const BAD_CERTIFICATE =
 	/CERT|CRL|SELF_SIGNED|UNABLE_TO_(DECODE|GET|VERIFY)|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH|HOSTNAME_MISMATCH|^ERR_TLS/;
 
 /**
+ * What Node.js says of a TLS handshake that failed: its own words (lib/internal/tls/wrap.js), or OpenSSL's for
+ * the write of the order, which waits for the handshake (src/crypto/crypto_tls.cc: ClearIn, DoWrite). What
+ * fails in reading later has the code ERR_SSL_….
+ */
+const FAILED_HANDSHAKE = /^Client network socket disconnected before secure TLS|^write EPROTO .*:SSL routines:/;
+
+/** n8n's protection against requests to addresses of its own network (backend-network: ssrf-blocked-ip.error.js). */
+const REFUSED_BY_N8N = /^The request was blocked because/;
+
+/**
  * What an answer means for the user's money: see `NotBought`.
  *
- * A redirect is a rejection because it is never followed.
+ * Any other redirect than a 303 is a rejection because it is never followed.
  */
 export function readAnswer({ statusCode, headers, body }: Answer): Outcome {
 	const parsed = parse(body);
@@ -53,6 +56,9 @@ export function readAnswer({ statusCode, headers, body }: Answer): Outcome {
 		}
 		return { kind: 'unknown', httpCode: statusCode, apiMessage: describeBody(body, parsed) };
 	}
+
+	// "See Other" is what a server says after a POST when it is done (RFC 9110, 15.4.4).
+	if (statusCode === 303) return { kind: 'unknown', httpCode: statusCode, apiMessage: 'a redirect (303)' };
 
 	const certain = statusCode >= 300 && statusCode < 500 && statusCode !== 408;
 	return {
@@ -66,45 +72,58 @@ export function readAnswer({ statusCode, headers, body }: Answer): Outcome {
 
 /** What it means that no answer came: `error` is what n8n's request helper threw. */
 export function readFailure(error: unknown): NotBought {
-	const { code, syscall } = networkCause(error);
+	const { code, syscall, text, secureConnecting } = networkCause(error);
+	if (REFUSED_BY_N8N.test(text)) return { kind: 'rejected', networkCode: 'blocked by n8n' };
 	const neverSent =
 		BAD_CERTIFICATE.test(code) ||
-		// The same codes can come from a connection that stood; then the call that failed is read or write.
-		(NEVER_CONNECTED.test(code) && syscall !== 'read' && syscall !== 'write') ||
-		(code === 'ETIMEDOUT' && syscall === 'connect');
-	const timedOut = !neverSent && /^(ERR_CANCELED|ECONNABORTED|ETIMEDOUT|ABORT_ERR)$/.test(code);
+		/^(connect|getaddrinfo)$/.test(syscall ?? '') ||
+		(syscall === undefined && NEVER_CONNECTED.test(code)) ||
+		(secureConnecting ?? FAILED_HANDSHAKE.test(text));
+	const timedOut = /^(ERR_CANCELED|ECONNABORTED|ABORT_ERR)$/.test(code) || (code === 'ETIMEDOUT' && !neverSent);
 	return { kind: neverSent ? 'rejected' : 'unknown', networkCode: timedOut ? 'timeout' : code };
 }
 
 interface SystemError {
 	code?: unknown;
+	message?: unknown;
 	/** What n8n before 2.41 makes of it where it leaves out the cause: its code, and the text of it. */
 	httpCode?: unknown;
 	messages?: unknown[];
 	syscall?: string;
 	errors?: SystemError[];
+	/** Axios' request; `secureConnecting` is true from the start of a TLS connection until its handshake is complete. */
+	request?: { socket?: { secureConnecting?: boolean } };
 	cause?: SystemError;
 }
 
+interface NetworkCause {
+	code: string;
+	text: string;
+	syscall?: string;
+	secureConnecting?: boolean;
+}
+
 /** n8n wraps the failure of the socket a few times over: the innermost code is the socket's. */
-function networkCause(error: unknown): { code: string; syscall?: string } {
-	let found: { code: string; syscall?: string } = { code: 'no answer' };
+function networkCause(error: unknown): NetworkCause {
+	const found: NetworkCause = { code: 'no answer', text: '' };
 	let cause = error as SystemError | undefined;
 	for (let depth = 0; cause && typeof cause === 'object' && depth < 6; depth++) {
-		// A host with several addresses fails with one error for each.
-		const syscall = cause.syscall ?? cause.errors?.[0]?.syscall ?? syscallIn(cause.messages?.[0]);
+		const text = String(cause.messages?.[0] ?? cause.message);
 		const code = cause.code ?? cause.httpCode;
-		if (typeof code === 'string') found = { code, syscall };
+		if (typeof code === 'string') {
+			found.code = code;
+			// A host with several addresses fails with one error for each.
+			found.syscall = cause.syscall ?? cause.errors?.[0]?.syscall ?? syscallIn(text);
+		}
+		found.text = text;
+		found.secureConnecting ??= cause.request?.socket?.secureConnecting;
 		cause = cause.cause;
 	}
 	return found;
 }
 
 /** The call that failed, in a text like "read ECONNRESET". */
-const syscallIn = (text: unknown) => /^([a-z]+) E[A-Z]+/.exec(String(text))?.[1];
-
-const isObject = (value: unknown): value is IDataObject =>
-	typeof value === 'object' && value !== null && !Array.isArray(value);
+const syscallIn = (text: string) => /^([a-z]+) E[A-Z]+/.exec(text)?.[1];
 
 /** Parses JSON so that n8n can copy and store it; undefined if it is none. */
 function parse(body: string): unknown {

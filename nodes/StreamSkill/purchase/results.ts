@@ -1,63 +1,64 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
-import { duplicateKey, errorJson, runError, type FailedItem, type Failure, type MadePurchase } from './errors';
-import type { IdempotencyKey } from './idempotency';
+import { duplicate, errorJson, escapeHtml, runError, type FailedItem, type Failure, type MadePurchase } from './errors';
 import type { Order } from './order';
+import type { Because } from './decide';
+import { summarise } from './summary';
 import { isTool, stopsOnFailure } from './tool';
 
-/** An item whose fields are a valid order. */
-export interface OrderedItem {
-	item: number;
-	order: Order;
-	/** What keeps it from being bought by more than one execution: the user's Idempotency Key, or our own. */
-	key?: IdempotencyKey;
-}
+/** What became of an item. */
+type Result =
+	/** In this run, or handed back from an earlier try. */
+	| { kind: 'bought'; purchase: IDataObject; isNew: boolean }
+	| { kind: 'failed'; failure: Failure; order?: Order }
+	/** Put out for an item that is neither bought nor failed. */
+	| { kind: 'note'; note: IDataObject }
+	/** Bought before, and left out. */
+	| { kind: 'skipped'; order?: Order; because?: Because };
 
 /** Gathers what became of each item, and turns it into the node's output in the order of the items. */
 export class Results {
-	readonly purchases: MadePurchase[] = [];
+	/** One slot for each item. */
+	private readonly slots: Array<Result | undefined> = [];
 
-	readonly failed: FailedItem[] = [];
-
-	/** What is put out for an item that is neither bought nor failed. */
-	private readonly notes: Array<{ item: number; note: IDataObject }> = [];
-
-	private skipped = 0;
+	private anyFailed = false;
 
 	constructor(private readonly context: IExecuteFunctions) {}
 
 	bought(item: number, purchase: IDataObject) {
-		this.purchases.push({ item, purchase });
+		this.slots[item] = { kind: 'bought', purchase, isNew: true };
+	}
+
+	handBack(item: number, purchase: IDataObject) {
+		this.slots[item] = { kind: 'bought', purchase, isNew: false };
 	}
 
 	fail(item: number, failure: Failure, order?: Order) {
-		this.failed.push({ item, failure, order });
+		this.slots[item] = { kind: 'failed', failure, order };
+		this.anyFailed = true;
 	}
 
 	/** Fails all of these items for one reason. */
-	holdBack(items: OrderedItem[], failure: Failure) {
+	holdBack(items: Array<{ item: number; order: Order }>, failure: Failure) {
 		for (const { item, order } of items) this.fail(item, failure, order);
 	}
 
 	note(item: number, note: IDataObject) {
-		this.notes.push({ item, note });
+		this.slots[item] = { kind: 'note', note };
 	}
 
-	skip(item: number, order: Order) {
-		this.skipped++;
-		// Nothing at all would leave a model to guess.
-		if (isTool(this.context)) this.note(item, { skipped: duplicateKey(order).message, message: 'Nothing was bought now.' });
+	skip(item: number, order?: Order, because?: Because) {
+		this.slots[item] = { kind: 'skipped', order, because };
 	}
 
-	/**
-	 * n8n before 2.36 does not know the key `details` of an error item, but goes by a property `error` of the
-	 * item as well. Where n8n can enumerate it, n8n puts it in place of the JSON.
-	 */
-	private forErrorOutput<T extends { output: INodeExecutionData }>(result: T): T {
-		if (this.context.getNode().onError === 'continueErrorOutput') {
-			Object.defineProperty(result.output, 'error', { value: { message: result.output.json.error }, writable: true });
-		}
-		return result;
+	get purchases(): MadePurchase[] {
+		return this.slots.flatMap((result, item) => (result?.kind === 'bought' ? { item, purchase: result.purchase } : []));
+	}
+
+	get failed(): FailedItem[] {
+		return this.slots.flatMap((result, item) =>
+			result?.kind === 'failed' ? { item, failure: result.failure, order: result.order } : [],
+		);
 	}
 
 	/**
@@ -66,7 +67,7 @@ export class Results {
 	 */
 	get mustStop() {
 		return (
-			this.failed.length > 0 &&
+			this.anyFailed &&
 			stopsOnFailure(this.context) &&
 			!this.context.getExecutionCancelSignal()?.aborted
 		);
@@ -74,10 +75,7 @@ export class Results {
 
 	/** @throws NodeApiError or NodeOperationError if `mustStop` */
 	stopIfFailed() {
-		if (!this.mustStop) return;
-		this.failed.sort(byItem);
-		this.purchases.sort(byItem);
-		throw runError(this.context.getNode(), this.failed, this.purchases);
+		if (this.mustStop) throw runError(this.context.getNode(), this.failed, this.purchases);
 	}
 
 	/**
@@ -86,25 +84,57 @@ export class Results {
 	 */
 	output(): INodeExecutionData[] {
 		this.stopIfFailed();
-		if (this.skipped > 0) {
-			// Not there where n8n runs the node as a tool.
-			this.context.addExecutionHints?.({
-				message: `Skipped ${this.skipped} ${this.skipped === 1 ? 'item' : 'items'}: bought before with the same Idempotency Key`,
-				location: 'outputPane',
-			});
+		return this.slots.flatMap((result, item) => this.outputOf(result, item) ?? []);
+	}
+
+	private outputOf(result: Result | undefined, item: number): INodeExecutionData | undefined {
+		const pairedItem = { item };
+		switch (result?.kind) {
+			case 'bought':
+				return { json: result.purchase, pairedItem };
+			case 'note':
+				return { json: result.note, pairedItem };
+			case 'failed':
+				return this.forErrorOutput({ json: errorJson({ item, ...result }), pairedItem });
+			case 'skipped':
+				// Nothing at all would leave a model to guess.
+				return isTool(this.context)
+					? { json: { skipped: duplicate(result.order, result.because).message, message: 'Nothing was bought now.' }, pairedItem }
+					: undefined;
+			default:
+				return undefined;
 		}
-		const json = (item: number, content: IDataObject) => ({
-			item,
-			output: { json: content, pairedItem: { item } },
+	}
+
+	/** Tells the user, and n8n's log, what the run did. */
+	summarise(run: string, unknownReferences: string[]) {
+		const skipped = this.slots.flatMap((result) => (result?.kind === 'skipped' ? [result.because] : []));
+		const summary = summarise({
+			purchases: this.slots.flatMap((result) => (result?.kind === 'bought' && result.isNew ? [result.purchase] : [])),
+			handedBack: this.slots.filter((result) => result?.kind === 'bought' && !result.isNew).length,
+			skipped,
+			failed: this.failed.map(({ failure }) => failure),
 		});
-		return [
-			...this.purchases.map(({ item, purchase }) => json(item, purchase)),
-			...this.notes.map(({ item, note }) => json(item, note)),
-			...this.failed.map((failed) => this.forErrorOutput(json(failed.item, errorJson(failed)))),
-		]
-			.sort(byItem)
-			.map(({ output }) => output);
+		if (summary) this.context.logger.info(`StreamSkill run ${run}: ${summary}`);
+		const hints = [
+			summary,
+			skipped.includes(undefined) &&
+				`The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"${run}"`,
+			unknownReferences.length > 0 &&
+				`Not known here, or used before: the reference ${unknownReferences.join(', ')}. Nothing was done for it`,
+		].filter((hint): hint is string => Boolean(hint));
+		// Not there where n8n runs the node as a tool.
+		for (const message of hints) this.context.addExecutionHints?.({ message: escapeHtml(message), location: 'outputPane' });
+	}
+
+	/**
+	 * n8n before 2.36 does not know the key `details` of an error item, but goes by a property `error` of the
+	 * item as well. If that were enumerable, n8n would put it in place of the JSON.
+	 */
+	private forErrorOutput(output: INodeExecutionData): INodeExecutionData {
+		if (this.context.getNode().onError === 'continueErrorOutput') {
+			Object.defineProperty(output, 'error', { value: { message: output.json.error }, writable: true });
+		}
+		return output;
 	}
 }
-
-const byItem = (a: { item: number }, b: { item: number }) => a.item - b.item;

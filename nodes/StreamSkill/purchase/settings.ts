@@ -1,4 +1,4 @@
-import { fieldReader, integer, type FieldProblems } from './coerce';
+import { fieldReader, integer, type Parsed } from './coerce';
 import { OPTION_RANGES } from './values';
 
 /** Long enough for a slow API: an answer that is not waited for is an uncertain order. */
@@ -22,14 +22,12 @@ export interface RunSettings {
  * @param options the node's Options, as evaluated for one of the items
  * @returns the settings, or what is wrong with each option that is
  */
-export function readSettings(
-	options: Record<string, unknown>,
-): { settings: RunSettings } | { problems: FieldProblems } {
-	const { problems, required, optional } = fieldReader();
+export function readSettings(options: Record<string, unknown>): Parsed<RunSettings> {
+	const { parsed, required, optional } = fieldReader();
 	const batch = (options.batching as { batch?: Record<string, unknown> } | undefined)?.batch ?? {};
 	const batchSize = optional('batchSize', batch.batchSize, integer(OPTION_RANGES.batchSize)) ?? 1;
 
-	const settings = {
+	return parsed({
 		batchSize: batchSize === -1 ? Infinity : Math.max(1, batchSize),
 		batchInterval: optional('batchInterval', batch.batchInterval, integer(OPTION_RANGES.batchInterval)) ?? 0,
 		// A blank limit would be none, which is not what was asked for.
@@ -38,6 +36,5 @@ export function readSettings(
 				? required('maxPurchases', options.maxPurchases, integer(OPTION_RANGES.maxPurchases))
 				: Infinity,
 		timeout: optional('timeout', options.timeout, integer(OPTION_RANGES.timeout)) ?? DEFAULT_TIMEOUT,
-	};
-	return Object.keys(problems).length > 0 ? { problems } : { settings };
+	});
 }

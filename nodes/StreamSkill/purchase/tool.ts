@@ -1,5 +1,8 @@
 import { NodeConnectionTypes, type IExecuteFunctions } from 'n8n-workflow';
 
+import type { WayOn } from './errors';
+import { digest } from './identity';
+
 /** Whether an AI agent's model ordered: n8n runs the node under a type of its own then, in all its ways and versions. */
 export const isTool = (context: IExecuteFunctions) => context.getNode().type.endsWith('Tool');
 
@@ -23,4 +26,69 @@ export function stopsOnFailure(context: IExecuteFunctions): boolean {
 	if (!isTool(context)) return !context.continueOnFail();
 	const { onError, rewireOutputLogTo } = context.getNode();
 	return onError === 'stopWorkflow' && rewireOutputLogTo === NodeConnectionTypes.AiTool;
+}
+
+/** How a person, or a model, goes on after an item failed. */
+export function wayOn(context: IExecuteFunctions): WayOn {
+	if (stopsOnFailure(context)) return 'retry';
+	return isTool(context) ? 'tool' : 'anew';
+}
+
+/** What a model's order belongs to. */
+export interface Conversation {
+	/** Stands for it in what is remembered of the order. */
+	call: string;
+	/** Whether an order that answered that call was made in this conversation, and a repeated one is a new one. */
+	has(call: string | undefined): boolean;
+}
+
+/**
+ * An agent that is tried again, by Retry On Fail or by a retry of the execution, may begin its conversation anew:
+ * then the model orders again what it has ordered before. n8n does not tell a tool of that, but it shows:
+ *
+ * - To the tools of AI Agent 1 and 2 it gives one list `closeFunctions` for each try (n8n-core: supply-data-context.js,
+ *   workflow-execute.js).
+ * - For AI Agent 3 the agent's own entry in the execution's stack has the calls of the conversation so far (n8n-core:
+ *   requests-response.js; n8n-nodes-langchain: ToolsAgent/V3).
+ *
+ * Where neither is to be seen, each order is taken for one of an earlier conversation, and not bought twice.
+ */
+export function conversationOf(context: IExecuteFunctions, item: number): Conversation {
+	const { closeFunctions, runExecutionData } = context as unknown as ToolInternals;
+	if (context.getNode().rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions)) {
+		const call = tryOf(closeFunctions, context.getExecutionId());
+		return { call, has: (other) => other === call };
+	}
+	const call = String(context.getInputData()[item]?.json.toolCallId);
+	const requests = (runExecutionData?.executionData?.nodeExecutionStack ?? []).flatMap(
+		({ metadata }) => metadata?.subNodeExecutionData ?? [],
+	);
+	const calls = requests.flatMap(({ actions = [], metadata }) => [
+		...(metadata?.previousRequests ?? []).map(({ action }) => action?.toolCallId),
+		// What the model asks for together with this one.
+		...actions.map(({ action }) => action?.id).filter((id) => id !== call),
+	]);
+	const others = new Set(calls.map((id) => digest(String(id))));
+	return { call: digest(call), has: (other) => other !== undefined && others.has(other) };
+}
+
+interface ToolInternals {
+	closeFunctions?: unknown;
+	runExecutionData?: {
+		executionData?: { nodeExecutionStack?: Array<{ metadata?: { subNodeExecutionData?: ToolRequests } }> };
+	};
+}
+
+interface ToolRequests {
+	actions?: Array<{ action?: { id?: string } }>;
+	metadata?: { previousRequests?: Array<{ action?: { toolCallId?: string } }> };
+}
+
+const tries = new WeakMap<object, string>();
+let count = 0;
+
+function tryOf(closeFunctions: object, executionId: string): string {
+	const known = tries.get(closeFunctions) ?? digest(`${executionId} ${++count} ${Math.random()}`);
+	tries.set(closeFunctions, known);
+	return known;
 }

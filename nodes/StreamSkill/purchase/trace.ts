@@ -1,6 +1,7 @@
 import type { IDataObject, IExecuteFunctions, IWorkflowExecutionCustomData } from 'n8n-workflow';
 
 import type { Order } from './order';
+import { CUSTOM_DATA } from './stored';
 
 /** n8n takes 10 entries of custom data for an execution, and complains of values over 255 characters. */
 const MAX_ENTRIES = 5;
@@ -10,19 +11,22 @@ const MAX_LENGTH = 255;
  * Leaves a trace of each purchase outside the node's output, which n8n throws away when an execution is
  * stopped or crashes: a line in n8n's log, and the purchase ID in the execution's custom data, which
  * n8n saves when Stop is pressed (seen in n8n 2.41.1 and 1.123.81).
+ *
+ * @param run what is the same in the log lines of an execution and of all its retries
  */
-export function purchaseTrace(context: IExecuteFunctions) {
+export function purchaseTrace(context: IExecuteFunctions, run: string) {
 	// `context.customData` is the same, but n8n 1.x does not have it.
 	const { customData } = (
 		context.getWorkflowDataProxy(0) as unknown as { $execution: { customData: IWorkflowExecutionCustomData } }
 	).$execution;
 	let entry = 1;
-	const name = () => (entry === 1 ? 'streamSkillPurchases' : `streamSkillPurchases${entry}`);
+	const name = () => (entry === 1 ? CUSTOM_DATA : `${CUSTOM_DATA}${entry}`);
 
-	return (item: number, purchase: IDataObject, order: Order) => {
+	const leave = (item: number, purchase: IDataObject, order: Order) => {
 		const id = String(purchase.id);
 		const facts = {
 			execution: context.getExecutionId(),
+			run,
 			workflow: context.getWorkflow().id,
 			node: context.getNode().name,
 			item,
@@ -39,5 +43,14 @@ export function purchaseTrace(context: IExecuteFunctions) {
 		const value = () => [customData.get(name()), id].filter(Boolean).join(' ');
 		while (entry <= MAX_ENTRIES && value().length > MAX_LENGTH) entry++;
 		if (entry <= MAX_ENTRIES) customData.set(name(), value());
+	};
+
+	return (item: number, purchase: IDataObject, order: Order) => {
+		try {
+			leave(item, purchase, order);
+		} catch (error) {
+			// No trace is worth a purchase: the output still has it.
+			context.logger.warn(`StreamSkill could not record a purchase: ${(error as Error).message}`);
+		}
 	};
 }

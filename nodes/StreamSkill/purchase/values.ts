@@ -17,11 +17,11 @@ export const OPTION_RANGES = {
 	timeout: { min: 1, max: 3_600_000 },
 };
 
-/** What `expand` can turn into objects in the answer (API document: parameter expandPurchase). */
-export const EXPANDABLE = ['api', 'chatbot', 'parent', 'tarif'];
+/** What `expand` can turn into objects in the answer, with its names (API document: parameter expandPurchase). */
+export const EXPANDABLE = { api: 'API', chatbot: 'Chatbot', parent: 'Parent', tarif: 'Tarif' };
 
-/** The languages of the API's messages (API document: schema LanguageObject). */
-export const RESPONSE_LANGUAGES = ['en', 'ru'];
+/** The languages of the API's messages with their names (API document: schema LanguageObject). */
+export const RESPONSE_LANGUAGES = { en: 'English', ru: 'Russian' };
 
 /** The stream languages of AI chatbots with their names (API document: CartObject.lang). */
 export const STREAM_LANGUAGES: Record<string, string> = {

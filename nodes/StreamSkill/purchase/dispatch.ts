@@ -1,0 +1,178 @@
+import type { IExecuteFunctions } from 'n8n-workflow';
+
+import type { Connection } from '../transport';
+import { decide, type Knowledge } from './decide';
+import { duplicate, heldBack, rejected, uncertain, type Failure, type WayOn } from './errors';
+import type { Known, OrderedItem } from './known';
+import { orderRequest } from './order';
+import type { Results } from './results';
+import { pause, sendOrder } from './send';
+import type { RunSettings } from './settings';
+import { wayOn } from './tool';
+import { purchaseTrace } from './trace';
+
+/** What is claimed at a time is what goes out within so many milliseconds: no more is uncertain after a crash. */
+const WINDOW = 100;
+
+/** Sends orders, never more than a batch of them at a time, and notes what becomes of each. */
+export class Dispatch {
+	private readonly stopSignal;
+
+	private readonly trace;
+
+	private readonly way: WayOn;
+
+	/** What keeps all further orders back. */
+	private obstacle?: Failure;
+
+	/** Orders that are claimed and may be sent. */
+	private claimed: OrderedItem[] = [];
+
+	private readonly onTheirWay = new Map<OrderedItem, Promise<void>>();
+
+	private answered = 0;
+
+	/** Called with each answer. */
+	private onAnswer = () => {};
+
+	private readonly begun = Date.now();
+
+	constructor(
+		context: IExecuteFunctions,
+		private readonly connection: Connection,
+		private readonly settings: RunSettings,
+		private readonly known: Known,
+		private readonly results: Results,
+	) {
+		this.stopSignal = context.getExecutionCancelSignal();
+		this.trace = purchaseTrace(context, known.run);
+		this.way = wayOn(context);
+	}
+
+	/** @throws NodeApiError or NodeOperationError once all that is on its way is answered, if On Error is Stop */
+	async sendAll(orders: OrderedItem[]) {
+		const { batchSize, batchInterval } = this.settings;
+		const waiting = [...orders];
+		while (waiting.length > 0) {
+			if (waiting.length < orders.length) await pause(batchInterval, this.stopSignal);
+			// Without an interval, an answer makes room for the next order at once.
+			await this.sendTogether(batchInterval > 0 ? waiting.splice(0, batchSize) : waiting.splice(0));
+			if (this.isOver) break;
+		}
+		await this.known.settle();
+		this.results.stopIfFailed();
+		const obstacle = this.obstacle ?? this.stopped();
+		if (obstacle) this.results.holdBack(waiting, obstacle);
+	}
+
+	private async sendTogether(waiting: OrderedItem[]) {
+		while (!this.isOver) {
+			if (this.claimed.length === 0 && waiting.length > 0) await this.claimNext(waiting);
+			while (this.claimed.length > 0 && this.onTheirWay.size < this.settings.batchSize && !this.isOver) {
+				this.start(this.claimed.shift()!);
+			}
+			if (this.onTheirWay.size > 0) await new Promise<void>((resolve) => (this.onAnswer = resolve));
+			else if (this.claimed.length === 0 && waiting.length === 0) return;
+		}
+		await Promise.all(this.onTheirWay.values());
+		for (const ordered of this.claimed) this.known.release(ordered);
+		const obstacle = this.obstacle ?? this.stopped();
+		if (obstacle) this.results.holdBack([...this.claimed, ...waiting], obstacle);
+		this.claimed = [];
+	}
+
+	/** Whether nothing more is to be sent. */
+	private get isOver(): boolean {
+		return this.obstacle !== undefined || this.results.mustStop || this.stopSignal?.aborted === true;
+	}
+
+	/** Claims as many orders as may be uncertain after a crash, and notes those that may not be sent. */
+	private async claimNext(waiting: OrderedItem[]) {
+		const orders = this.takeNext(waiting);
+		if (orders.length === 0) return;
+		try {
+			const known = await this.known.claim(orders);
+			orders.forEach((ordered, i) => {
+				if (this.mayBeSent(ordered, known[i])) this.claimed.push(ordered);
+			});
+			if (this.results.mustStop) await this.failUncertain(waiting);
+		} catch (error) {
+			const message = `n8n could not look up whether the order was sent before: ${(error as Error).message}`;
+			this.obstacle = heldBack(message, 'Run it again once n8n can use its database.');
+			this.results.holdBack(orders, this.obstacle);
+		}
+	}
+
+	/** So that a person is told of all uncertain orders at once, not of one with each retry. */
+	private async failUncertain(waiting: OrderedItem[]) {
+		const isOpen = new Set([...this.claimed, ...this.onTheirWay.keys()].map((ordered) => this.known.keyOf(ordered)));
+		const others = waiting.filter((ordered) => !isOpen.has(this.known.keyOf(ordered)));
+		for (const { ordered, reference } of await this.known.uncertainKeys(others)) {
+			this.results.fail(ordered.item, uncertain(reference, this.way, ordered.order), ordered.order);
+		}
+	}
+
+	/** An order with the Idempotency Key of one that is on its way waits for it: only its outcome tells what to do. */
+	private takeNext(waiting: OrderedItem[]): OrderedItem[] {
+		const { batchSize } = this.settings;
+		const pace = this.answered / Math.max(1, Date.now() - this.begun);
+		const room = Math.max(batchSize, Math.floor(pace * WINDOW)) - this.onTheirWay.size;
+		const keys = new Set([...this.onTheirWay.keys()].map((ordered) => this.known.keyOf(ordered)));
+		let count = 0;
+		while (count < room && count < waiting.length) {
+			const key = this.known.keyOf(waiting[count]);
+			if (key !== undefined && keys.has(key)) break;
+			keys.add(key);
+			count++;
+		}
+		return waiting.splice(0, count);
+	}
+
+	private mayBeSent({ item, order }: OrderedItem, known: Knowledge): boolean {
+		const decision = decide({ kind: 'valid', value: order }, known);
+		if (decision.kind === 'holdBack') {
+			this.results.fail(item, uncertain(decision.reference, this.way, order, decision.outcome), order);
+		} else if (decision.kind === 'duplicate') {
+			this.results.fail(item, duplicate(order, decision.because), order);
+		} else if (decision.kind === 'skip') {
+			this.results.skip(item, order, decision.because);
+		}
+		return decision.kind === 'send';
+	}
+
+	private start(ordered: OrderedItem) {
+		const sending = this.sendOne(ordered).finally(() => {
+			this.onTheirWay.delete(ordered);
+			this.answered++;
+			this.onAnswer();
+		});
+		this.onTheirWay.set(ordered, sending);
+	}
+
+	private async sendOne(ordered: OrderedItem) {
+		const { item, order } = ordered;
+		const other = this.known.isUncertain(ordered);
+		if (other && !this.mayBeSent(ordered, other)) {
+			this.known.release(ordered);
+			return;
+		}
+		this.known.sending(ordered);
+		const outcome = await sendOrder(this.connection, orderRequest(order, this.connection.baseUrl), this.stopSignal);
+		const reference = await this.known.answered(ordered, outcome);
+		if (outcome.kind === 'bought') {
+			this.results.bought(item, outcome.purchase);
+			this.trace(item, outcome.purchase, order);
+		} else if (outcome.kind === 'unknown') {
+			this.results.fail(item, uncertain(reference, this.way, order, outcome), order);
+		} else {
+			const failure = rejected(outcome, this.way);
+			this.results.fail(item, failure, order);
+			if (outcome.httpCode === 401) this.obstacle = { ...failure, outcome: 'notSent' };
+		}
+	}
+
+	private stopped(): Failure | undefined {
+		if (!this.stopSignal?.aborted) return undefined;
+		return heldBack('The execution was stopped', 'Run the item again if it is still wanted.');
+	}
+}

@@ -1,0 +1,36 @@
+import { sleep } from 'n8n-workflow';
+
+import type { Connection, HttpRequest } from '../transport';
+import { readAnswer, readFailure, type Outcome } from './outcome';
+
+/** How often an order is tried that is answered 429, and how many milliseconds are waited for it in all. */
+const RATE_LIMIT = { tries: 5, wait: 60_000 };
+
+/** Sends an order, and again as long as it is answered 429, which is a certain no. */
+export async function sendOrder(
+	{ send }: Connection,
+	request: HttpRequest,
+	stopSignal?: AbortSignal,
+): Promise<Outcome> {
+	for (let tries = 1, waited = 0; ; tries++) {
+		const outcome = await send(request).then(readAnswer, readFailure);
+		if (outcome.kind === 'bought' || outcome.httpCode !== 429 || tries === RATE_LIMIT.tries) return outcome;
+
+		const wait = outcome.retryAfterMs ?? 1000 * 2 ** (tries - 1) * (1 + Math.random() / 2);
+		waited += wait;
+		if (waited > RATE_LIMIT.wait) return outcome;
+		await pause(wait, stopSignal);
+		if (stopSignal?.aborted) return outcome;
+	}
+}
+
+/** Waits, unless the execution is stopped. The `sleepWithAbort` of n8n-workflow 1.120 is gone in 2.41. */
+export async function pause(ms: number, stopSignal?: AbortSignal) {
+	// A signal that is aborted already never tells of it again.
+	if (stopSignal?.aborted) return;
+	let stop = () => {};
+	const stopped = new Promise<void>((resolve) => (stop = resolve));
+	stopSignal?.addEventListener('abort', stop);
+	await Promise.race([sleep(ms), stopped]);
+	stopSignal?.removeEventListener('abort', stop);
+}
