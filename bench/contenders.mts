@@ -1,70 +1,93 @@
 import type { INode, INodeParameters } from 'n8n-workflow';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 
-import { npm } from '../tools/n8n/npm.mts';
+import { ITEM } from '../tools/n8n/workflows.mts';
 
-/** Something that places the same orders; `batchSize` orders at a time. */
-export interface Contender {
-	name: string;
-	node: (batchSize: number) => Pick<INode, 'type' | 'typeVersion' | 'parameters'>;
+/** How orders are to be placed. */
+export interface Pace {
+	/** How many orders at a time; -1 for all. */
+	batchSize?: number;
+	/** Milliseconds between batches; with 0, this node sends the next order as soon as one is answered. */
+	batchInterval?: number;
 }
 
-/** The item's channel, as Split Out hands it over. */
-const CHANNEL = "={{ $json['body.items'] }}";
+/** A way to place the same orders. */
+export interface Contender {
+	name: string;
+	node: (pace: Pace, baseUrl: string) => Pick<INode, 'type' | 'typeVersion' | 'parameters'>;
+	/** What the node has ordered before it is measured: so many executions of so many orders. */
+	past?: { executions: number; orders: number };
+}
 
-const ours = (type: string, options: INodeParameters = {}) => (batchSize: number) => ({
-	type,
-	typeVersion: 1,
-	parameters: {
-		resource: 'purchase',
-		operation: 'create',
-		tarifId: 1,
-		channel: CHANNEL,
-		additionalFields: { quantity: 100 },
-		options: { batching: { batch: { batchSize, batchInterval: 0 } }, ...options },
-	},
-});
+const CHANNEL = `={{ ${ITEM} }}`;
 
-export const streamSkill: Contender = {
-	name: 'StreamSkill',
-	node: ours('n8n-nodes-streamskill.streamSkill'),
-};
-
-export const withKey: Contender = {
-	name: 'StreamSkill with Idempotency Key',
-	node: ours('n8n-nodes-streamskill.streamSkill', { idempotencyKey: `=${'{{ $json["body.items"] + "-" + $execution.id }}'}` }),
-};
-
-export const withoutLedger: Contender = {
-	name: 'StreamSkill without its ledger',
-	node: ours('n8n-nodes-streamskill-bench.streamSkill'),
-};
-
-export const declarative: Contender = {
-	name: 'Declarative node',
-	node: () => ({
-		type: 'n8n-nodes-streamskill-bench.declarative',
+const ours =
+	(type: string, options: INodeParameters = {}): Contender['node'] =>
+	({ batchSize = 1, batchInterval = 0 }) => ({
+		type,
 		typeVersion: 1,
 		parameters: {
-			resource: 'purchase', operation: 'create', tarifId: 1, channel: CHANNEL, additionalFields: { quantity: 100 },
+			resource: 'purchase',
+			operation: 'create',
+			tarifId: 1,
+			channel: CHANNEL,
+			additionalFields: { quantity: 100 },
+			options: { batching: { batch: { batchSize, batchInterval } }, ...options },
 		},
-	}),
+	});
+
+export const streamSkill: Contender = { name: 'StreamSkill', node: ours('n8n-nodes-streamskill.streamSkill') };
+
+/** After executions of one order each, as of a node that has been in use for a while. */
+export const streamSkillUsed = (executions: number): Contender => ({
+	...streamSkill,
+	name: `StreamSkill after ${executions} executions`,
+	past: { executions, orders: 1 },
+});
+
+const KEYS_AT_ONCE = 1000;
+
+/** With an Idempotency Key for each order, after so many others. */
+export const withKey = (stored: number): Contender => ({
+	name: `StreamSkill with keys, ${stored} stored`,
+	node: ours('n8n-nodes-streamskill.streamSkill', { idempotencyKey: `={{ ${ITEM} + "-" + $execution.id }}` }),
+	past: { executions: stored / KEYS_AT_ONCE, orders: KEYS_AT_ONCE },
+});
+
+export const withoutSafety: Contender = {
+	name: 'StreamSkill, the safety taken out',
+	node: ours('n8n-nodes-streamskill-bench.withoutSafety'),
 };
 
+export const profiled: Contender = { name: 'StreamSkill, profiled', node: ours('n8n-nodes-streamskill-bench.profiled') };
+
+const declarativeNode = (name: string, type: string): Contender => ({
+	name,
+	node: () => ({
+		type: `n8n-nodes-streamskill-bench.${type}`,
+		typeVersion: 1,
+		parameters: { resource: 'purchase', operation: 'create', tarifId: 1, channel: CHANNEL, additionalFields: { quantity: 100 } },
+	}),
+});
+
+export const declarative = declarativeNode('Declarative', 'declarativeOwn');
+
+/** With this package's credential, which is faster than the one that n8n's starter makes. */
+export const declarativeFaster = declarativeNode("Declarative, this package's credential", 'declarative');
+
+/** n8n's request function alone. */
 export const floor: Contender = {
 	name: 'Floor',
-	node: (batchSize) => ({
+	node: ({ batchSize = 1 }) => ({
 		type: 'n8n-nodes-streamskill-bench.floor',
 		typeVersion: 1,
 		parameters: { channel: CHANNEL, batchSize },
 	}),
 };
 
-/** As a careful user sets it up: own credential, batches, no redirects, a timeout. */
-export const httpRequest = (baseUrl: string): Contender => ({
+/** As a careful user sets it up: own credential, batches, no redirects, a timeout. Its batches do not wait for answers. */
+export const httpRequest: Contender = {
 	name: 'HTTP Request',
-	node: (batchSize) => ({
+	node: ({ batchSize = 1, batchInterval = 0 }, baseUrl) => ({
 		type: 'n8n-nodes-base.httpRequest',
 		typeVersion: 4.2,
 		parameters: {
@@ -74,44 +97,12 @@ export const httpRequest = (baseUrl: string): Contender => ({
 			nodeCredentialType: 'streamSkillApi',
 			sendBody: true,
 			specifyBody: 'json',
-			jsonBody: `={{ { tarif: { id: 1, quantity: 100 }, channel: ${CHANNEL.slice(3, -2)} } }}`,
+			jsonBody: `={{ { tarif: { id: 1, quantity: 100 }, channel: ${ITEM} } }}`,
 			options: {
-				batching: { batch: { batchSize, batchInterval: 0 } },
+				batching: { batch: { batchSize, batchInterval } },
 				redirect: { redirect: { followRedirects: false } },
 				timeout: 60000,
 			},
 		},
 	}),
-});
-
-/**
- * Packs the nodes that exist for the bench only: the declarative one, the floor, and this node with its
- * ledger taken out. They use the credential type of the real package.
- *
- * @returns the tarball's path
- */
-export async function packBenchNodes(dir: string, projectDir = process.cwd()): Promise<string> {
-	const root = join(dir, 'bench-package');
-	await mkdir(root, { recursive: true });
-	await cp(join(projectDir, 'dist'), join(root, 'dist'), { recursive: true });
-	await cp(join(projectDir, 'bench/nodes'), join(root, 'nodes'), { recursive: true });
-	await writeFile(
-		join(root, 'dist/nodes/StreamSkill/purchase/ledger.js'),
-		'exports.openLedger = () => ({ find() {}, send: () => () => {}, retryKey() {}, close() {} });\n',
-	);
-	const { version } = JSON.parse(await readFile(join(projectDir, 'package.json'), 'utf8')) as { version: string };
-	await writeFile(
-		join(root, 'package.json'),
-		JSON.stringify({
-			name: 'n8n-nodes-streamskill-bench',
-			version,
-			keywords: ['n8n-community-node-package'],
-			n8n: {
-				n8nNodesApiVersion: 1,
-				nodes: ['dist/nodes/StreamSkill/StreamSkill.node.js', 'nodes/Declarative.node.js', 'nodes/Floor.node.js'],
-			},
-		}),
-	);
-	await npm(['pack', '--pack-destination', dir], { cwd: root });
-	return join(dir, `n8n-nodes-streamskill-bench-${version}.tgz`);
-}
+};

@@ -9,11 +9,12 @@ export async function cpuSeconds(pid: number): Promise<number> {
 	return (Number(fields[11]) + Number(fields[12])) / TICKS;
 }
 
-/** Makes `peakMemory` count from now (Linux: see proc(5), clear_refs). */
-export const resetPeakMemory = async (pid: number) => await writeFile(`/proc/${pid}/clear_refs`, '5');
-
-/** The most memory in MB that a process has held since `resetPeakMemory`. */
-export async function peakMemory(pid: number): Promise<number> {
-	const kilobytes = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
-	return Number(kilobytes) / 1024;
+/** Memory in MB that a process has now, and the most that it has had since `resetPeakMemory`. */
+export async function memory(pid: number): Promise<{ now: number; peak: number }> {
+	const status = await readFile(`/proc/${pid}/status`, 'utf8');
+	const megabytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
+	return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') };
 }
+
+/** Makes the peak count from now (see proc(5), clear_refs). */
+export const resetPeakMemory = async (pid: number) => await writeFile(`/proc/${pid}/clear_refs`, '5');

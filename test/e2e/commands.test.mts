@@ -49,7 +49,7 @@ const script = (...args: string[]) => ['--import', 'tsx', ...args];
 		await run(process.execPath, script('bench/bench.mts', '--rounds', '1', '--out', out, 'loading'), { cwd });
 		expect(JSON.parse(await readFile(out, 'utf8'))).toMatchObject({
 			n8n: DEFAULT_N8N,
-			loading: { packedKb: expect.any(Number) as number, files: expect.any(Number) as number },
+			tables: { Loading: { rows: [{ packedKb: expect.any(Number) as number, files: expect.any(Number) as number }] } },
 		});
 	});
 });
