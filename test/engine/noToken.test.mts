@@ -50,3 +50,11 @@ describe('the retry of a killed execution', () => {
 		expect(sold()).toEqual(onceEach(['b', 'c']));
 	});
 });
+
+test('a model is told to leave it to a person what a killed execution has ordered', async () => {
+	const killed = recovered(created(['a']), ['Start'], 'StreamSkill');
+	const { success } = await order([], { retryOf: killed, node: { tool: true } });
+	expect(told(success)).toEqual([[0, 'unknown']]);
+	expect(success[0].json.message).toMatch(/^Do not order it again\. A person has to look/);
+	expect(sent()).toEqual({});
+});
