@@ -23,6 +23,13 @@ test('a rejection is an answer, with what to do', async () => {
 	]);
 });
 
+test('what was refused is sent when it is ordered again', async () => {
+	shop.sandbox.fault({ times: 1, fault: faults.rejected(422) });
+	const { success } = await order(['a'], { rounds: 3 });
+	expect(told(success).map(([, outcome]) => outcome)).toEqual(['rejected', 'a', 'a']);
+	expect(sold()).toEqual({ a: 1 });
+});
+
 test('a rejection ends the agent if that is what the user wants', async () => {
 	shop.sandbox.fault({ fault: faults.rejected(422, { errors: { channel: ['No such channel'] } }) });
 	const { success, error } = await order(['a'], { onError: 'stopWorkflow' });

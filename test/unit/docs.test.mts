@@ -64,7 +64,7 @@ const pieces = (message: string) =>
 /** Messages that stand in the sources as they are. */
 const written = ['nodes/StreamSkill/purchase', 'credentials'].flatMap((folder) =>
 	readdirSync(join(root, folder)).flatMap((file) =>
-		[...read(join(folder, file)).matchAll(/(?:heldBack\(|message = |Error\(|super\(|logger\.\w+\(|getNode\(\),)\s*(?:'([^']+)'|`([^`]+)`)/g)].map(
+		[...read(join(folder, file)).matchAll(/(?:heldBack\(|message: |message = |Error\(|super\(|logger\.\w+\(|getNode\(\),)\s*(?:'([^']+)'|`([^`]+)`)/g)].map(
 			([, quoted, template]) => quoted ?? template,
 		),
 	),

@@ -130,8 +130,9 @@ describe('what the node finds out by itself', () => {
 	});
 
 	test('an item that is held back', () => {
-		expect(heldBack('Too many items', 'Pass fewer.')).toEqual({
-			outcome: 'notSent', message: 'Too many items', advice: 'Nothing was bought. Pass fewer.',
+		expect(heldBack('Too many items', 'Raise the limit.', 'anew')).toEqual({
+			outcome: 'notSent', message: 'Too many items',
+			advice: 'Nothing was bought. Raise the limit. Then order the item in a new execution, without the items that were bought.',
 		});
 	});
 });

@@ -4,7 +4,7 @@ import { connect, type Connection } from '../transport';
 import { KEY_HISTORY, type OrderedItem } from './claims';
 import { decide, type Knowledge } from './decide';
 import { Dispatch } from './dispatch';
-import { duplicate, heldBack, invalidOrder, repeatedKey, uncertain, type Failure, type WayOn } from './errors';
+import { duplicate, heldBack, invalidOrder, noDatabase, repeatedKey, uncertain, type Failure, type WayOn } from './errors';
 import { readItems, type ReadItem } from './items';
 import { Known } from './known';
 import { orderRequest } from './order';
@@ -57,6 +57,9 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 	if (results.failed.length === 0 && output[0]?.json.error === undefined) known.forget();
 	return output;
 }
+
+/** From how many keys in a run on a user should know that there are not many left. */
+const NEAR_HISTORY = 0.9 * KEY_HISTORY;
 
 const isPreview = ({ order }: OrderedItem) => order.dryRun;
 const isPaid = ({ order }: OrderedItem) => !order.dryRun;
@@ -112,22 +115,21 @@ async function prepare(
 	refusal?: Error,
 ): Promise<Prepared> {
 	const obstacle = (failure: Failure): Prepared => ({ kind: 'obstacle', failure });
+	const way = wayOn(context);
 
 	const reading = readSettings(items.find(({ options }) => options)?.options ?? {});
-	if (reading.kind === 'invalid') return obstacle(invalidOrder(reading.problems, wayOn(context)));
+	if (reading.kind === 'invalid') return obstacle(invalidOrder(reading.problems, way));
 	const settings = reading.value;
 
 	const paid = orders.filter(isPaid);
-	if (refusal && paid.length > 0) {
-		const message = `n8n could not look up whether the order was sent before: ${refusal.message}`;
-		return obstacle(heldBack(message, 'Run it again once n8n can use its database.'));
-	}
+	if (refusal && paid.length > 0) return obstacle(noDatabase(refusal, way));
 	const count = results.purchases.length + paid.length;
 	if (count > settings.maxPurchases) {
 		return obstacle(
 			heldBack(
 				`${count} items are more than Max Purchases per Run allows (${settings.maxPurchases})`,
-				'Raise the limit if all of them are meant to be bought, or pass fewer items.',
+				'If all of them are meant to be bought, raise the limit.',
+				way,
 			),
 		);
 	}
@@ -137,13 +139,19 @@ async function prepare(
 			heldBack(
 				`${keyCount} Idempotency Keys are more than n8n keeps for a node (${KEY_HISTORY})`,
 				'Give the items to several StreamSkill nodes: each has a history of keys of its own.',
+				way,
 			),
+		);
+	}
+	if (keyCount > NEAR_HISTORY) {
+		results.warn(
+			`${keyCount} of the ${KEY_HISTORY} Idempotency Keys that n8n is sure to keep for a node came in this run: give the items to several StreamSkill nodes before there are more`,
 		);
 	}
 	try {
 		known.open(paid);
 		return { kind: 'ready', settings, connection: await connect(context, settings.timeout) };
 	} catch (error) {
-		return obstacle(heldBack((error as Error).message, 'Fix this, then run it again.'));
+		return obstacle(heldBack((error as Error).message, 'Fix this first.', way));
 	}
 }

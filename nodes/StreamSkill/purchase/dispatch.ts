@@ -2,7 +2,7 @@ import type { IExecuteFunctions } from 'n8n-workflow';
 
 import type { Connection } from '../transport';
 import { decide, type Knowledge } from './decide';
-import { duplicate, heldBack, rejected, uncertain, type Failure, type WayOn } from './errors';
+import { duplicate, noDatabase, rejected, stopped, uncertain, type Failure, type WayOn } from './errors';
 import type { OrderedItem } from './claims';
 import type { Known } from './known';
 import { orderRequest } from './order';
@@ -62,7 +62,7 @@ export class Dispatch {
 		}
 		await this.known.settle();
 		this.results.stopIfFailed();
-		const obstacle = this.obstacle ?? this.stopped();
+		const obstacle = this.obstacle ?? (this.stopSignal?.aborted ? stopped() : undefined);
 		if (obstacle) this.results.holdBack(waiting, obstacle);
 	}
 
@@ -77,7 +77,7 @@ export class Dispatch {
 		}
 		await Promise.all(this.onTheirWay.values());
 		for (const ordered of this.claimed) this.known.release(ordered);
-		const obstacle = this.obstacle ?? this.stopped();
+		const obstacle = this.obstacle ?? (this.stopSignal?.aborted ? stopped() : undefined);
 		if (obstacle) this.results.holdBack([...this.claimed, ...waiting], obstacle);
 		this.claimed = [];
 	}
@@ -98,8 +98,7 @@ export class Dispatch {
 			});
 			if (this.results.mustStop) await this.failUncertain(waiting);
 		} catch (error) {
-			const message = `n8n could not look up whether the order was sent before: ${(error as Error).message}`;
-			this.obstacle = heldBack(message, 'Run it again once n8n can use its database.');
+			this.obstacle = noDatabase(error as Error, this.way);
 			this.results.holdBack(orders, this.obstacle);
 		}
 	}
@@ -170,10 +169,5 @@ export class Dispatch {
 			this.results.fail(item, failure, order);
 			if (outcome.httpCode === 401) this.obstacle = { ...failure, outcome: 'notSent' };
 		}
-	}
-
-	private stopped(): Failure | undefined {
-		if (!this.stopSignal?.aborted) return undefined;
-		return heldBack('The execution was stopped', 'Run the item again if it is still wanted.');
 	}
 }

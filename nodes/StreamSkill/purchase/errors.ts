@@ -181,11 +181,25 @@ export const repeatedKey = (idempotencyKey: string): Failure => ({
 	advice: `${NOTHING_BOUGHT} Give each item a key of its own, or set If Already Purchased to Skip. ${GO_ON.retry}`,
 });
 
-/** @returns the failure of an item that was held back, for the reason given */
-export const heldBack = (message: string, advice: string): Failure => ({
+/**
+ * @param advice what to do about the reason; how to go on then is added
+ * @returns the failure of an item that was held back, for the reason given
+ */
+export const heldBack = (message: string, advice: string, way: WayOn): Failure => ({
 	outcome: 'notSent',
 	message,
-	advice: `${NOTHING_BOUGHT} ${advice}`,
+	advice: `${NOTHING_BOUGHT} ${advice} ${GO_ON[way]}`,
+});
+
+/** @returns the failure of items that cannot be looked up in n8n's database, where no order goes out unrecorded */
+export const noDatabase = (error: Error, way: WayOn): Failure =>
+	heldBack(`n8n could not look up whether the order was sent before: ${error.message}`, 'Wait until n8n can use its database.', way);
+
+/** @returns the failure of items that are left when the execution is stopped */
+export const stopped = (): Failure => ({
+	outcome: 'notSent',
+	message: 'The execution was stopped',
+	advice: `${NOTHING_BOUGHT} If the item is still wanted, order it in a new execution, without the items that were bought.`,
 });
 
 /**

@@ -88,7 +88,7 @@ export class Known {
 			? identities.map((identity, item) => this.recogniseCall(identity, item))
 			: recognise(identities, orders, this.pasts(memory), memory.items);
 		// What a killed execution has sent is not known in its retry where n8n has nothing that stays the same.
-		const isBlind = !this.isTool && this.ledger.orders.length === 0 && isRetryWithoutRoot(this.context);
+		const isBlind = this.ledger.orders.length === 0 && isRetryWithoutRoot(this.context);
 		const uncertain = new Map<number, Uncertain>();
 		const known = recognised.map((found, item): Knowledge => {
 			if (found.kind === 'past' && found.past.isBought) return boughtBefore(found.past.sent);

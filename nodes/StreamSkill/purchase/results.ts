@@ -23,6 +23,8 @@ export class Results {
 
 	private anyFailed = false;
 
+	private readonly warnings: string[] = [];
+
 	constructor(private readonly context: IExecuteFunctions) {}
 
 	bought(item: number, purchase: IDataObject) {
@@ -49,6 +51,11 @@ export class Results {
 
 	skip(item: number, order?: Order, because?: Because) {
 		this.slots[item] = { kind: 'skipped', order, because };
+	}
+
+	/** Has the user told of something that does not concern one item. */
+	warn(message: string) {
+		this.warnings.push(message);
 	}
 
 	get purchases(): MadePurchase[] {
@@ -120,6 +127,7 @@ export class Results {
 			summary,
 			skipped.includes(undefined) &&
 				`The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"${run}"`,
+			...this.warnings,
 			unknownReferences.length > 0 &&
 				`Not known here, or used before: the reference ${unknownReferences.join(', ')}. Nothing was done for it`,
 		].filter((hint): hint is string => Boolean(hint));

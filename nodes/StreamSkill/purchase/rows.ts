@@ -97,7 +97,9 @@ export class Row {
 
 	private async add(rowId: string, entries: string[]): Promise<Set<string>> {
 		if (entries.length === 0) return new Set();
-		const { processed } = await this.on(rowId, () => this.helpers.checkProcessedAndRecord(entries, 'node', this.options));
+		// Given twice, n8n keeps an entry twice, and removes it once (n8n: deduplication-helper.js).
+		const each = [...new Set(entries)];
+		const { processed } = await this.on(rowId, () => this.helpers.checkProcessedAndRecord(each, 'node', this.options));
 		return new Set(processed as string[]);
 	}
 

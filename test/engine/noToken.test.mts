@@ -1,0 +1,60 @@
+/** n8n before 2.14 has no token that an execution and all its retries share: what protects there, and what is held back. */
+import { faults } from '../../tools/sandbox/sandbox.mts';
+import { recovered } from './crash.mts';
+import { createExecution } from './engine.mts';
+import { onceEach, openShop, referencesOf, told } from './shop.mts';
+
+const shop = openShop();
+const { order, sent, sold } = shop;
+
+const created = (channels: string[]) => {
+	const execution = createExecution(channels.map((channel) => ({ channel })));
+	delete (execution as { resumeToken?: string }).resumeToken;
+	return execution;
+};
+
+test('a failed execution is retried, twice as well, without buying again', async () => {
+	shop.sandbox.fault({ match: { channel: 'c' }, times: 1, fault: faults.rejected(422) });
+	const first = await order([], { retryOf: created(['a', 'b', 'c', 'd']), mode: 'trigger' });
+	expect(first.run.status).toBe('error');
+	const second = await order([], { retryOf: first.data });
+	expect(told(second.success)).toEqual([[0, 'a'], [1, 'b'], [2, 'c'], [3, 'd']]);
+	await order([], { retryOf: first.data });
+	expect(sold()).toEqual(onceEach(['a', 'b', 'c', 'd']));
+});
+
+test('a stalled job that n8n runs again under the same ID buys nothing again', async () => {
+	const setup = { retryOf: created(['a', 'b']), mode: 'trigger', executionId: 'stalled' } as const;
+	await order([], setup);
+	const { success } = await order([], setup);
+	expect(success).toEqual([]);
+	expect(sold()).toEqual(onceEach(['a', 'b']));
+});
+
+describe('the retry of a killed execution', () => {
+	const killed = () => recovered(created(['a', 'b', 'c']), ['Start'], 'StreamSkill');
+
+	test('holds everything back: nothing tells what was sent', async () => {
+		const { error } = await order([], { retryOf: killed() });
+		expect(error!.message).toMatch(/may have been bought/);
+		expect(referencesOf({ error, success: [], failed: [] } as never)).toHaveLength(3);
+		expect(sent()).toEqual({});
+	});
+
+	test('goes on with what a person has looked up', async () => {
+		const held = await order([], { retryOf: killed() });
+		const [a, b, c] = referencesOf(held);
+		const { success, error } = await order([], { retryOf: held.data, options: { confirmedBought: a, confirmedNotBought: `${b} ${c}` } });
+		expect(error).toBeUndefined();
+		expect(told(success)).toEqual([[1, 'b'], [2, 'c']]);
+		expect(sold()).toEqual(onceEach(['b', 'c']));
+	});
+});
+
+test('a model is told to leave it to a person what a killed execution has ordered', async () => {
+	const killed = recovered(created(['a']), ['Start'], 'StreamSkill');
+	const { success } = await order([], { retryOf: killed, node: { tool: true } });
+	expect(told(success)).toEqual([[0, 'unknown']]);
+	expect(success[0].json.message).toMatch(/^Do not order it again\. A person has to look/);
+	expect(sent()).toEqual({});
+});
