@@ -1,3 +1,4 @@
+import type { INodeParameters } from 'n8n-workflow';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,8 +11,9 @@ import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { launchBrowser, openWindow } from './browser.mts';
 import { startChatModel, type ChatModel } from './chatModel.mts';
-import { createActive, createCalled, errorOf, runWebhook } from './executions.mts';
+import { createActive, createCalled, errorOf, runWebhook, saveParameters } from './executions.mts';
 import { startMailbox, type Mailbox } from './mailbox.mts';
+import { followText } from './uncertain.mts';
 import { startWorld, version, type World } from './world.mts';
 
 const FILES = readdirSync('examples').filter((file) => file.endsWith('.json'));
@@ -106,6 +108,24 @@ async function picture(page: Page, name: string) {
 	});
 }
 
+/** A person at a browser: n8n takes no answers from bots. */
+const headers = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' };
+
+/** Sends a form, whose fields are numbered; returns the page that comes in answer. */
+async function submit(url: string, ...values: string[]): Promise<string> {
+	const body = new FormData();
+	values.forEach((value, i) => body.append(`field-${i}`, value));
+	return await until(async () => {
+		const response = await fetch(url, { method: 'POST', headers, body });
+		// n8n knows the form a moment after the workflow is active.
+		return response.ok && ((await response.text()) || 'sent');
+	}, `An answer from ${url}`);
+}
+
+/** The address of a form that starts a workflow. */
+const formOf = ({ nodes }: StoredWorkflow, name: string) =>
+	`${world.n8n.url}/form/${nodes.find((node) => node.name === name)!.webhookId}`;
+
 const tested: string[] = [];
 
 /** The tests of an example; n8n 1.x lacks the nodes of some. */
@@ -196,13 +216,33 @@ describeExample('schedule.json', () => {
 		await world.n8n.rest.updateWorkflow(workflow.id, { settings: { ...workflow.settings, errorWorkflow: handler.id } });
 		const executions = await letFire(workflow, 2);
 		for (const execution of executions) {
-			expect(errorOf(execution)?.message).toBe(
-				'Look in your StreamSkill account whether these were bought: my_channel, my_second_channel',
+			expect(errorOf(execution)?.message).toMatch(
+				/^These orders may have been bought: my_channel \(reference \S{9}\), my_second_channel \(reference \S{9}\)\. Look them up/,
 			);
 		}
 		expect(sent(world.sandbox)).toEqual(ONCE_EACH);
 		for (const report of await ended(handler, executions.length)) {
-			expect(jsonOf(report, 'Tell me')).toMatchObject(CHANNELS.map((channel) => ({ channel, workflow: workflow.name })));
+			expect(jsonOf(report, 'Tell me')).toMatchObject(
+				CHANNELS.map((channel) => ({ channel, workflow: workflow.name, reference: expect.stringMatching(/^\S{9}$/) as string })),
+			);
+		}
+	});
+
+	test('who does what the alert says has each order once', async () => {
+		misbehave('my_channel', faults.serverErrorAfter(), 1);
+		misbehave('my_second_channel', faults.serverErrorBefore(), 1);
+		const workflow = await world.create(example('schedule.json'));
+		const alert = errorOf(await run(workflow))!.message;
+		const references = new Map([...alert.matchAll(/(\w+) \(reference (\S+)\)/g)].map(([, channel, reference]) => [channel, reference]));
+		expect(alert).toMatch(/Add the references of those that are there to the option Confirmed Bought of Create a purchase, and the references of the others to Confirmed Not Bought\. Then save the workflow, and execute it again on the same day\.$/);
+
+		const { options } = workflow.nodes.find(({ name }) => name === 'Create a purchase')!.parameters as { options: INodeParameters };
+		await saveParameters(world, workflow, {
+			options: { ...options, confirmedBought: references.get('my_channel')!, confirmedNotBought: references.get('my_second_channel')! },
+		});
+		for (let again = 0; again < 2; again++) {
+			expect(await run(workflow)).toMatchObject({ status: 'success' });
+			expect(bought(world.sandbox)).toEqual(ONCE_EACH);
 		}
 	});
 
@@ -210,32 +250,18 @@ describeExample('schedule.json', () => {
 		misbehave('my_channel', faults.serverErrorAfter());
 		const workflow = await world.create(example('schedule.json'));
 		const execution = await run(workflow);
-		expect(errorOf(execution)?.message).toMatch(/my_channel$/);
+		expect(errorOf(execution)?.message).toMatch(/^These orders may have been bought: my_channel \(reference \S{9}\)\. /);
 		expect(channelsOf(execution, 'Bought')).toEqual(['my_second_channel']);
 	});
 });
 
 describeExample('form-with-approval.json', () => {
-	/** A person at a browser: n8n takes no answers from bots. */
-	const headers = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' };
-
-	/** Sends a form, whose fields are numbered; returns the page that comes in answer. */
-	async function submit(url: string, ...values: string[]): Promise<string> {
-		const body = new FormData();
-		values.forEach((value, i) => body.append(`field-${i}`, value));
-		return await until(async () => {
-			const response = await fetch(url, { method: 'POST', headers, body });
-			// n8n knows the form a moment after the workflow is active.
-			return response.ok && ((await response.text()) || 'sent');
-		}, `An answer from ${url}`);
-	}
-
 	/** Sends a request, and gives its execution and the approver's link once they have been asked. */
 	async function request(...values: string[]) {
 		const { rest } = world.n8n;
 		const workflow = await createActive(world, example('form-with-approval.json'));
 		try {
-			await submit(`${world.n8n.url}/form/${workflow.nodes.find(({ name }) => name === 'Request')!.webhookId}`, ...values);
+			await submit(formOf(workflow, 'Request'), ...values);
 		} finally {
 			await rest.deactivate(workflow.id);
 		}
@@ -272,13 +298,15 @@ describeExample('form-with-approval.json', () => {
 		expect(world.sandbox.requests).toEqual([]);
 	});
 
-	test('an approved order that may have been bought fails, and a retry does not send it again', async () => {
+	test('an approved order that may have been bought fails, and ends well by its reference', async () => {
 		misbehave('my_channel', faults.reset());
 		const { id, link } = await request('my_channel', '1', '');
 		await submit(link, 'Approve');
 		const failed = await world.n8n.rest.waitForExecution(id);
 		expect(errorOf(failed)?.message).toMatch(/may have been bought/);
 		expect((await world.n8n.rest.retryExecution(id)).status).toBe('error');
+		const workflow = await world.n8n.rest.workflow(failed.workflowId);
+		expect(await followText(world, workflow, failed)).toMatchObject({ status: 'success' });
 		expect(sent(world.sandbox)).toEqual({ my_channel: 1 });
 	});
 
@@ -322,6 +350,39 @@ describeExample('list-with-error-branch.json', () => {
 	});
 });
 
+describeExample('confirm-uncertain.json', () => {
+	test.each([
+		['Yes, it was bought', faults.serverErrorAfter(), 1],
+		['No, send it once more', faults.serverErrorBefore(), 2],
+	])('an uncertain order is settled by the form: %s', async (answer, fault, times) => {
+		misbehave('my_second_channel', fault, 1);
+		const workflow = await createActive(world, example('confirm-uncertain.json'));
+		const trigger = 'When clicking ‘Execute workflow’';
+		const runByHand = async () => await world.n8n.rest.waitForExecution(await world.n8n.rest.runWorkflow(workflow.id, { trigger }));
+		try {
+			const first = await runByHand();
+			expect(channelsOf(first, 'Bought')).toEqual(['my_channel']);
+			const [{ text }] = jsonOf(first, 'Tell the person on duty') as Array<{ text: string }>;
+			const [, reference] = /^Order A-2 for my_second_channel may have been bought\. .* with its reference (\S{9})\.$/.exec(text)!;
+			// What nobody has settled does not go away, and is not sent again.
+			expect(jsonOf(await runByHand(), 'Tell the person on duty')).toEqual([{ text }]);
+
+			// Typed as from a phone.
+			await submit(formOf(workflow, 'Confirm'), reference.toLowerCase().replace('-', ''), answer);
+			const [settled] = await ended(workflow, 1);
+			expect(settled.status).toBe('success');
+			for (const execution of [settled, await runByHand()]) {
+				expect(jsonOf(execution, 'Tell the person on duty')).toEqual([]);
+				expect(jsonOf(execution, 'Not bought')).toEqual([]);
+			}
+			expect(bought(world.sandbox)).toEqual(ONCE_EACH);
+			expect(sent(world.sandbox)).toEqual({ ...ONCE_EACH, my_second_channel: times });
+		} finally {
+			await world.n8n.rest.deactivate(workflow.id);
+		}
+	});
+});
+
 describeExample('error-workflow.json', () => {
 	/** What is reported when a workflow that buys for these channels fails. */
 	async function reported(name: string, channels: string[]) {
@@ -349,7 +410,9 @@ describeExample('error-workflow.json', () => {
 				workflow: 'uncertain',
 				execution: expect.stringContaining(`/executions/${failed.id}`) as unknown,
 				channel: 'c',
-				reason: 'StreamSkill broke off with status 500: the order may have been bought',
+				reference: expect.any(String) as string,
+				reason: expect.stringMatching(/^StreamSkill broke off with status 500: it may have been bought \(reference \S{9}\)$/) as string,
+				advice: expect.stringMatching(/If it is, add \S{9} to the option Confirmed Bought; if it is not, to Confirmed Not Bought/) as string,
 			},
 		]);
 	});

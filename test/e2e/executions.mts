@@ -16,11 +16,11 @@ export async function createActive(world: World, workflow: WorkflowJson): Promis
 export const createCalled = async (world: World, workflow: WorkflowJson): Promise<StoredWorkflow> =>
 	world.n8n.version.startsWith('1.') ? await world.create(workflow) : await createActive(world, workflow);
 
-/** Saves a workflow with other parameters of its StreamSkill node; n8n 2.x runs them by themselves once activated anew. */
+/** Saves a workflow with other parameters of this project's node; n8n 2.x runs them by themselves once activated anew. */
 export async function saveParameters(world: World, { id, nodes }: StoredWorkflow, parameters: INodeParameters) {
 	await world.n8n.rest.updateWorkflow(id, {
 		nodes: nodes.map((one) =>
-			one.name === 'StreamSkill' ? { ...one, parameters: { ...one.parameters, ...parameters } } : one,
+			one.type === 'n8n-nodes-streamskill.streamSkill' ? { ...one, parameters: { ...one.parameters, ...parameters } } : one,
 		),
 	});
 }

@@ -23,7 +23,7 @@ export async function confirm(world: World, { id }: StoredWorkflow, failed: Stor
 		'Look up each of these in your StreamSkill account. Add the references of those that are there to the option Confirmed Bought, and the references of the others to Confirmed Not Bought. Then save the workflow, and retry the execution with the currently saved workflow.',
 	);
 	const workflow = await world.n8n.rest.workflow(id);
-	const options = workflow.nodes.find(({ name }) => name === 'StreamSkill')!.parameters.options as INodeParameters;
+	const options = workflow.nodes.find(({ type }) => type === 'n8n-nodes-streamskill.streamSkill')!.parameters.options as INodeParameters;
 	const account = bought(world.sandbox);
 	const orders = uncertainIn(failed);
 	const add = (option: string, isThere: boolean) => [
