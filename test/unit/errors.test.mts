@@ -116,6 +116,10 @@ describe('what the node finds out by itself', () => {
 		});
 	});
 
+	test('a model leaves it to a person, who has the reference', () => {
+		expect(uncertain('ABCD-EFGH', 'tool', keyed).advice).toMatch(/^Do not order it again\. .*type ABCD-EFGH into the option Confirmed Bought of this tool/);
+	});
+
 	test('without a key there is no use for a reference in a new execution', () => {
 		const { advice } = uncertain('ABCD-EFGH', 'anew');
 		expect(advice).not.toContain('ABCD-EFGH');

@@ -80,15 +80,17 @@ const GO_ON: Record<WayOn, string> = {
 };
 
 /** What to do about an uncertain order. */
-const LOOK_UP: Record<WayOn | 'key', (reference: string) => string> = {
+const LOOK_UP: Record<WayOn | 'anewWithKey' | 'toolWithKey', (reference: string) => string> = {
 	retry: (reference) =>
 		`Look in your StreamSkill account whether it is there. If it is, add ${reference} to the option Confirmed Bought; if it is not, to Confirmed Not Bought. Then save the workflow, and retry the execution with the currently saved workflow.`,
-	key: (reference) =>
+	anewWithKey: (reference) =>
 		`Look in your StreamSkill account whether it is there. If it is, add ${reference} to the option Confirmed Bought; if it is not, to Confirmed Not Bought. Then save the workflow, and run the item again with the same Idempotency Key.`,
 	anew: () =>
 		'Look in your StreamSkill account whether it is there. If it is, nothing is left to do; if it is not, order this item alone in a new execution.',
 	tool: () =>
 		'Do not order it again. A person has to look in the StreamSkill account whether it is there: only if it is not, it may be ordered in a new execution.',
+	toolWithKey: (reference) =>
+		`Do not order it again. A person has to look in the StreamSkill account whether it is there, and to type ${reference} into the option Confirmed Bought of this tool if it is, or into Confirmed Not Bought if it is not.`,
 };
 
 /** @returns the failure of an item whose fields are not a valid order */
@@ -119,12 +121,12 @@ export function rejected(outcome: NotBought, way: WayOn): Failure {
  * @returns the failure of an item whose order may have been bought
  */
 export function uncertain(reference: string, way: WayOn, order?: Order, outcome?: NotBought): Failure {
-	const isKeyed = order?.idempotencyKey !== undefined && way !== 'retry';
+	const isKeyed = order?.idempotencyKey !== undefined;
 	const what = outcome && outcome.networkCode !== 'no answer' ? describeUnknown(outcome) : describeOpen(order);
 	return {
 		outcome: 'unknown',
 		message: `${what}: it may have been bought (reference ${reference})`,
-		advice: LOOK_UP[isKeyed ? 'key' : way](reference),
+		advice: LOOK_UP[isKeyed && way !== 'retry' ? (`${way}WithKey` as const) : way](reference),
 		httpCode: outcome?.httpCode,
 		reference,
 	};
