@@ -4,7 +4,7 @@ import { connect, type Connection } from '../transport';
 import { KEY_HISTORY, type OrderedItem } from './claims';
 import { decide, type Knowledge } from './decide';
 import { Dispatch } from './dispatch';
-import { duplicate, heldBack, invalidOrder, noDatabase, repeatedKey, uncertain, type Failure, type WayOn } from './errors';
+import { duplicate, heldBack, invalidOrder, repeatedKey, uncertain, type Failure, type WayOn } from './errors';
 import { readItems, type ReadItem } from './items';
 import { Known } from './known';
 import { orderRequest } from './order';
@@ -35,12 +35,11 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 
 	const way = wayOn(context);
 
-	const recalled = await known.recall(items);
-	const orders = plan(items, recalled.known, way, results);
+	const orders = plan(items, await known.recall(items), way, results);
 	if (way === 'retry') failRepeatedKeys(orders, results);
 	results.stopIfFailed();
 
-	const prepared = await prepare(context, items, orders, known, results, recalled.refusal);
+	const prepared = await prepare(context, items, orders, known, results);
 	if (prepared.kind === 'obstacle') {
 		results.holdBack(orders, prepared.failure);
 		return results.output();
@@ -112,7 +111,6 @@ async function prepare(
 	orders: OrderedItem[],
 	known: Known,
 	results: Results,
-	refusal?: Error,
 ): Promise<Prepared> {
 	const obstacle = (failure: Failure): Prepared => ({ kind: 'obstacle', failure });
 	const way = wayOn(context);
@@ -122,7 +120,6 @@ async function prepare(
 	const settings = reading.value;
 
 	const paid = orders.filter(isPaid);
-	if (refusal && paid.length > 0) return obstacle(noDatabase(refusal, way));
 	const count = results.purchases.length + paid.length;
 	if (count > settings.maxPurchases) {
 		return obstacle(

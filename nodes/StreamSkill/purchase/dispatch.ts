@@ -2,7 +2,7 @@ import type { IExecuteFunctions } from 'n8n-workflow';
 
 import type { Connection } from '../transport';
 import { decide, type Knowledge } from './decide';
-import { duplicate, noDatabase, rejected, stopped, uncertain, type Failure, type WayOn } from './errors';
+import { couldNotAsk, duplicate, heldBack, rejected, stopped, uncertain, type Failure, type WayOn } from './errors';
 import type { OrderedItem } from './claims';
 import type { Known } from './known';
 import { orderRequest } from './order';
@@ -100,7 +100,7 @@ export class Dispatch {
 			});
 			if (this.results.mustStop) await this.failUncertain(waiting);
 		} catch (error) {
-			this.obstacle = noDatabase(error as Error, this.way);
+			this.obstacle = heldBack(couldNotAsk(error as Error), 'Wait until n8n can use its database.', this.way);
 			this.results.holdBack(orders, this.obstacle);
 		}
 	}

@@ -193,9 +193,9 @@ export const heldBack = (message: string, advice: string, way: WayOn): Failure =
 	advice: `${NOTHING_BOUGHT} ${advice} ${GO_ON[way]}`,
 });
 
-/** @returns the failure of items that cannot be looked up in n8n's database, where no order goes out unrecorded */
-export const noDatabase = (error: Error, way: WayOn): Failure =>
-	heldBack(`n8n could not look up whether the order was sent before: ${error.message}`, 'Wait until n8n can use its database.', way);
+/** @returns what to say when n8n's database refuses: no order goes out unrecorded */
+export const couldNotAsk = (error: Error): string =>
+	`n8n could not look up whether the order was sent before: ${error.message}`;
 
 /** @returns the failure of items that are left when the execution is stopped */
 export const stopped = (): Failure => ({

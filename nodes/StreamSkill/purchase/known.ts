@@ -3,6 +3,7 @@ import type { IExecuteFunctions } from 'n8n-workflow';
 import { Claims, type OrderedItem, type Recalled, type Uncertain } from './claims';
 import { Confirmations } from './confirmations';
 import type { Knowledge } from './decide';
+import { couldNotAsk } from './errors';
 import { digest, identify, isRetryWithoutRoot, type Identity } from './identity';
 import type { ReadItem } from './items';
 import { Ledger, outcomeOf, type SentOrder, type SentState } from './ledger';
@@ -40,6 +41,9 @@ export class Known {
 
 	private recalled: Recalled;
 
+	/** Why n8n's database could not be asked. */
+	private refusal?: Error;
+
 	constructor(private readonly context: IExecuteFunctions) {
 		this.isTool = isTool(context);
 		this.ledger = new Ledger(context);
@@ -52,16 +56,17 @@ export class Known {
 	/**
 	 * Looks up what is known of each item's order, and settles what a person has confirmed.
 	 *
-	 * @returns what is known, and why n8n's database could not be asked, if it could not
+	 * If n8n's database cannot be asked, only the execution's own data is: see `open`.
 	 */
-	async recall(items: ReadItem[]): Promise<{ known: Knowledge[]; refusal?: Error }> {
+	async recall(items: ReadItem[]): Promise<Knowledge[]> {
 		const orders = items.map(({ reading }) => (reading.kind === 'valid' ? reading.value : undefined));
 		this.recalled.identities = identify(this.context.getInputData().map(({ json }) => json), orders);
 		this.recalled.confirmations = new Confirmations(orders.filter((order) => order !== undefined));
 		try {
-			return { known: await this.recallFromBoth(orders) };
+			return await this.recallFromBoth(orders);
 		} catch (error) {
-			return { known: await this.recallAll(orders, noMemory()), refusal: error as Error };
+			this.refusal = error as Error;
+			return await this.recallAll(orders, noMemory());
 		}
 	}
 
@@ -171,9 +176,10 @@ export class Known {
 	/**
 	 * To be called before the first claim.
 	 *
-	 * @throws Error when n8n's database has no place for Idempotency Keys
+	 * @throws Error when n8n's database could not be asked, or has no place for Idempotency Keys
 	 */
 	open(orders: OrderedItem[]) {
+		if (this.refusal && orders.length > 0) throw new Error(couldNotAsk(this.refusal));
 		if (this.claims.rows || orders.every((ordered) => this.keyOf(ordered) === undefined)) return;
 		throw new Error('Save the workflow before you use an Idempotency Key: n8n keeps the keys with the saved workflow');
 	}
