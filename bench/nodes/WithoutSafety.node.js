@@ -7,18 +7,18 @@ class WithoutSafety {
 	description = { ...new StreamSkill().description, name: 'withoutSafety' };
 
 	async execute() {
-		const { node } = this.getExecuteData();
-		const forget = async () => {};
+		const { node } = this;
+		const answer = (value) => async () => {
+			// n8n reads it, and the node looks whether it does.
+			void node.id;
+			return value;
+		};
 		const helpers = {
 			...this.helpers,
-			checkProcessedAndRecord: async (items) => {
-				// n8n reads it, and the node looks whether it does.
-				void node.id;
-				return { new: items, processed: [] };
-			},
-			removeProcessed: forget,
-			clearAllProcessedItems: forget,
-			getProcessedDataCount: async () => 0,
+			checkProcessedAndRecord: answer({ new: [], processed: [] }),
+			removeProcessed: answer(),
+			clearAllProcessedItems: answer(),
+			getProcessedDataCount: answer(0),
 		};
 		const context = Object.create(this, { helpers: { value: helpers }, getContext: { value: () => ({}) } });
 		return await new StreamSkill().execute.call(context);

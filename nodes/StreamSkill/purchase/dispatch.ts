@@ -57,8 +57,11 @@ export class Dispatch {
 		while (waiting.length > 0) {
 			if (waiting.length < orders.length) await pause(batchInterval, this.stopSignal);
 			// Without an interval, an answer makes room for the next order at once.
-			await this.sendTogether(batchInterval > 0 ? waiting.splice(0, batchSize) : waiting.splice(0));
-			if (this.isOver) break;
+			const unsent = await this.sendTogether(batchInterval > 0 ? waiting.splice(0, batchSize) : waiting.splice(0));
+			if (this.isOver) {
+				waiting.unshift(...unsent);
+				break;
+			}
 		}
 		await this.known.settle();
 		this.results.stopIfFailed();
@@ -66,20 +69,19 @@ export class Dispatch {
 		if (obstacle) this.results.holdBack(waiting, obstacle);
 	}
 
-	private async sendTogether(waiting: OrderedItem[]) {
+	/** @returns what was not sent because something has ended the run */
+	private async sendTogether(waiting: OrderedItem[]): Promise<OrderedItem[]> {
 		while (!this.isOver) {
 			if (this.claimed.length === 0 && waiting.length > 0) await this.claimNext(waiting);
 			while (this.claimed.length > 0 && this.onTheirWay.size < this.settings.batchSize && !this.isOver) {
 				this.start(this.claimed.shift()!);
 			}
 			if (this.onTheirWay.size > 0) await new Promise<void>((resolve) => (this.onAnswer = resolve));
-			else if (this.claimed.length === 0 && waiting.length === 0) return;
+			else if (this.claimed.length === 0 && waiting.length === 0) return [];
 		}
 		await Promise.all(this.onTheirWay.values());
 		for (const ordered of this.claimed) this.known.release(ordered);
-		const obstacle = this.obstacle ?? (this.stopSignal?.aborted ? stopped() : undefined);
-		if (obstacle) this.results.holdBack([...this.claimed, ...waiting], obstacle);
-		this.claimed = [];
+		return [...this.claimed.splice(0), ...waiting];
 	}
 
 	/** Whether nothing more is to be sent. */
