@@ -59,6 +59,14 @@ export function editorOf(page: Page) {
 			await input(parameter).locator('.el-switch').click();
 		},
 
+		/** Hovers over what explains a parameter, until that says so. */
+		async explain(parameter: string, text: string) {
+			const label = ndv.locator(`label[for="${parameter}"]`);
+			await label.hover();
+			await label.locator('[data-icon="circle-help"]').hover();
+			await shown(page.getByText(text));
+		},
+
 		/** Adds fields to a collection. */
 		async add(placeholder: string, ...names: string[]) {
 			for (const name of names) {

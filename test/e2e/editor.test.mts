@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 
 import { OWNER, type StoredWorkflow } from '../../tools/n8n/rest.mts';
+import { chain, chooseCredential, credentialFor, node, streamSkill } from '../../tools/n8n/workflows.mts';
+import { bought } from '../../tools/sandbox/counts.mts';
+import { faults } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { launchBrowser, openWindow, WINDOW, type Theme } from './browser.mts';
 import { editorOf, gone, shown, type Editor } from './editor.mts';
@@ -30,6 +33,15 @@ afterAll(async () => {
 	await world?.close();
 });
 
+/** Keeps what is on the screen, without n8n's toasts and the empty boxes that CodeMirror has for tooltips. */
+async function keepPicture(page: Page, name: string) {
+	await page.screenshot({
+		path: join(ARTIFACTS, `${name}.png`),
+		animations: 'disabled',
+		style: '.el-notification, [class^="ͼ"]:empty { display: none !important }',
+	});
+}
+
 /** One user's way from signing in to a purchase; each step starts where the one before has ended. */
 (isV1 ? describe.skip : describe).each<Theme>(['light', 'dark'])('By hand, in the %s theme', (theme) => {
 	let page: Page;
@@ -50,14 +62,7 @@ afterAll(async () => {
 			}
 		});
 
-	/** Keeps what is on the screen, without n8n's toasts and the empty boxes that CodeMirror has for tooltips. */
-	async function picture(name: string) {
-		await page.screenshot({
-			path: join(ARTIFACTS, `${name}.${theme}.png`),
-			animations: 'disabled',
-			style: '.el-notification, [class^="ͼ"]:empty { display: none !important }',
-		});
-	}
+	const picture = async (name: string) => await keepPicture(page, `${name}.${theme}`);
 
 	async function searchNodes(text: string) {
 		await editor.id('node-creator-search-bar').fill(text);
@@ -191,16 +196,17 @@ afterAll(async () => {
 		await editor.type('quantity', '1500');
 		await editor.toggle('start');
 
-		await editor.add('Add Option', 'Batching', 'Dry Run', 'Expand', 'Idempotency Key', 'If Already Purchased');
-		await editor.add('Add Option', 'Max Purchases per Run', 'Resend Unknown Outcomes', 'Response Language', 'Timeout');
+		await editor.add('Add Option', 'Batching', 'Confirmed Bought', 'Confirmed Not Bought', 'Dry Run', 'Expand', 'Idempotency Key');
+		await editor.add('Add Option', 'If Already Purchased', 'Max Purchases per Run', 'Response Language', 'Timeout');
 		await editor.type('batchSize', '5');
 		await editor.type('batchInterval', '250');
+		await editor.type('confirmedBought', 'K7QM-3XPA');
+		await editor.type('confirmedNotBought', 'K7QM-3XPB, K7QM-3XPC');
 		await editor.choose('expand', 'API', 'Tarif');
 		await editor.input('idempotencyKey').locator('input').fill('{{ $json.orderNumber }}');
 		await shown(editor.id('parameter-expression-preview-idempotencyKey').getByText('A-1001'));
 		await editor.choose('onDuplicate', 'Fail');
 		await editor.type('maxPurchases', '3');
-		await editor.toggle('resendUnknown');
 		await editor.choose('acceptLanguage', 'Russian');
 		await editor.type('timeout', '5000');
 		await editor.scrollToTop();
@@ -222,7 +228,7 @@ afterAll(async () => {
 
 	step('a tarif that does not exist is named with its label', async () => {
 		await editor.choose('acceptLanguage', 'English');
-		await editor.execute('Tarif ID: Tarif not found', 'Nothing was bought. Change the order as the message says, then run the item again.');
+		await editor.execute('Tarif ID: Tarif not found', 'Nothing was bought. Change the order as the message says. Then save the workflow, and retry the execution with the currently saved workflow.');
 		await editor.output.getByText('From StreamSkill').click();
 		await shown(editor.output.getByText('422'));
 		await editor.scrollToTop();
@@ -282,14 +288,61 @@ afterAll(async () => {
 			options: {
 				acceptLanguage: 'ru',
 				batching: { batch: { batchSize: 5, batchInterval: 250 } },
+				confirmedBought: 'K7QM-3XPA',
+				confirmedNotBought: 'K7QM-3XPB, K7QM-3XPC',
 				dryRun: false,
 				expand: ['api', 'tarif'],
 				idempotencyKey: '={{ $json.orderNumber }}',
 				maxPurchases: 3,
 				onDuplicate: 'fail',
-				resendUnknown: true,
 				timeout: 5000,
 			},
 		});
+	});
+});
+
+(isV1 ? describe.skip : describe).each<Theme>(['light', 'dark'])('Uncertain orders, in the %s theme', (theme) => {
+	test('the error panel names their references, the two options take them, and a hint tells what was left out', async () => {
+		world.sandbox.reset();
+		world.sandbox.fault({ match: { channel: 'bert' }, times: 1, fault: faults.serverErrorAfter() });
+		world.sandbox.fault({ match: { channel: 'carla' }, times: 1, fault: faults.serverErrorBefore() });
+		const { rest } = world.n8n;
+		const options = { batching: { batch: { batchSize: 3, batchInterval: 0 } }, idempotencyKey: '={{ $json.order }}', confirmedBought: '', confirmedNotBought: '' };
+		const workflow = chain(`Uncertain, ${theme}`, [
+			node('Orders', 'manualTrigger'),
+			streamSkill({ tarifId: 7, channel: '={{ $json.channel }}', options }, { name: ACTION }),
+		]);
+		workflow.pinData = { Orders: ['anna', 'bert', 'carla'].map((channel) => ({ json: { channel, order: `A-${channel}` } })) };
+		chooseCredential(workflow, await rest.createCredential(credentialFor(world.sandbox)));
+		const { id } = await rest.createWorkflow(workflow);
+
+		const context = await openWindow(browser, world.n8n.url, theme);
+		try {
+			await context.request.post('/rest/login', { data: { emailOrLdapLoginId: OWNER.email, password: OWNER.password } });
+			const page = await context.newPage();
+			const editor = editorOf(page);
+			await page.goto(`/workflow/${id}`);
+			await editor.open(ACTION);
+
+			await editor.explain('confirmedBought', 'References of uncertain orders that you have found in your StreamSkill account: they are left out from now on');
+			await keepPicture(page, `confirmed-bought.${theme}`);
+			await editor.explain('confirmedNotBought', 'References of uncertain orders that are not in your StreamSkill account: each is sent once more');
+			await keepPicture(page, `confirmed-not-bought.${theme}`);
+
+			await editor.execute('This execution bought 1 purchase', 'Look up each of these in your StreamSkill account.');
+			await keepPicture(page, `error-uncertain.${theme}`);
+			const text = await editor.output.innerText();
+			const referenceOf = (channel: string) => new RegExp(`channel ${channel}, .* Its reference is (\\S+)`).exec(text)![1];
+
+			await editor.type('confirmedBought', referenceOf('bert'));
+			await editor.type('confirmedNotBought', referenceOf('carla'));
+			await editor.execute('Left out: 1 bought before with the same Idempotency Key, 1 confirmed as bought');
+			await keepPicture(page, `hint-left-out.${theme}`);
+			// Left in, the references do nothing more.
+			await editor.execute('Left out: 3 bought before with the same Idempotency Key');
+			expect(bought(world.sandbox)).toEqual({ anna: 1, bert: 1, carla: 1 });
+		} finally {
+			await context.close();
+		}
 	});
 });

@@ -352,9 +352,9 @@ describeExample('list-with-error-branch.json', () => {
 
 describeExample('confirm-uncertain.json', () => {
 	test.each([
-		['Yes, it was bought', faults.serverErrorAfter(), 1],
-		['No, send it once more', faults.serverErrorBefore(), 2],
-	])('an uncertain order is settled by the form: %s', async (answer, fault, times) => {
+		['Yes, it was bought', faults.serverErrorAfter(), 1, 'light'],
+		['No, send it once more', faults.serverErrorBefore(), 2, 'dark'],
+	] as const)('an uncertain order is settled by the form: %s', async (answer, fault, times, theme) => {
 		misbehave('my_second_channel', fault, 1);
 		const workflow = await createActive(world, example('confirm-uncertain.json'));
 		const trigger = 'When clicking ‘Execute workflow’';
@@ -368,7 +368,14 @@ describeExample('confirm-uncertain.json', () => {
 			expect(jsonOf(await runByHand(), 'Tell the person on duty')).toEqual([{ text }]);
 
 			// Typed as from a phone.
-			await submit(formOf(workflow, 'Confirm'), reference.toLowerCase().replace('-', ''), answer);
+			const form = await (await openWindow(browser, world.n8n.url, theme)).newPage();
+			await form.goto(formOf(workflow, 'Confirm'));
+			await form.getByLabel('Reference').fill(reference.toLowerCase().replace('-', ''));
+			await form.getByLabel('Is it in the StreamSkill account?').selectOption(answer);
+			await form.screenshot({ path: join(PICTURES, `confirm-form.${theme}.png`) });
+			await form.getByRole('button', { name: 'Submit' }).click();
+			await form.getByText('Form Submitted').waitFor();
+			await form.context().close();
 			const [settled] = await ended(workflow, 1);
 			expect(settled.status).toBe('success');
 			for (const execution of [settled, await runByHand()]) {
