@@ -1,7 +1,7 @@
 /** What the Idempotency Key keeps across executions, crashes and everything that goes wrong meanwhile. */
 import { KEY_HISTORY } from '../../nodes/StreamSkill/purchase/claims.ts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
-import { deduplicator } from './engine.mts';
+import { createExecution, deduplicator } from './engine.mts';
 import { onceEach, onErrors, openShop, referencesOf, told, until, type Orders } from './shop.mts';
 
 const shop = openShop();
@@ -229,6 +229,19 @@ describe('when n8n\'s database fails', () => {
 
 		deduplicator.fail = false;
 		expect(told((await buy(['a', 'b'])).success)).toEqual([[0, 'a'], [1, 'b']]);
+	});
+
+	test('only while it is asked, nothing is bought without what it knows', async () => {
+		// A killed execution that n8n runs again: its data know of nothing.
+		const created = createExecution([{ channel: 'a' }]);
+		const again = async (tarifId: number) =>
+			await order([], { retryOf: created, mode: 'trigger', executionId: 'killed', onError: 'continueErrorOutput', parameters: { tarifId } });
+		await again(1);
+		jest.spyOn(deduplicator, 'getProcessedDataCount').mockRejectedValueOnce(new Error('SQLITE_BUSY: database is locked'));
+		// Mended since: it is the item that tells.
+		expect(told((await again(2)).failed)).toEqual([[0, 'notSent']]);
+		expect((await again(2)).success).toEqual([]);
+		expect(sold()).toEqual({ a: 1 });
 	});
 
 	test('a version of n8n that keeps keys in another way loses none of them, and buys nothing', async () => {
