@@ -2,7 +2,7 @@ import type { IExecuteFunctions } from 'n8n-workflow';
 
 import type { Confirmations } from './confirmations';
 import type { Knowledge } from './decide';
-import type { Identity } from './identity';
+import { mayHaveRivals, type Identity } from './identity';
 import { outcomeOf, type Ledger, type SentOrder, type SentState } from './ledger';
 import { probe, readAttempts } from './memory';
 import type { Order } from './order';
@@ -39,8 +39,6 @@ export interface Recalled {
 	/** What somebody has confirmed not to have been bought, by item. */
 	resent: Map<number, Uncertain>;
 	confirmations: Confirmations;
-	/** Whether nobody else can know of the run's row yet. */
-	isFirst: boolean;
 }
 
 /** An order on its way. */
@@ -89,7 +87,10 @@ export class Claims {
 		const { id } = context.getNode();
 		this.keyScope = `${workflowId} ${id}`;
 		if (workflowId) {
-			this.rows = { run: new Row(context, runRow(id, scope)), keys: new Row(context, id, 2 * KEY_HISTORY) };
+			this.rows = {
+				run: new Row(context, runRow(id, scope), mayHaveRivals(context)),
+				keys: new Row(context, id, true, 2 * KEY_HISTORY),
+			};
 		}
 	}
 
@@ -148,12 +149,6 @@ export class Claims {
 
 	private async claimInRun(row: Row, claims: Claim[], known: Map<Claim, Knowledge>, recalled: Recalled) {
 		const entries = claims.flatMap(({ token, marks, open }) => [token, ...marks, ...open]);
-		if (recalled.isFirst) {
-			recalled.isFirst = false;
-			// Fails where another execution was faster after all.
-			const taken = await row.begin(entries).catch(() => undefined);
-			if (taken?.size === 0) return;
-		}
 		await row.change(async (opened) => {
 			await this.tell(opened, row);
 			const taken = await opened.add(entries);

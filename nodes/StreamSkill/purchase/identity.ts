@@ -21,6 +21,13 @@ export function tokenRoot(context: IExecuteFunctions): string | undefined {
 }
 
 /**
+ * Whether another n8n process may run an execution with the same root at the same time. Retries can; and n8n 1.x, which
+ * has no token, gives a stalled worker's execution to another one (n8n 2.x never does: scaling.service.js).
+ */
+export const mayHaveRivals = (context: IExecuteFunctions): boolean =>
+	tokenRoot(context) === undefined || context.getMode?.() === 'retry';
+
+/**
  * Whether this is the retry of a killed execution in an n8n that has no token. n8n makes a new execution context for
  * each of these (n8n 1.123.81: execution-context.js), and has filled in items that tell of the recovery
  * (n8n: execution-recovery.service.js).

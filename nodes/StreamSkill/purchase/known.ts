@@ -50,7 +50,7 @@ export class Known {
 		this.scope = digest(DIGEST.run(this.ledger.root, this.ledger.run));
 		this.run = this.scope.slice(0, 8);
 		this.claims = new Claims(context, this.ledger, this.scope);
-		this.recalled = { identities: [], numbers: new Map(), resent: new Map(), confirmations: new Confirmations([]), isFirst: false };
+		this.recalled = { identities: [], numbers: new Map(), resent: new Map(), confirmations: new Confirmations([]) };
 	}
 
 	/**
@@ -77,10 +77,7 @@ export class Known {
 		// What has a key is asked for when it is claimed, and a tool goes by its conversation.
 		const isAsked = !this.isTool && paid.some((order) => order?.idempotencyKey === undefined);
 		if (!rows || !isAsked) return await this.recallAll(orders, noMemory());
-		if (await rows.run.isEmpty()) {
-			this.recalled.isFirst = this.context.getMode?.() !== 'retry';
-			return await this.recallAll(orders, noMemory());
-		}
+		if (await rows.run.isEmpty()) return await this.recallAll(orders, noMemory());
 		return await rows.run.change(
 			async (row) => await this.recallAll(orders, await readMemory(row, this.recalled.identities), row),
 		);

@@ -40,10 +40,14 @@ export class Row {
 
 	private readonly lockId: string;
 
-	/** @param maxEntries how many entries are kept: more push out the oldest ones */
+	/**
+	 * @param isShared whether another n8n process may change it at the same time
+	 * @param maxEntries how many entries are kept: more push out the oldest ones
+	 */
 	constructor(
 		private readonly context: IExecuteFunctions,
 		private readonly rowId: string,
+		private readonly isShared: boolean,
 		maxEntries?: number,
 	) {
 		this.node = nodeOf(context);
@@ -64,7 +68,7 @@ export class Row {
 	 */
 	async change<T>(work: (row: OpenRow) => Promise<T>): Promise<T> {
 		return await oneAtATime(`${this.context.getWorkflow().id} ${this.rowId}`, async () => {
-			const until = await this.lock();
+			const until = this.isShared ? await this.lock() : Infinity;
 			// Who stalled for so long that others have taken over the lock must not write.
 			const checked = () => {
 				if (Date.now() > until) throw new Error('n8n was too busy to keep the lock on its list of orders');
@@ -82,17 +86,9 @@ export class Row {
 					},
 				});
 			} finally {
-				if (Date.now() <= until) await this.clear(this.lockId);
+				if (this.isShared && Date.now() <= until) await this.clear(this.lockId);
 			}
 		});
-	}
-
-	/**
-	 * Adds the first entries. Only for a row that nobody else can know of: there is nothing to read before it is
-	 * written, and n8n's INSERT is one step.
-	 */
-	async begin(entries: string[]): Promise<Set<string>> {
-		return await oneAtATime(`${this.context.getWorkflow().id} ${this.rowId}`, async () => await this.add(this.rowId, entries));
 	}
 
 	private async add(rowId: string, entries: string[]): Promise<Set<string>> {
