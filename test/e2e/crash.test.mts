@@ -249,7 +249,8 @@ describe('kill -9', () => {
 
 		const execution = await runWebhook(world, workflow, orders);
 		expect(execution.status).toBe('error');
-		expect(uncertainIn(execution)).toHaveLength(1);
+		// With those that were to go out in the same tenth of a second.
+		expect(uncertainIn(execution).map(({ channel }) => channel)).toContain('item-3');
 		expect(bought(world.sandbox)).toEqual(onceEach(orders.slice(0, 4)));
 
 		expect(await followText(world, workflow, execution)).toMatchObject({ status: 'success' });
