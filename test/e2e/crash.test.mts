@@ -209,7 +209,7 @@ describe('kill -9', () => {
 			const key = orders[(pairedItem as { item: number }).item];
 			const { reference } = json.details as { reference: string };
 			expect(json).toMatchObject({
-				error: `An order with the Idempotency Key "${key}" was sent before, and its answer is not known: it may have been bought (reference ${reference})`,
+				error: `An order with the Idempotency Key "${key}" was sent before, and its answer is not known: the order may have been bought (reference ${reference})`,
 				details: { outcome: 'unknown', idempotencyKey: key },
 			});
 			return { channel: key, reference };

@@ -418,7 +418,7 @@ describeExample('error-workflow.json', () => {
 				execution: expect.stringContaining(`/executions/${failed.id}`) as unknown,
 				channel: 'c',
 				reference: expect.any(String) as string,
-				reason: expect.stringMatching(/^StreamSkill broke off with status 500: it may have been bought \(reference \S{9}\)$/) as string,
+				reason: expect.stringMatching(/^StreamSkill broke off with status 500: the order may have been bought \(reference \S{9}\)$/) as string,
 				advice: expect.stringMatching(/If it is, add \S{9} to the option Confirmed Bought; if it is not, to Confirmed Not Bought/) as string,
 			},
 		]);

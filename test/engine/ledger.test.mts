@@ -161,7 +161,7 @@ test.each([null, '', 'none', {}])('a purchase with an "error" of its own (%j) is
 test('Timeout gives up waiting for an answer', async () => {
 	shop.sandbox.fault({ fault: faults.hang() });
 	const result = await order(['a'], { options: { timeout: 300 } });
-	expect(result.error!.message).toMatch(/^StreamSkill gave no answer in time: it may have been bought/);
+	expect(result.error!.message).toMatch(/^StreamSkill gave no answer in time: the order may have been bought/);
 	expect(handedOver(result).failed).toEqual([[0, 'unknown']]);
 });
 

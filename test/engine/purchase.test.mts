@@ -154,7 +154,7 @@ test('hands over what was bought when a later item fails', async () => {
 	sandbox.fault({ match: { channel: 'c' }, fault: faults.serverErrorAfter(503) });
 	const { error } = await buy(['a', 'b', 'c', 'd']);
 	expect(sandbox.purchases).toHaveLength(3);
-	expect(error?.message).toMatch(/^StreamSkill broke off with status 503: it may have been bought \(reference [A-Z\d]{4}-[A-Z\d]{4}\)$/);
+	expect(error?.message).toMatch(/^StreamSkill broke off with status 503: the order may have been bought \(reference [A-Z\d]{4}-[A-Z\d]{4}\)$/);
 	expect(error?.description).toContain('This execution bought 2 purchases (ID 1, 2). A retry of the execution does not buy them again.');
 	expect(error?.context?.purchases).toEqual([
 		{ item: 0, purchase: sandbox.purchases[0].purchase },

@@ -125,7 +125,7 @@ export function uncertain(reference: string, way: WayOn, order?: Order, outcome?
 	const what = outcome && outcome.networkCode !== 'no answer' ? describeUnknown(outcome) : describeOpen(order);
 	return {
 		outcome: 'unknown',
-		message: `${what}: it may have been bought (reference ${reference})`,
+		message: `${what}: the order may have been bought (reference ${reference})`,
 		advice: LOOK_UP[isKeyed && way !== 'retry' ? (`${way}WithKey` as const) : way](reference),
 		httpCode: outcome?.httpCode,
 		reference,
