@@ -5,13 +5,13 @@
  *
  * What must come of it is written down from the promise alone, and nothing in here asks the code under test.
  */
-import type { IDataObject, INode, IRunExecutionData } from 'n8n-workflow';
+import type { IDataObject, INode, INodeType, IRunExecutionData } from 'n8n-workflow';
 
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { atNode, inAnotherProcess, Life, recovered, startWire, type Moment } from './crash.mts';
-import { createExecution, logLines, type RunResult } from './engine.mts';
+import { createExecution, deduplicator, logLines, type RunResult } from './engine.mts';
 import { changes, readList, type Change, type Row } from './lists.mts';
-import { onErrors, openShop, TOKEN, type Orders } from './shop.mts';
+import { onErrors, openShop, TOKEN, until, type Orders } from './shop.mts';
 
 const shop = openShop();
 let wire: Awaited<ReturnType<typeof startWire>>;
@@ -490,3 +490,47 @@ test('at most one batch is uncertain where an order takes longer than a tenth of
 		return playing.uncertain > cell.batchSize ? [...complaints, `${playing.uncertain} orders are uncertain`] : complaints;
 	}, cells.length);
 }, 120_000);
+
+describe('what another n8n process sends, after this one has looked and before it claims the same', () => {
+	afterEach(() => jest.restoreAllMocks());
+	beforeEach(() => shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.rejected(422) }));
+
+	/** An execution that both have, with the outcome of what is not bought in it. */
+	const run = async (channels: string[], streamSkill: INodeType) => {
+		const created = createExecution(channels.map((channel) => ({ channel })));
+		created.resumeToken = 'token';
+		const { failed } = await shop.order([], { retryOf: created, mode: 'trigger', executionId: 'same', onError: 'continueErrorOutput', streamSkill });
+		return failed.map(({ json }) => (json.details as IDataObject).outcome);
+	};
+
+	/** Does something before this process gets the lock for its second order. */
+	function beforeTheLock(work: () => Promise<void>) {
+		const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
+		jest.spyOn(deduplicator, 'checkProcessedAndRecord')
+			.mockImplementationOnce(record)
+			.mockImplementationOnce(async (items, scope, { workflow, node }, options) => {
+				// The ID is read now, as n8n does.
+				const asRead = { workflow, node: { ...node } as INode };
+				await work();
+				return await record(items, scope, asRead, options);
+			});
+	}
+
+	test('is uncertain while it is on its way', async () => {
+		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.latency(100) });
+		let other: Promise<unknown> | undefined;
+		beforeTheLock(async () => {
+			other = run(['a'], worker);
+			await until(() => shop.sent().a === 1);
+		});
+		expect(await run(['x', 'a'], main)).toEqual(['unknown']);
+		expect(await other).toEqual(['rejected']);
+		expect(shop.sent()).toEqual({ x: 1, a: 1 });
+	});
+
+	test('is uncertain once it was refused', async () => {
+		beforeTheLock(async () => expect(await run(['a'], worker)).toEqual(['rejected']));
+		expect(await run(['x', 'a'], main)).toEqual(['unknown']);
+		expect(shop.sent()).toEqual({ x: 1, a: 1 });
+	});
+});

@@ -101,6 +101,13 @@ test('sends a batch together', async () => {
 	expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b', 'c', 'd', 'e']);
 });
 
+test('never sends more than a batch at a time, however many are claimed together', async () => {
+	const channels = Array.from({ length: 60 }, (_, i) => String(i));
+	const { success } = await buy(channels, { options: { batching: { batch: { batchSize: 2, batchInterval: 0 } } } });
+	expect(sandbox.maxInFlight).toBeLessThanOrEqual(2);
+	expect(success.map(({ json }) => json.channel)).toEqual(channels);
+});
+
 describe('a list with a wrong item', () => {
 	test.each([undefined, 'stopWorkflow'] as const)('buys nothing with On Error %s', async (onError) => {
 		const { error, success } = await buy(['a', '', 'c', {}], {}, onError);
