@@ -1,6 +1,8 @@
 import type { IDataObject, INode, INodeExecutionData } from 'n8n-workflow';
 
+import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
+import { until as untilShared } from '../../tools/until.mts';
 import { deduplicator, initEngine, logLines, run, type NodeSetup, type RunResult, type RunSetup } from './engine.mts';
 
 export const TOKEN = 'token-that-nobody-may-see';
@@ -33,9 +35,6 @@ export function openShop() {
 		deduplicator.fail = false;
 	});
 
-	const perChannel = (channels: string[]) =>
-		channels.reduce<Record<string, number>>((counts, channel) => ({ ...counts, [channel]: (counts[channel] ?? 0) + 1 }), {});
-
 	return {
 		get sandbox() {
 			return sandbox;
@@ -56,9 +55,9 @@ export function openShop() {
 				},
 			}),
 		/** How many orders reached the API, by channel. */
-		sent: () => perChannel(sandbox.requests.map(({ body }) => (body as { channel: string }).channel)),
+		sent: () => sent(sandbox),
 		/** How many purchases the API made, by channel. */
-		sold: () => perChannel(sandbox.purchases.map(({ order }) => order.channel)),
+		sold: () => bought(sandbox),
 	};
 }
 
@@ -75,9 +74,6 @@ export const referencesOf = ({ error, success, failed }: RunResult): string[] =>
 	return failures.flatMap(({ details }) => (details?.reference as string) ?? []);
 };
 
-/** Every channel once. */
-export const onceEach = (channels: string[]) => Object.fromEntries(channels.map((channel) => [channel, 1]));
+export { onceEach };
 
-export async function until(condition: () => boolean) {
-	while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}
+export const until = async (condition: () => boolean) => await untilShared(condition, 'What the test waits for', { interval: 1 });
