@@ -29,12 +29,15 @@ export class Dispatch {
 	/** Orders that are claimed and may be sent. */
 	private claimed: OrderedItem[] = [];
 
+	/** The claim that is being made, while others are sent. */
+	private claiming?: Promise<void>;
+
 	private readonly onTheirWay = new Map<OrderedItem, Promise<void>>();
 
 	private answered = 0;
 
-	/** Called with each answer. */
-	private onAnswer = () => {};
+	/** Called with each answer and each claim. */
+	private onChange = () => {};
 
 	private readonly begun = Date.now();
 
@@ -72,13 +75,14 @@ export class Dispatch {
 	/** @returns what was not sent because something has ended the run */
 	private async sendTogether(waiting: OrderedItem[]): Promise<OrderedItem[]> {
 		while (!this.isOver) {
-			if (this.claimed.length === 0 && waiting.length > 0) await this.claimNext(waiting);
+			if (!this.claiming) this.claimNext(waiting);
 			while (this.claimed.length > 0 && this.onTheirWay.size < this.settings.batchSize && !this.isOver) {
 				this.start(this.claimed.shift()!);
 			}
-			if (this.onTheirWay.size > 0) await new Promise<void>((resolve) => (this.onAnswer = resolve));
+			if (this.claiming || this.onTheirWay.size > 0) await new Promise<void>((resolve) => (this.onChange = resolve));
 			else if (this.claimed.length === 0 && waiting.length === 0) return [];
 		}
+		await this.claiming;
 		await Promise.all(this.onTheirWay.values());
 		for (const ordered of this.claimed) this.known.release(ordered);
 		return [...this.claimed.splice(0), ...waiting];
@@ -89,10 +93,26 @@ export class Dispatch {
 		return this.obstacle !== undefined || this.results.mustStop || this.stopSignal?.aborted === true;
 	}
 
-	/** Claims as many orders as may be uncertain after a crash, and notes those that may not be sent. */
-	private async claimNext(waiting: OrderedItem[]) {
-		const orders = this.takeNext(waiting);
+	/**
+	 * Begins to claim as many orders as may be uncertain after a crash: when there are none left to send, or so few that
+	 * the claim covers many.
+	 */
+	private claimNext(waiting: OrderedItem[]) {
+		const { batchSize } = this.settings;
+		const pace = this.answered / Math.max(1, Date.now() - this.begun);
+		const limit = Math.max(batchSize, Math.floor(pace * WINDOW));
+		const room = limit - this.onTheirWay.size - this.claimed.length;
+		if (this.claimed.length > 0 && room < 0.75 * limit) return;
+		const orders = this.takeNext(waiting, room);
 		if (orders.length === 0) return;
+		this.claiming = this.claim(orders, waiting).finally(() => {
+			this.claiming = undefined;
+			this.onChange();
+		});
+	}
+
+	/** Claims orders, and notes those that may not be sent. */
+	private async claim(orders: OrderedItem[], waiting: OrderedItem[]) {
 		try {
 			const known = await this.known.claim(orders);
 			orders.forEach((ordered, i) => {
@@ -107,7 +127,7 @@ export class Dispatch {
 
 	/** So that a person is told of all uncertain orders at once, not of one with each retry. */
 	private async failUncertain(waiting: OrderedItem[]) {
-		const isOpen = new Set([...this.claimed, ...this.onTheirWay.keys()].map((ordered) => this.known.keyOf(ordered)));
+		const isOpen = this.openKeys();
 		const others = waiting.filter((ordered) => !isOpen.has(this.known.keyOf(ordered)));
 		for (const { ordered, reference } of await this.known.uncertainKeys(others)) {
 			this.results.fail(ordered.item, uncertain(reference, this.way, ordered.order), ordered.order);
@@ -115,11 +135,8 @@ export class Dispatch {
 	}
 
 	/** An order with the Idempotency Key of one that is on its way waits for it: only its outcome tells what to do. */
-	private takeNext(waiting: OrderedItem[]): OrderedItem[] {
-		const { batchSize } = this.settings;
-		const pace = this.answered / Math.max(1, Date.now() - this.begun);
-		const room = Math.max(batchSize, Math.floor(pace * WINDOW)) - this.onTheirWay.size;
-		const keys = new Set([...this.onTheirWay.keys()].map((ordered) => this.known.keyOf(ordered)));
+	private takeNext(waiting: OrderedItem[], room: number): OrderedItem[] {
+		const keys = this.openKeys();
 		let count = 0;
 		while (count < room && count < waiting.length) {
 			const key = this.known.keyOf(waiting[count]);
@@ -128,6 +145,11 @@ export class Dispatch {
 			count++;
 		}
 		return waiting.splice(0, count);
+	}
+
+	/** The Idempotency Keys of the orders that are claimed and not answered. */
+	private openKeys(): Set<string | undefined> {
+		return new Set([...this.claimed, ...this.onTheirWay.keys()].map((ordered) => this.known.keyOf(ordered)));
 	}
 
 	private mayBeSent({ item, order }: OrderedItem, known: Knowledge): boolean {
@@ -146,7 +168,7 @@ export class Dispatch {
 		const sending = this.sendOne(ordered).finally(() => {
 			this.onTheirWay.delete(ordered);
 			this.answered++;
-			this.onAnswer();
+			this.onChange();
 		});
 		this.onTheirWay.set(ordered, sending);
 	}
