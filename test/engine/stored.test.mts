@@ -49,8 +49,8 @@ test('of three orders', async () => {
 		customData: { streamSkillPurchases: '1' },
 		database: {
 			[`workflow-1 streamskill-1:run:${RUN}`]: [
-				...['order 1 [1,"a"]', A, `${A} for [1,"a"]`],
-				...['order 1 [1,"b"]', B, `${B} for [1,"b"]`, 'open order 1 [1,"b"]', `open ${B}`],
+				...['order 1 [1,"a"]', A, `${A} for [1,"a"]`, 'done order 1 [1,"a"]', `done ${A}`],
+				...['order 1 [1,"b"]', B, `${B} for [1,"b"]`],
 				...['order 1 [1,"c"]', 'void order 1 [1,"c"]'],
 			],
 		},
@@ -92,8 +92,8 @@ test('of an order that a model made', async () => {
 	});
 	expect(database).toEqual({
 		[`workflow-1 streamskill-1:run:${TOOL_RUN}`]: [
-			...['order 1 [1,"a"]', A, `${A} for [1,"a"]`],
-			...['order 1 [1,"b"]', B, `${B} for [1,"b"]`, 'open order 1 [1,"b"]', `open ${B}`],
+			...['order 1 [1,"a"]', A, `${A} for [1,"a"]`, 'done order 1 [1,"a"]', `done ${A}`],
+			...['order 1 [1,"b"]', B, `${B} for [1,"b"]`],
 		],
 	});
 });

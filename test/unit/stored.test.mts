@@ -15,9 +15,11 @@ test.each([
 	['an n-th order', ENTRY.nth(2, 'w'), 'order 2 w'],
 	['an item', ENTRY.at(3, 'i'), 'item 3 i'],
 	['an item with its order', ENTRY.atFor('item 3 i', 'w'), 'item 3 i for w'],
-	['an order without an answer', ENTRY.open('order 2 w'), 'open order 2 w'],
+	['a key without an answer', ENTRY.open('key k'), 'open key k'],
+	['an order that was bought', ENTRY.done('order 2 w'), 'done order 2 w'],
 	['an order that was refused', ENTRY.void('order 2 w'), 'void order 2 w'],
 	['a reference that was used', ENTRY.used('K7QM-3XPA'), 'used K7QM-3XPA'],
+	['the mark of a reader', ENTRY.reading, 'reading'],
 	['what a run\'s digest is made of', DIGEST.run('root', '0'), 'run root 0'],
 	['what an order\'s digest is made of', DIGEST.what(1, 'a "b"'), '[1,"a \\"b\\""]'],
 	['what a reference is made of', DIGEST.reference('s', 'e', 1), 'reference s e 1'],
@@ -26,7 +28,7 @@ test.each([
 });
 
 test('there is no other entry', () => {
-	expect(Object.keys(ENTRY)).toEqual(['key', 'nth', 'at', 'atFor', 'open', 'void', 'used']);
+	expect(Object.keys(ENTRY)).toEqual(['key', 'nth', 'at', 'atFor', 'open', 'done', 'void', 'used', 'reading']);
 	expect(Object.keys(DIGEST)).toEqual(['run', 'what', 'reference']);
 });
 

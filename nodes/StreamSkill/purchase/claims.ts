@@ -51,8 +51,10 @@ interface Claim {
 	token: string;
 	/** What is recorded with it, as long as it is not certainly not bought. */
 	marks: string[];
-	/** What is recorded until its outcome is known. */
+	/** What is recorded until its outcome is known: a key may be forgotten, and what says that it is settled must not outlive it. */
 	open: string[];
+	/** What is recorded once it is bought: that takes no call of its own. */
+	done: string[];
 	attempt: number;
 	/** In an AI agent's tool: see `conversationOf`. */
 	call?: string;
@@ -121,7 +123,7 @@ export class Claims {
 		const key = identities[item].what!;
 		const sent = this.ledger.orders.find(({ what, state }) => what === key && state.kind === 'unknown');
 		const call = this.callOf(item);
-		return { item, call, row: this.rows?.keys, entry: key, token: key, marks: [key], open: [ENTRY.open(key)], attempt: 1, sent };
+		return { item, call, row: this.rows?.keys, entry: key, token: key, marks: [key], open: [ENTRY.open(key)], done: [], attempt: 1, sent };
 	}
 
 	private claimForOrder(item: number, { identities, numbers, resent }: Recalled): Claim {
@@ -137,7 +139,8 @@ export class Claims {
 			entry,
 			token: before ? ENTRY.used(referenceOf(this.scope, before.entry, before.attempt)) : entry,
 			marks: [entry, at, ENTRY.atFor(at, what)],
-			open: [ENTRY.open(entry), ENTRY.open(at)],
+			open: [],
+			done: [ENTRY.done(entry), ENTRY.done(at)],
 			attempt: before?.isOwn ? before.attempt + 1 : 1,
 			sent: before?.sent,
 		};
@@ -148,16 +151,15 @@ export class Claims {
 	}
 
 	private async claimInRun(row: Row, claims: Claim[], known: Map<Claim, Knowledge>, recalled: Recalled) {
-		const entries = claims.flatMap(({ token, marks, open }) => [token, ...marks, ...open]);
 		await row.change(async (opened) => {
-			await this.tell(opened, row);
-			const taken = await opened.add(entries);
+			const taken = await this.tell(opened, row, claims.flatMap(({ token, marks }) => [token, ...marks]));
 			const lost = claims.filter(({ token }) => taken.has(token));
-			await opened.remove(lost.flatMap(({ marks, open }) => [...marks, ...open]).filter((entry) => !taken.has(entry)));
-			const refused = await probe(opened, lost.map(({ entry }) => ENTRY.void(entry)));
+			if (lost.length === 0) return;
+			await opened.remove(lost.flatMap(({ marks }) => marks).filter((entry) => !taken.has(entry)));
+			const settled = await probe(opened, lost.flatMap(({ entry }) => [ENTRY.done(entry), ENTRY.void(entry)]));
 			for (const claim of lost) {
 				const { item, entry, token, attempt } = claim;
-				if (token === entry && !taken.has(ENTRY.open(entry)) && !refused.has(ENTRY.void(entry))) {
+				if (token === entry && settled.has(ENTRY.done(entry))) {
 					known.set(claim, { kind: 'bought' });
 					this.remember(claim, recalled.identities[item], { kind: 'bought' });
 				} else {
@@ -170,8 +172,7 @@ export class Claims {
 	}
 
 	private async claimKeys(row: OpenRow, claims: Claim[], known: Map<Claim, Knowledge>, { confirmations }: Recalled) {
-		await this.tell(row, this.rows!.keys);
-		const taken = await row.add(claims.flatMap(({ entry, open }) => [entry, ...open]));
+		const taken = await this.tell(row, this.rows!.keys, claims.flatMap(({ entry, open }) => [entry, ...open]));
 		const uncertain = claims.filter(({ open: [open] }) => taken.has(open));
 		const bought = claims.filter(({ entry, open: [open] }) => taken.has(entry) && !taken.has(open));
 		// What is seen again counts as fresh: n8n forgets the oldest first. In between it reads as uncertain.
@@ -283,17 +284,19 @@ export class Claims {
 		}
 	}
 
-	private async tell(opened: OpenRow, row: Row) {
+	/** @returns which of the entries to add were there already */
+	private async tell(opened: OpenRow, row: Row, entries: string[] = []): Promise<Set<string>> {
 		const told = this.answers.filter(({ claim }) => claim.row === row);
 		const of = (kind: Outcome['kind']) => told.filter((answer) => answer.kind === kind).map(({ claim }) => claim);
 		// Within a run, a number is not given twice. A tool's are counted by what it has bought.
 		const isNumbered = row === this.rows?.run && !this.isTool;
 		const voided = new Set(isNumbered ? of('rejected').map(({ entry }) => entry) : []);
-		await opened.add([...voided].map(ENTRY.void));
 		await opened.remove([
 			...of('bought').flatMap(({ open }) => open),
 			...of('rejected').flatMap(({ marks, open }) => [...marks, ...open]).filter((entry) => !voided.has(entry)),
 		]);
+		const taken = await opened.add([...[...voided].map(ENTRY.void), ...of('bought').flatMap(({ done }) => done), ...entries]);
 		this.answers = this.answers.filter((answer) => !told.includes(answer));
+		return taken;
 	}
 }

@@ -149,8 +149,7 @@ export class Known {
 		switch (this.recalled.confirmations.of(reference)) {
 			case 'bought': {
 				const { at, what = '' } = this.recalled.identities[item];
-				await row?.add([ENTRY.used(reference), at, ENTRY.atFor(at, what)]);
-				await row?.remove([ENTRY.open(entry), ENTRY.open(at)]);
+				await row?.add([ENTRY.used(reference), at, ENTRY.atFor(at, what), ENTRY.done(entry), ENTRY.done(at)]);
 				const state: SentState = { kind: 'bought', because: 'confirmed' };
 				if (sent) sent.state = state;
 				else this.ledger.add({ at, what, entry, state });

@@ -2,7 +2,7 @@ import type { Identity } from './identity';
 import type { Past, PastItems } from './recognise';
 import { referenceOf } from './references';
 import type { OpenRow } from './rows';
-import { ENTRY } from './stored';
+import { ENTRY, isSettled } from './stored';
 
 /** What n8n's database has of a run's orders. */
 export interface Memory {
@@ -23,12 +23,15 @@ export const noMemory = (): Memory => ({
 
 /**
  * Tells which entries are there. n8n has no way to look without recording, so what was not there is taken away
- * again; a crash in between leaves an order that reads as sent and not answered, never as bought.
+ * again. A crash in between leaves its own mark, and then nothing in the row counts as settled: an order may read as
+ * sent and not answered, never as bought.
  */
 export async function probe(row: OpenRow, entries: string[]): Promise<Set<string>> {
-	const known = await row.add(entries);
-	await row.remove(entries.filter((entry) => !known.has(entry)));
-	return known;
+	const looked = [ENTRY.reading, ...entries];
+	const known = await row.add(looked);
+	await row.remove(looked.filter((entry) => !known.has(entry)));
+	if (!known.has(ENTRY.reading)) return known;
+	return new Set([...known].filter((entry) => !isSettled(entry)));
 }
 
 /** Looks up what a run's row has of a list of orders, without those that have an Idempotency Key. */
@@ -40,7 +43,7 @@ export async function readMemory(row: OpenRow, identities: Identity[]): Promise<
 
 	let entries = orders.flatMap(({ at, what }) => [
 		at,
-		ENTRY.open(at),
+		ENTRY.done(at),
 		...(what === undefined ? [] : [ENTRY.atFor(at, what)]),
 	]);
 	let ranges = [...wanted].map(([what, count]) => ({ what, from: 1, to: count + 1 }));
@@ -48,7 +51,7 @@ export async function readMemory(row: OpenRow, identities: Identity[]): Promise<
 		for (const { what, from, to } of ranges) {
 			for (let n = from; n <= to; n++) {
 				const entry = ENTRY.nth(n, what);
-				entries.push(entry, ENTRY.open(entry), ENTRY.void(entry));
+				entries.push(entry, ENTRY.done(entry), ENTRY.void(entry));
 			}
 		}
 		for (const entry of await probe(row, entries)) known.add(entry);
@@ -62,7 +65,7 @@ export async function readMemory(row: OpenRow, identities: Identity[]): Promise<
 	const memory: Memory = {
 		pasts: [],
 		items: {
-			state: (at) => (known.has(ENTRY.open(at)) ? 'unknown' : known.has(at) ? 'bought' : undefined),
+			state: (at) => (known.has(at) ? (known.has(ENTRY.done(at)) ? 'bought' : 'unknown') : undefined),
 			isFor: ({ at, what }) => what !== undefined && known.has(at) && known.has(ENTRY.atFor(at, what)),
 		},
 		numbers: new Map(),
@@ -73,7 +76,7 @@ export async function readMemory(row: OpenRow, identities: Identity[]): Promise<
 		for (let entry = ENTRY.nth(1, what); known.has(entry); entry = ENTRY.nth(n + 1, what)) {
 			n++;
 			if (known.has(ENTRY.void(entry))) memory.refused.add(entry);
-			else memory.pasts.push({ entry, what, isBought: !known.has(ENTRY.open(entry)) });
+			else memory.pasts.push({ entry, what, isBought: known.has(ENTRY.done(entry)) });
 		}
 		memory.numbers.set(what, n);
 	}

@@ -25,13 +25,20 @@ export const ENTRY = {
 	at: (place: number, item: string) => `item ${place} ${item}`,
 	/** The same, with what was ordered for it. */
 	atFor: (at: string, what: string) => `${at} for ${what}`,
-	/** Sent, and its answer is not known. */
-	open: (entry: string) => `open ${entry}`,
+	/** A key that was sent, and its answer is not known. */
+	open: (key: string) => `open ${key}`,
+	/** An n-th order that was bought, or an item for which one was. Without that, it was sent, and its answer is not known. */
+	done: (entry: string) => `done ${entry}`,
 	/** An n-th order that was certainly not bought: the number is not used again. */
 	void: (entry: string) => `void ${entry}`,
 	/** A reference that somebody has confirmed. */
 	used: (reference: string) => `used ${reference}`,
+	/** There while somebody looks something up. */
+	reading: 'reading',
 };
+
+/** Whether an entry says that an order needs no answer any more. */
+export const isSettled = (entry: string) => /^(done|void) /.test(entry);
 
 /** What the digests are made of that stand for an execution, an order and a reference. */
 export const DIGEST = {
