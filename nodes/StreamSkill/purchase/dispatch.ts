@@ -75,10 +75,10 @@ export class Dispatch {
 	/** @returns what was not sent because something has ended the run */
 	private async sendTogether(waiting: OrderedItem[]): Promise<OrderedItem[]> {
 		while (!this.isOver) {
-			if (!this.claiming) this.claimNext(waiting);
 			while (this.claimed.length > 0 && this.onTheirWay.size < this.settings.batchSize && !this.isOver) {
 				this.start(this.claimed.shift()!);
 			}
+			if (!this.claiming) this.claimNext(waiting);
 			if (this.claiming || this.onTheirWay.size > 0) await new Promise<void>((resolve) => (this.onChange = resolve));
 			else if (this.claimed.length === 0 && waiting.length === 0) return [];
 		}
