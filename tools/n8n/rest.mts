@@ -85,6 +85,14 @@ export class RestError extends Error {
 	}
 }
 
+/** n8n has left a request without an answer. */
+export class NoAnswer extends Error {
+	constructor(method: string, path: string, timeout: number) {
+		super(`${method} ${path} was not answered within ${timeout / 1000} s`);
+		this.name = 'NoAnswer';
+	}
+}
+
 /** The requests that n8n's editor makes, for n8n 1.x and 2.x alike. */
 export class N8nRest {
 	private cookie = '';
@@ -177,7 +185,9 @@ export class N8nRest {
 
 	/** Retries a failed execution as the Executions list does, waits for its end and returns it. */
 	async retryExecution(id: string, { loadWorkflow = false } = {}): Promise<StoredExecution> {
-		const answer = await this.request<{ id: string } | boolean>('POST', `/rest/executions/${id}/retry`, { loadWorkflow });
+		// n8n answers at the end of the retry; in queue mode never, if it has missed the worker's word of that.
+		const path = `/rest/executions/${id}/retry`;
+		const answer = await this.request<{ id: string } | boolean>('POST', path, { loadWorkflow }, 30_000).catch(undefinedIfLate);
 		return await this.waitForExecution(typeof answer === 'object' ? answer.id : await this.newestRetryOf(id));
 	}
 
@@ -215,17 +225,20 @@ export class N8nRest {
 	}
 
 	/** Any other request of n8n's REST API; returns what is in its `data`. */
-	async request<T>(method: string, path: string, body?: unknown): Promise<T> {
-		const answer = await this.send(method, path, body);
+	async request<T>(method: string, path: string, body?: unknown, timeout?: number): Promise<T> {
+		const answer = await this.send(method, path, body, timeout);
 		if (answer.status >= 300) throw new RestError(method, path, answer.status, answer.body);
 		return (answer.body as { data: T }).data;
 	}
 
-	private async send(method: string, path: string, body?: unknown): Promise<WebhookAnswer> {
+	private async send(method: string, path: string, body?: unknown, timeout = 120_000): Promise<WebhookAnswer> {
 		const response = await fetch(this.url + path, {
 			method,
 			headers: { 'content-type': 'application/json', cookie: this.cookie },
 			body: body === undefined ? undefined : JSON.stringify(body),
+			signal: AbortSignal.timeout(timeout),
+		}).catch((error: Error) => {
+			throw error.name === 'TimeoutError' ? new NoAnswer(method, path, timeout) : error;
 		});
 		const session = response.headers.getSetCookie().find((cookie) => cookie.startsWith('n8n-auth='));
 		if (session) this.cookie = session.split(';')[0];
@@ -236,6 +249,11 @@ export class N8nRest {
 /** n8n's 503 says that it is too busy to look after its database. */
 const undefinedIfBusy = (error: unknown) => {
 	if (error instanceof RestError && error.status === 503) return undefined;
+	throw error;
+};
+
+const undefinedIfLate = (error: unknown) => {
+	if (error instanceof NoAnswer) return undefined;
 	throw error;
 };
 

@@ -195,9 +195,9 @@ async function waitUntilReady(isReady: () => Promise<boolean>, child: ChildProce
 	throw new Error(`it was not ready after ${START_TIMEOUT / 1000} s`);
 }
 
-/** n8n answers in HTML, with 200, while it is still starting. */
+/** n8n answers in HTML, with 200, while it is still starting, or not at all. */
 const isOk = (url: string) =>
-	fetch(url).then(
+	fetch(url, { signal: AbortSignal.timeout(5000) }).then(
 		(response) => response.ok && !!response.headers.get('content-type')?.includes('json'),
 		() => false,
 	);
