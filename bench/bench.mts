@@ -9,7 +9,8 @@ import { ensureN8n } from '../tools/n8n/install.mts';
 import { startSandbox } from '../tools/sandbox/sandbox.mts';
 import { compare } from './compare.mts';
 import {
-	declarative, declarativeFaster, floor, httpRequest, streamSkill, streamSkillUsed, withKey, withoutSafety,
+	declarative, declarativeFaster, floor, httpRequest, streamSkill, streamSkillUsed, withKey, withKeyWithoutSafety,
+	withoutSafety,
 } from './contenders.mts';
 import { measureLoading } from './loading.mts';
 import { packAll } from './packages.mts';
@@ -89,11 +90,13 @@ const SECTIONS: Record<string, { on: readonly Database[]; run: (stage: Stage) =>
 	safety: {
 		on: DATABASES,
 		async run(stage) {
-			const contenders = [withoutSafety, streamSkill, withKey(0), withKey(10_000)];
 			for (const latency of [0, 100]) {
 				for (const batchSize of [1, 10, 50]) {
 					const orders = latency > 0 && batchSize === 1 ? 200 : 1000;
-					await compare(report, stage, `Safety: ${orders} orders, ${batchSize} at a time, ${latency} ms`, contenders, { orders, batchSize, latency });
+					const load = { orders, batchSize, latency };
+					const title = `Safety: ${orders} orders, ${batchSize} at a time, ${latency} ms`;
+					await compare(report, stage, title, [withoutSafety, streamSkill], load);
+					await compare(report, stage, `${title}, with keys`, [withKeyWithoutSafety, withKey(0), withKey(10_000)], load);
 				}
 			}
 		},

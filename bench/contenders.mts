@@ -45,18 +45,21 @@ export const streamSkillUsed = (executions: number): Contender => ({
 });
 
 const KEYS_AT_ONCE = 1000;
+/** n8n has to evaluate it for each item, whatever becomes of it. */
+const KEY = { idempotencyKey: `={{ ${ITEM} + "-" + $execution.id }}` };
 
 /** With an Idempotency Key for each order, after so many others. */
 export const withKey = (stored: number): Contender => ({
 	name: `StreamSkill with keys, ${stored} stored`,
-	node: ours('n8n-nodes-streamskill.streamSkill', { idempotencyKey: `={{ ${ITEM} + "-" + $execution.id }}` }),
+	node: ours('n8n-nodes-streamskill.streamSkill', KEY),
 	past: { executions: stored / KEYS_AT_ONCE, orders: KEYS_AT_ONCE },
 });
 
-export const withoutSafety: Contender = {
-	name: 'StreamSkill, the safety taken out',
-	node: ours('n8n-nodes-streamskill-bench.withoutSafety'),
-};
+const WITHOUT_SAFETY = 'n8n-nodes-streamskill-bench.withoutSafety';
+
+export const withoutSafety: Contender = { name: 'StreamSkill, the safety taken out', node: ours(WITHOUT_SAFETY) };
+
+export const withKeyWithoutSafety: Contender = { name: 'StreamSkill with keys, the safety taken out', node: ours(WITHOUT_SAFETY, KEY) };
 
 export const profiled: Contender = { name: 'StreamSkill, profiled', node: ours('n8n-nodes-streamskill-bench.profiled') };
 
