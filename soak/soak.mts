@@ -10,7 +10,7 @@ import { ensureN8n } from '../tools/n8n/install.mts';
 import { packNode } from '../tools/n8n/pack.mts';
 import type { Postgres } from '../tools/n8n/postgres.mts';
 import { startQueue } from '../tools/n8n/queue.mts';
-import { RestError, type N8nRest, type StoredWorkflow } from '../tools/n8n/rest.mts';
+import { NoAnswer, RestError, type N8nRest, type StoredWorkflow } from '../tools/n8n/rest.mts';
 import { startN8n } from '../tools/n8n/server.mts';
 import { chooseCredential, credentialFor, ITEM, streamSkill, webhookWorkflow } from '../tools/n8n/workflows.mts';
 import { startSandbox } from '../tools/sandbox/sandbox.mts';
@@ -107,8 +107,8 @@ async function retryFailed(queue: Postgres, rest: N8nRest, { id: workflowId }: S
 		try {
 			await rest.request('POST', `/rest/executions/${id}/retry`, { loadWorkflow: false });
 		} catch (error) {
-			// n8n does not take what died while it waited in the queue.
-			if (!(error instanceof RestError)) throw error;
+			// n8n does not take what died while it waited in the queue, and may miss the end of what it has taken.
+			if (!(error instanceof RestError || error instanceof NoAnswer)) throw error;
 		}
 	};
 	await forEach(queue, failed, 'retries', async ([root, { id }]) => {

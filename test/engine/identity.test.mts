@@ -54,6 +54,8 @@ interface Cell {
 	onError: INode['onError'];
 	batchSize: number;
 	onDuplicate: 'skip' | 'fail';
+	/** The call of n8n's database at which a first retry is killed as well. */
+	retryKilledAt?: number;
 }
 
 let cellCount = 0;
@@ -260,9 +262,20 @@ class Play {
 		}
 	}
 
+	/** Runs a retry that is killed at a call of n8n's database. */
+	private async killRetry(original: IRunExecutionData, nth: number) {
+		let seen = 0;
+		const life = new Life((moment) => (moment === 'database' || moment === 'written') && ++seen === nth);
+		const credentials = { accessToken: TOKEN, baseUrl: wire.url(life) };
+		await Promise.race([life.live(async () => await this.execute(original, { streamSkill: worker, credentials })), life.end]);
+		await Promise.all(life.orders);
+		this.before = sold(this.cell.prefix);
+	}
+
 	/** What n8n does with the killed execution first. */
 	private async goOn(original: IRunExecutionData): Promise<RunResult> {
-		const { way, prefix, change } = this.cell;
+		const { way, prefix, change, retryKilledAt } = this.cell;
+		if (retryKilledAt !== undefined) await this.killRetry(original, retryKilledAt);
 		switch (way) {
 			case 'retry twice':
 				await this.execute(original);
@@ -351,14 +364,25 @@ describe.each(Object.entries(points))('killed: %s', (_name, point) => {
 	test.each(ways)('%s', async (way) => await playAll(cellsOf(point, way), play), 120_000);
 });
 
+const ofFewLists = (cells: Cell[]) =>
+	cells.filter(({ change, withKey }) => change.name === (withKey ? 'a fresh time stamp in the row' : 'the list read anew'));
+
 // Where the lock was held, those who live have to wait for it, so all of them wait together.
 test("killed at each call of n8n's database", async () => {
-	const cells = (['retry', 'two retries at once'] as const)
-		.flatMap((way) => cellsOf('call', way))
-		.filter(({ change, withKey }) => change.name === (withKey ? 'a fresh time stamp in the row' : 'the list read anew'))
+	const cells = ofFewLists((['retry', 'two retries at once'] as const).flatMap((way) => cellsOf('call', way)))
 		.flatMap((cell) => Array.from({ length: 40 }, (_, call): Cell => {
 			const prefix = `${++cellCount}/`;
 			return { ...cell, name: `${cell.name}, ${cell.way}, call ${call / 2}`, prefix, victim: { channel: '', nth: call + 1 } };
+		}));
+	await playAll(cells, play, cells.length);
+}, 120_000);
+
+test("killed with an order on its way, and its retry at each call of n8n's database", async () => {
+	const cells = ofFewLists((['request', 'answer'] as const).flatMap((point) => cellsOf(point, 'retry')))
+		.flatMap((cell) => Array.from({ length: 32 }, (_, call): Cell => {
+			const prefix = `${++cellCount}/`;
+			const victim = { ...cell.victim, channel: prefix + cell.victim.channel.at(-1)! };
+			return { ...cell, name: `${cell.name}, ${cell.point}, call ${call / 2} of the retry`, prefix, victim, retryKilledAt: call + 1 };
 		}));
 	await playAll(cells, play, cells.length);
 }, 120_000);
