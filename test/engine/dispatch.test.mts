@@ -13,10 +13,13 @@ const atATime = (batchSize: number) => ({ batching: { batch: { batchSize, batchI
 
 afterEach(() => jest.restoreAllMocks());
 
-/** Lets the clock go by the orders, so that they come at the same pace on any machine. */
-function setPace(msPerOrder: number) {
+/** Lets the clock go by the orders and the calls of n8n's database, so that they come at the same pace on any machine. */
+function setPace(msPerOrder: number, msPerCall = 0) {
 	const begun = Date.now();
-	jest.spyOn(Date, 'now').mockImplementation(() => begun + msPerOrder * shop.sandbox.requests.length);
+	const { calls } = deduplicator;
+	jest.spyOn(Date, 'now').mockImplementation(
+		() => begun + msPerOrder * shop.sandbox.requests.length + msPerCall * (deduplicator.calls - calls),
+	);
 }
 
 test('each place that an answer makes free is filled', async () => {
@@ -57,4 +60,13 @@ test("what is claimed goes out while n8n's database is asked for more", async ()
 	expect(success.map(({ json }) => json.channel)).toEqual(channels);
 	expect(asked).toBeGreaterThan(0);
 	expect(shop.sandbox.maxInFlight).toBe(1);
+});
+
+test('a database that is as slow as ten orders is not asked for each of them', async () => {
+	setPace(10, 100);
+	const { calls } = deduplicator;
+	await shop.order(channels);
+	expect(shop.sandbox.purchases).toHaveLength(39);
+	// Not for each order.
+	expect(deduplicator.calls - calls).toBeLessThan(20);
 });

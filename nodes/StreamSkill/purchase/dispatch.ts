@@ -39,7 +39,10 @@ export class Dispatch {
 	/** Called with each answer and each claim. */
 	private onChange = () => {};
 
-	private readonly begun = Date.now();
+	/** Milliseconds in which orders were on their way, up to when there was none, and since when there is one again. */
+	private busy = 0;
+
+	private busySince = 0;
 
 	constructor(
 		context: IExecuteFunctions,
@@ -99,8 +102,8 @@ export class Dispatch {
 	 */
 	private claimNext(waiting: OrderedItem[]) {
 		const { batchSize } = this.settings;
-		const pace = this.answered / Math.max(1, Date.now() - this.begun);
-		const limit = Math.max(batchSize, Math.floor(pace * WINDOW));
+		const busy = this.busy + (this.onTheirWay.size > 0 ? Date.now() - this.busySince : 0);
+		const limit = Math.max(batchSize, Math.floor((this.answered / Math.max(1, busy)) * WINDOW));
 		const room = limit - this.onTheirWay.size - this.claimed.length;
 		if (this.claimed.length > 0 && room < 0.75 * limit) return;
 		const orders = this.takeNext(waiting, room);
@@ -165,8 +168,10 @@ export class Dispatch {
 	}
 
 	private start(ordered: OrderedItem) {
+		if (this.onTheirWay.size === 0) this.busySince = Date.now();
 		const sending = this.sendOne(ordered).finally(() => {
 			this.onTheirWay.delete(ordered);
+			if (this.onTheirWay.size === 0) this.busy += Date.now() - this.busySince;
 			this.answered++;
 			this.onChange();
 		});
