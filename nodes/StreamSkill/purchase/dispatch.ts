@@ -39,9 +39,10 @@ export class Dispatch {
 	/** Called with each answer and each claim. */
 	private onChange = () => {};
 
-	/** Milliseconds in which orders were on their way, up to when there was none, and since when there is one again. */
+	/** For how many milliseconds orders were on their way, up to when there was none. */
 	private busy = 0;
 
+	/** Since when there are some on their way again. */
 	private busySince = 0;
 
 	constructor(
@@ -98,7 +99,7 @@ export class Dispatch {
 
 	/**
 	 * Begins to claim as many orders as may be uncertain after a crash: when there are none left to send, or so few that
-	 * the claim covers many.
+	 * the claim covers many. The pace is the API's alone: a slow database would make claims smaller, and so need more.
 	 */
 	private claimNext(waiting: OrderedItem[]) {
 		const { batchSize } = this.settings;
