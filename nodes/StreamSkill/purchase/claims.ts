@@ -156,7 +156,7 @@ export class Claims {
 			const lost = claims.filter(({ token }) => taken.has(token));
 			if (lost.length === 0) return;
 			await opened.remove(lost.flatMap(({ marks }) => marks).filter((entry) => !taken.has(entry)));
-			const settled = await probe(opened, lost.flatMap(({ entry }) => [ENTRY.done(entry), ENTRY.void(entry)]));
+			const settled = await probe(opened, lost.map(({ entry }) => ENTRY.done(entry)));
 			for (const claim of lost) {
 				const { item, entry, token, attempt } = claim;
 				if (token === entry && settled.has(ENTRY.done(entry))) {
