@@ -130,7 +130,14 @@ describe('what the node finds out by itself', () => {
 		expect(duplicate(keyed, 'key')).toMatchObject({
 			outcome: 'duplicate',
 			message: expect.stringMatching(/Idempotency Key "order-7".*bought before/) as string,
+			advice: expect.stringContaining('Give it another Idempotency Key') as string,
 		});
+	});
+
+	test('an order that was bought', () => {
+		const { message, advice } = duplicate(keyed);
+		expect(message).toBe('This order was bought before, in an earlier try of this execution');
+		expect(advice).not.toContain('another Idempotency Key');
 	});
 
 	test('an item that is held back', () => {

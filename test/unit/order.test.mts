@@ -68,7 +68,7 @@ test('an order with everything', () => {
 			maxPurchases: 10,
 			onDuplicate: 'fail',
 			confirmedBought: 'k7qm-3xpa, ABCD EFGH',
-			confirmedNotBought: ['WXYZ3469'],
+			confirmedNotBought: ['WXYZ3469', 'K7QM-3XPB'],
 			timeout: 1000,
 		},
 	};
@@ -86,7 +86,7 @@ test('an order with everything', () => {
 		idempotencyKey: 'order-7',
 		onDuplicate: 'fail',
 		confirmedBought: ['K7QM-3XPA', 'ABCD', 'EFGH'],
-		confirmedNotBought: ['WXYZ-3469'],
+		confirmedNotBought: ['WXYZ-3469', 'K7QM-3XPB'],
 		dryRun: true,
 	});
 });

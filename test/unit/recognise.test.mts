@@ -145,6 +145,24 @@ test('an item whose order is not at hand is recognised by itself', () => {
 	expect(recognised({ pasts: [], items }, [a, b, c])).toBe('bought unknown new');
 });
 
+describe('of several orders for the same', () => {
+	const rows = [stamped(a), stamped(a)];
+	const identities = identitiesOf(rows);
+	const { what = '' } = identities[0];
+	const found = (pasts: Past[], items: PastItems) =>
+		recognise(identities, rows.map((row) => row.order), pasts, items).map((one) => (one.kind === 'past' ? one.past.entry : one.kind));
+
+	test('each item is the one that came to what is known of the item', () => {
+		const items: PastItems = { state: (at) => (at === identities[0].at ? 'unknown' : 'bought'), isFor: () => true };
+		expect(found([{ entry: '1', what, isBought: true }, { entry: '2', what, isBought: false }], items)).toEqual(['2', '1']);
+	});
+
+	test('an item is not the one that is known to be of another item', () => {
+		const items: PastItems = { state: (at) => (at === identities[0].at ? 'bought' : undefined), isFor: ({ at }) => at === identities[0].at };
+		expect(found([{ entry: '1', what, at: identities[1].at, isBought: true }, { entry: '2', what, isBought: true }], items)).toEqual(['2', '1']);
+	});
+});
+
 test('no order is recognised in two items, whatever the list', () => {
 	for (const later of [[a, a, b, b], [b, a, a], [a, stamped(a), mended(a, order('a', 2))]]) {
 		for (const known of Object.values(stores([a, b], ['b', '?']))) {
