@@ -48,7 +48,7 @@ const mutants: Mutant[] = [
 	{ name: 'the ledger does not know what is on its way', file: 'purchase/claims.ts', from: "this.remember(claim, identity, { kind: 'unknown', outcome: NO_ANSWER, attempt: claim.attempt });", to: '', tests: ['ledger|tool'] },
 	{ name: 'the ledger does not keep a purchase', file: 'purchase/claims.ts', from: "this.remember(claim, identity, { kind: 'bought', purchase: outcome.purchase });", to: ';', tests: ['ledger'] },
 	{ name: 'the ledger keeps what was refused', file: 'purchase/claims.ts', from: 'this.ledger.remove(claim.sent!);', to: ';', tests: ['ledger'] },
-	{ name: 'a reference works twice at once', file: 'purchase/claims.ts', from: 'token: before ? ENTRY.used(referenceOf(this.scope, before.entry, before.attempt)) : entry', to: 'token: before ? `${Math.random()}` : entry', tests: ['identity', 'process sends'] },
+	{ name: 'a reference works twice at once', file: 'purchase/claims.ts', from: 'token: before ? ENTRY.used(referenceOf(this.scope, before.entry, before.attempt)) : entry', to: 'token: before ? `${Math.random()}` : entry', tests: ['identity', 'confirm at once'] },
 	{ name: 'a reference of a key works twice', file: 'purchase/claims.ts', from: 'await row.add([ENTRY.used(reference), claim.entry]);', to: 'await row.add([claim.entry]);', tests: ['keys'] },
 	{ name: 'a confirmed order is not settled', file: 'purchase/known.ts', from: 'await row?.add([ENTRY.used(reference), at, ENTRY.atFor(at, what), ENTRY.done(entry), ENTRY.done(at)]);', to: '', tests: ['identity', 'confirmed as bought stays'] },
 	{ name: 'a key that was bought is new', file: 'purchase/claims.ts', from: 'claims.filter(({ entry, open: [open] }) => taken.has(entry) && !taken.has(open))', to: '[] as Claim[]', tests: ['keys'] },

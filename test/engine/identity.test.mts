@@ -558,3 +558,24 @@ describe('what another n8n process sends, after this one has looked and before i
 		expect(shop.sent()).toEqual({ x: 1, a: 1 });
 	});
 });
+
+test('a reference that two retries confirm at once sends the order once', async () => {
+	shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.serverErrorBefore(500) });
+	const { data, error } = await shop.order(['a', 'b']);
+	const { failedItems } = error!.context as unknown as { failedItems: Array<{ details: IDataObject }> };
+	const confirmedNotBought = failedItems[0].details.reference as string;
+	const retry = async (streamSkill: INodeType) => await shop.order([], { retryOf: data, streamSkill, options: { confirmedNotBought } });
+
+	// The other one comes in between, when this one has looked, and has not got the lock again to claim.
+	const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
+	let locks = 0;
+	jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementation(async (items, scope, { workflow, node }, options) => {
+		const asRead = { workflow, node: { ...node } as INode };
+		if (asRead.node.id.endsWith(':lock') && ++locks === 2) await retry(worker);
+		return await record(items, scope, asRead, options);
+	});
+	await retry(main);
+	jest.restoreAllMocks();
+	expect(locks).toBeGreaterThan(2);
+	expect(Object.fromEntries(sold(''))).toEqual({ '1 a': 1, '1 b': 1 });
+});
