@@ -330,8 +330,8 @@ class Play {
 		}
 		const logged = new Set(logLines.flatMap(({ metadata }) => (metadata as { purchaseId?: number })?.purchaseId ?? []));
 		const { point, victim, batchSize } = this.cell;
-		// With several on their way, its answer may still be on the wire when the next ones are claimed.
-		const isRead = batchSize !== 3;
+		// Its answer may still be on the wire when the next ones are claimed; where all went out at once, there are none.
+		const isRead = batchSize === -1;
 		const seen = new Map<string, number>();
 		for (const { purchase, order } of shop.sandbox.purchases) {
 			if (!order.channel.startsWith(prefix)) continue;
