@@ -335,6 +335,12 @@ describe('as many keys as the history has room for', () => {
 		await buy(all.slice(-5));
 		expect(sold()).toEqual(onceEach(all));
 	});
+
+	test('one that comes again and again is not pushed out by those that come once', async () => {
+		const executions = Array.from({ length: 8 }, (_, i) => ['again', `${i} a`, `${i} b`, `${i} c`]);
+		for (const channels of executions) await buy(channels);
+		expect(sold()).toEqual(onceEach([...new Set(executions.flat())]));
+	});
 });
 
 test('more keys in one run than the history has room for are refused', async () => {

@@ -134,6 +134,12 @@ describe('an unknown outcome', () => {
 		const second = await order([], { retryOf: first.data, tries: 3, options: { confirmedBought: referencesOf(first).join() } });
 		expect(told(second.success)).toEqual([[0, 'a'], [2, 'c']]);
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+
+		// The first execution knows nothing of it.
+		const third = await order([], { retryOf: first.data });
+		expect(third.error).toBeUndefined();
+		expect(told(third.success)).toEqual([[0, 'a']]);
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
 
 	test('has a new reference with each time that it is sent, and an old one does nothing', async () => {

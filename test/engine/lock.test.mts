@@ -55,3 +55,20 @@ test('another process that is faster to insert the lock is waited for', async ()
 	});
 	expect(told((await buy()).success)).toEqual([[0, 'a']]);
 });
+
+test('who stalls with the lock for so long that others may have it buys nothing, and leaves it to them', async () => {
+	const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
+	deduplicator.lists.delete(LOCK);
+	jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementationOnce(async (...locking) => {
+		const answer = await record(...locking);
+		const later = Date.now() + 30_000;
+		jest.spyOn(Date, 'now').mockReturnValue(later);
+		deduplicator.lists.set(LOCK, ['another']);
+		return answer;
+	});
+	const { failed } = await buy();
+	expect(told(failed)).toEqual([[0, 'notSent']]);
+	expect(failed[0].json.error).toMatch(/n8n was too busy to keep the lock on its list of orders/);
+	expect(sent()).toEqual({});
+	expect([...deduplicator.lists]).toEqual([[LOCK, ['another']]]);
+});

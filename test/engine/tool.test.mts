@@ -1,6 +1,7 @@
 /** What a model is told that orders through the node, and what it cannot buy. The rest is test/e2e/agent.test.mts. */
 import { faults } from '../../tools/sandbox/sandbox.mts';
-import { openShop, told, type Orders } from './shop.mts';
+import { createExecution } from './engine.mts';
+import { onceEach, openShop, told, type Orders } from './shop.mts';
 
 const shop = openShop();
 const { sent, sold } = shop;
@@ -53,6 +54,18 @@ test('an order that was bought is handed back to an agent that runs anew', async
 	const { success } = await order(['a'], { rounds: 2 });
 	expect(success.map(({ json }) => json.id)).toEqual([1, 1]);
 	expect(sold()).toEqual({ a: 1 });
+});
+
+test("calls side by side all come to n8n's database, which knows them when all else is gone", async () => {
+	const call = async (channel: string) => {
+		const created = createExecution([{ channel }]);
+		created.resumeToken = 'token';
+		return (await order([], { retryOf: created, mode: 'trigger', executionId: 'same' })).success;
+	};
+	const channels = [...'abcde'];
+	expect((await Promise.all(channels.map(call))).flatMap(told)).toEqual(channels.map((channel) => [0, channel]));
+	await Promise.all(channels.map(call));
+	expect(sent()).toEqual(onceEach(channels));
 });
 
 test('a key that another execution has bought is told, not left out', async () => {
