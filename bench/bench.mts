@@ -13,6 +13,7 @@ import {
 	withoutSafety,
 } from './contenders.mts';
 import { measureLoading } from './loading.mts';
+import { measureMemory } from './memory.mts';
 import { packAll } from './packages.mts';
 import { splitProcessorTime } from './processor.mts';
 import { startRelay } from './relay.mts';
@@ -109,7 +110,7 @@ const SECTIONS: Record<string, { on: readonly Database[]; run: (stage: Stage) =>
 	processor: { on: ['SQLite'], run: async (stage) => await splitProcessorTime(report, stage) },
 };
 
-const names = [...Object.keys(SECTIONS), 'loading'];
+const names = [...Object.keys(SECTIONS), 'loading', 'memory'];
 for (const name of positionals) {
 	if (!names.includes(name)) throw new Error(`"${name}" is none of ${names.join(', ')}`);
 }
@@ -120,6 +121,7 @@ const dir = await mkdtemp(join(tmpdir(), 'streamskill-bench-'));
 try {
 	const packages = await packAll(dir);
 	if (wanted('loading')) await measureLoading(report, packages, dir);
+	if (wanted('memory')) await measureMemory(report, packages, dir);
 	for (const database of DATABASES) {
 		const sections = Object.entries(SECTIONS).filter(([name, { on }]) => wanted(name) && on.includes(database));
 		if (sections.length === 0) continue;

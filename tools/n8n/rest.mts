@@ -173,7 +173,7 @@ export class N8nRest {
 			const execution = await this.execution(id);
 			return !['new', 'running', 'waiting'].includes(execution.status) && execution;
 		};
-		return await until(() => ended().catch(undefinedIfBusy), `The end of execution ${id}`, { timeout, interval });
+		return await until(ended, `The end of execution ${id}`, { timeout, interval });
 	}
 
 	/** The newest executions of a workflow, running ones included, newest first. */
@@ -226,7 +226,12 @@ export class N8nRest {
 
 	/** Any other request of n8n's REST API; returns what is in its `data`. */
 	async request<T>(method: string, path: string, body?: unknown, timeout?: number): Promise<T> {
-		const answer = await this.send(method, path, body, timeout);
+		// n8n's 503 says that it is too busy to look after its database, before it looks at the request (n8n: abstract-server.js).
+		const answered = async () => {
+			const answer = await this.send(method, path, body, timeout);
+			return answer.status !== 503 && answer;
+		};
+		const answer = await until(answered, `An answer to ${method} ${path}`, { interval: 500 });
 		if (answer.status >= 300) throw new RestError(method, path, answer.status, answer.body);
 		return (answer.body as { data: T }).data;
 	}
@@ -245,12 +250,6 @@ export class N8nRest {
 		return { status: response.status, body: parseIfJson(await response.text()) };
 	}
 }
-
-/** n8n's 503 says that it is too busy to look after its database. */
-const undefinedIfBusy = (error: unknown) => {
-	if (error instanceof RestError && error.status === 503) return undefined;
-	throw error;
-};
 
 const undefinedIfLate = (error: unknown) => {
 	if (error instanceof NoAnswer) return undefined;
