@@ -1,7 +1,9 @@
+import { KEY_HISTORY } from '../nodes/StreamSkill/purchase/claims.ts';
 import { faults, type Fault } from '../tools/sandbox/sandbox.mts';
 
 /** What one execution orders. Each order has a channel of its own, so what was bought can be counted by channel. */
 export interface Plan {
+	workflow: string;
 	/** Whether its orders have Idempotency Keys. */
 	isKeyed: boolean;
 	channels: string[];
@@ -9,11 +11,18 @@ export interface Plan {
 
 const MOST_ORDERS = 5;
 
-/** 1 to 5 orders; every other execution with keys. */
-export const planOf = (index: number): Plan => ({
-	isKeyed: index % 2 === 1,
-	channels: Array.from({ length: 1 + (Math.floor(index / 2) % MOST_ORDERS) }, (_, i) => `soak-${index}-${i}`),
-});
+/** The workflow without keys. */
+export const PLAIN = 'soak-plain';
+
+/** 1 to 5 orders; every other execution with keys, and as many workflows for these that n8n forgets no key. */
+export function planOf(index: number): Plan {
+	const isKeyed = index % 2 === 1;
+	return {
+		workflow: isKeyed ? `soak-keyed-${Math.floor((index * MOST_ORDERS) / 2 / KEY_HISTORY)}` : PLAIN,
+		isKeyed,
+		channels: Array.from({ length: 1 + (Math.floor(index / 2) % MOST_ORDERS) }, (_, i) => `soak-${index}-${i}`),
+	};
+}
 
 /** The execution that a channel was ordered by. */
 export const indexOf = (channel: string) => Number(channel.split('-')[1]);

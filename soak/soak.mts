@@ -16,7 +16,7 @@ import { chooseCredential, credentialFor, ITEM, streamSkill, webhookWorkflow } f
 import { startSandbox } from '../tools/sandbox/sandbox.mts';
 import { until } from '../tools/until.mts';
 import { storedExecutions } from './executions.mts';
-import { faultOf, planOf, type Plan } from './plan.mts';
+import { faultOf, PLAIN, planOf, type Plan } from './plan.mts';
 import { Gathering } from './verdict.mts';
 import { startWorkers } from './workers.mts';
 
@@ -42,12 +42,8 @@ const MOST_GROWTH = 1.25;
 
 const log = (line: string) => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`);
 
-interface Workflows {
-	plain: StoredWorkflow;
-	keyed: StoredWorkflow;
-}
-
-async function createWorkflows(rest: N8nRest, credential: Parameters<typeof chooseCredential>[1]): Promise<Workflows> {
+/** Creates the workflows that the plans name; returns the one without keys. */
+async function createWorkflows(rest: N8nRest, credential: Parameters<typeof chooseCredential>[1], plans: Plan[]): Promise<StoredWorkflow> {
 	const create = async (name: string, ...[parameters, settings]: Parameters<typeof streamSkill>) => {
 		const workflow = webhookWorkflow(name, streamSkill({ tarifId: 1, channel: `={{ ${ITEM} }}`, ...parameters }, settings));
 		chooseCredential(workflow, credential);
@@ -57,10 +53,10 @@ async function createWorkflows(rest: N8nRest, credential: Parameters<typeof choo
 	};
 	const options = { timeout: 10_000 };
 	const keys = { idempotencyKey: `={{ ${ITEM} }}`, batching: { batch: { batchSize: 3, batchInterval: 0 } } };
-	return {
-		plain: await create('soak-plain', { options }),
-		keyed: await create('soak-keyed', { options: { ...options, ...keys } }, { onError: 'continueErrorOutput' }),
-	};
+	for (const name of new Set(plans.filter(({ isKeyed }) => isKeyed).map(({ workflow }) => workflow))) {
+		await create(name, { options: { ...options, ...keys } }, { onError: 'continueErrorOutput' });
+	}
+	return await create(PLAIN, { options });
 }
 
 const openCount = async (queue: Postgres) =>
@@ -84,10 +80,9 @@ async function forEach<T>(queue: Postgres, list: T[], what: string, act: (one: T
 	await until(async () => (await openCount(queue)) === 0, 'The end of all executions', { timeout: 600_000, interval: 1000 });
 }
 
-async function start(rest: N8nRest, workflows: Workflows, { isKeyed, channels }: Plan) {
-	const { name } = isKeyed ? workflows.keyed : workflows.plain;
+async function start(rest: N8nRest, { workflow, channels }: Plan) {
 	// n8n may be too busy for a moment; nothing has started then.
-	await until(async () => (await rest.callWebhook(name, { items: channels })).status === 200, 'The webhook');
+	await until(async () => (await rest.callWebhook(workflow, { items: channels })).status === 200, 'The webhook');
 }
 
 /** Retries failed executions of a workflow as they were: the first ones, or the latest retries of them, or both at once. */
@@ -138,27 +133,27 @@ async function soak(dir: string, started: Array<{ close(): Promise<void> }>): Pr
 	started.push({ close: n8n.stop });
 	const { rest } = n8n;
 	await rest.setupOwner();
-	const workflows = await createWorkflows(rest, await rest.createCredential(credentialFor(sandbox)));
+	const plans = Array.from({ length: executions }, (_, index) => planOf(index));
+	const plain = await createWorkflows(rest, await rest.createCredential(credentialFor(sandbox)), plans);
 	const workers = await startWorkers(dir, packageTarball, env);
 	started.push(workers);
 
-	const plans = Array.from({ length: executions }, (_, index) => planOf(index));
 	for (const channel of plans.flatMap(({ channels }) => channels)) {
 		const fault = faultOf(channel);
 		if (fault) sandbox.fault({ match: { channel }, times: 1, fault });
 	}
 	const begun = Date.now();
-	await forEach(queue, plans, 'executions', async (plan) => await start(rest, workflows, plan));
+	await forEach(queue, plans, 'executions', async (plan) => await start(rest, plan));
 	const minutes = (Date.now() - begun) / 60_000;
 	log(`${executions} executions in ${minutes.toFixed(1)} minutes, with ${workers.kills} kills`);
 
 	for (let round = 0; round < ROUNDS_OF_RETRIES; round++) {
-		log(`Retried ${await retryFailed(queue, rest, workflows.plain, round)} executions`);
+		log(`Retried ${await retryFailed(queue, rest, plain, round)} executions`);
 	}
 	await workers.spare();
 	// Whoever uses keys runs all of it anew, and so learns what became of each order.
 	const keyed = plans.filter(({ isKeyed }) => isKeyed);
-	await forEach(queue, keyed, 'executions with keys, run anew', async (plan) => await start(rest, workflows, plan));
+	await forEach(queue, keyed, 'executions with keys, run anew', async (plan) => await start(rest, plan));
 
 	log('Reading what n8n has stored …');
 	const gathering = new Gathering();
