@@ -4,7 +4,7 @@ const purchase = ['coerce', 'decide', 'errors', 'identity', 'order', 'outcome', 
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
-	mutate: [`credentials/{${credential.join()}}.ts`, `nodes/StreamSkill/purchase/{${purchase.join()}}.ts`],
+	mutate: [`credentials/{${credential.join()}}.ts`, `nodes/StreamSkill/purchase/*/{${purchase.join()}}.ts`],
 	testRunner: 'jest',
 	jest: { config: { testMatch: [`**/unit/{${[...credential, ...purchase].join()}}.test.mts`] } },
 	coverageAnalysis: 'perTest',

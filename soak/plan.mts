@@ -1,4 +1,4 @@
-import { KEY_HISTORY } from '../nodes/StreamSkill/purchase/claims.ts';
+import { KEY_HISTORY } from '../nodes/StreamSkill/purchase/journal/claims.ts';
 import { faults, type Fault } from '../tools/sandbox/sandbox.mts';
 
 /** What one execution orders. Each order has a channel of its own, so what was bought can be counted by channel. */

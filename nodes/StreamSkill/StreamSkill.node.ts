@@ -6,7 +6,7 @@ import {
 	type INodeTypeDescription,
 } from 'n8n-workflow';
 
-import { buy } from './purchase/buy';
+import { buy } from './purchase/create';
 import { purchaseFields } from './purchase/fields';
 
 export class StreamSkill implements INodeType {

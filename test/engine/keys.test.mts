@@ -1,5 +1,5 @@
 /** What the Idempotency Key keeps across executions, crashes and everything that goes wrong meanwhile. */
-import { KEY_HISTORY } from '../../nodes/StreamSkill/purchase/claims.ts';
+import { KEY_HISTORY } from '../../nodes/StreamSkill/purchase/journal/claims.ts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { createExecution, deduplicator } from './engine.mts';
 import { onceEach, onErrors, openShop, referencesOf, told, until, type Orders } from './shop.mts';

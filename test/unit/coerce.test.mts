@@ -1,4 +1,4 @@
-import { fieldReader, integer, isBlank, oneOf } from '../../nodes/StreamSkill/purchase/coerce.ts';
+import { fieldReader, integer, isBlank, oneOf } from '../../nodes/StreamSkill/purchase/order/coerce.ts';
 
 test.each(['', ' ', '\r\n', '\u00a0', '\u2003', '\ufeff', null, undefined])('%j is blank', (value) => {
 	expect(isBlank(value)).toBe(true);

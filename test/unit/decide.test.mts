@@ -1,7 +1,7 @@
-import type { Parsed } from '../../nodes/StreamSkill/purchase/coerce.ts';
-import { decide, type Decision, type Knowledge } from '../../nodes/StreamSkill/purchase/decide.ts';
-import type { Order } from '../../nodes/StreamSkill/purchase/order.ts';
-import type { NotBought } from '../../nodes/StreamSkill/purchase/outcome.ts';
+import type { Parsed } from '../../nodes/StreamSkill/purchase/order/coerce.ts';
+import { decide, type Decision, type Knowledge } from '../../nodes/StreamSkill/purchase/journal/decide.ts';
+import type { Order } from '../../nodes/StreamSkill/purchase/order/order.ts';
+import type { NotBought } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
 
 const order = (onDuplicate: Order['onDuplicate'], dryRun: boolean): Parsed<Order> => ({
 	kind: 'valid',

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
-import { LABELS } from '../../nodes/StreamSkill/purchase/labels.ts';
-import { readOrder } from '../../nodes/StreamSkill/purchase/order.ts';
-import { readSettings } from '../../nodes/StreamSkill/purchase/settings.ts';
+import { LABELS } from '../../nodes/StreamSkill/purchase/order/labels.ts';
+import { readOrder } from '../../nodes/StreamSkill/purchase/order/order.ts';
+import { readSettings } from '../../nodes/StreamSkill/purchase/order/settings.ts';
 import { StreamSkill } from '../../nodes/StreamSkill/StreamSkill.node.ts';
 
 /** A parameter in the editor, or a choice of one. */

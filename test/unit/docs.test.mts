@@ -5,10 +5,10 @@ import { dirname, join } from 'node:path';
 import type { INode } from 'n8n-workflow';
 
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
-import { duplicate, invalidOrder, rejected, runError, uncertain } from '../../nodes/StreamSkill/purchase/errors.ts';
-import { LABELS } from '../../nodes/StreamSkill/purchase/labels.ts';
-import type { Order } from '../../nodes/StreamSkill/purchase/order.ts';
-import { readAnswer, readFailure, type NotBought } from '../../nodes/StreamSkill/purchase/outcome.ts';
+import { duplicate, invalidOrder, rejected, runError, uncertain } from '../../nodes/StreamSkill/purchase/report/errors.ts';
+import { LABELS } from '../../nodes/StreamSkill/purchase/order/labels.ts';
+import type { Order } from '../../nodes/StreamSkill/purchase/order/order.ts';
+import { readAnswer, readFailure, type NotBought } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
 
 const root = join(__dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -62,8 +62,8 @@ const pieces = (message: string) =>
 		.filter((piece) => piece.length >= 12);
 
 /** Messages that stand in the sources as they are. */
-const written = ['nodes/StreamSkill/purchase', 'credentials'].flatMap((folder) =>
-	readdirSync(join(root, folder)).flatMap((file) =>
+const written = ['nodes/StreamSkill', 'credentials'].flatMap((folder) =>
+	(readdirSync(join(root, folder), { recursive: true }) as string[]).filter((file) => file.endsWith('.ts')).flatMap((file) =>
 		[...read(join(folder, file)).matchAll(/(?:heldBack\(|message: |message = |Error\(|super\(|logger\.\w+\(|getNode\(\),)\s*(?:'([^']+)'|`([^`]+)`)/g)].map(
 			([, quoted, template]) => quoted ?? template,
 		),

@@ -3,9 +3,9 @@ import { NodeApiError, NodeOperationError, type INode } from 'n8n-workflow';
 import {
 	duplicate, errorJson, heldBack, invalidOrder, rejected, runError, uncertain,
 	type FailedItem, type MadePurchase,
-} from '../../nodes/StreamSkill/purchase/errors.ts';
-import type { Order } from '../../nodes/StreamSkill/purchase/order.ts';
-import { readAnswer, readFailure, type NotBought } from '../../nodes/StreamSkill/purchase/outcome.ts';
+} from '../../nodes/StreamSkill/purchase/report/errors.ts';
+import type { Order } from '../../nodes/StreamSkill/purchase/order/order.ts';
+import { readAnswer, readFailure, type NotBought } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
 
 const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1, position: [0, 0], parameters: {} } as INode;
 

@@ -1,7 +1,7 @@
 import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
-import { digest, identify, isRetryWithoutRoot, tokenRoot } from '../../nodes/StreamSkill/purchase/identity.ts';
-import type { Order } from '../../nodes/StreamSkill/purchase/order.ts';
+import { digest, identify, isRetryWithoutRoot, tokenRoot } from '../../nodes/StreamSkill/purchase/journal/identity.ts';
+import type { Order } from '../../nodes/StreamSkill/purchase/order/order.ts';
 
 const order = (channel: string, tarif = 1, more: Partial<Order> = {}): Order => ({
 	body: { tarif: { id: tarif }, channel },

@@ -1,6 +1,6 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
-import { readItems } from '../../nodes/StreamSkill/purchase/items.ts';
+import { readItems } from '../../nodes/StreamSkill/purchase/order/items.ts';
 
 /** Items whose Options are these, whatever they are. */
 const itemsWith = (options: unknown[]) =>

@@ -1,4 +1,4 @@
-import { readOrder, type Order } from '../../nodes/StreamSkill/purchase/order.ts';
+import { readOrder, type Order } from '../../nodes/StreamSkill/purchase/order/order.ts';
 
 interface Given {
 	tarifId?: unknown;

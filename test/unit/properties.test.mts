@@ -1,10 +1,10 @@
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
 
-import { readOrder, type OrderParameters } from '../../nodes/StreamSkill/purchase/order.ts';
-import { readAnswer, readFailure } from '../../nodes/StreamSkill/purchase/outcome.ts';
-import type { Answer } from '../../nodes/StreamSkill/transport.ts';
-import { readSettings } from '../../nodes/StreamSkill/purchase/settings.ts';
+import { readOrder, type OrderParameters } from '../../nodes/StreamSkill/purchase/order/order.ts';
+import { readAnswer, readFailure } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
+import type { Answer } from '../../nodes/StreamSkill/n8n/http.ts';
+import { readSettings } from '../../nodes/StreamSkill/purchase/order/settings.ts';
 
 const integer = (maximum?: number) => ({ type: 'integer', minimum: 1, ...(maximum && { maximum }) });
 

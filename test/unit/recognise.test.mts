@@ -1,8 +1,8 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import { identify, type Identity } from '../../nodes/StreamSkill/purchase/identity.ts';
-import type { Order } from '../../nodes/StreamSkill/purchase/order.ts';
-import { recognise, type Past, type PastItems, type Recognised } from '../../nodes/StreamSkill/purchase/recognise.ts';
+import { identify, type Identity } from '../../nodes/StreamSkill/purchase/journal/identity.ts';
+import type { Order } from '../../nodes/StreamSkill/purchase/order/order.ts';
+import { recognise, type Past, type PastItems, type Recognised } from '../../nodes/StreamSkill/purchase/journal/recognise.ts';
 
 /** An item of the node's input, and the order that its parameters make of it. */
 interface Row {

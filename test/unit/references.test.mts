@@ -1,4 +1,4 @@
-import { readReferences, referenceOf } from '../../nodes/StreamSkill/purchase/references.ts';
+import { readReferences, referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
 
 const many = Array.from({ length: 10_000 }, (_, i) => referenceOf('run', `order ${i}`, 1));
 

@@ -1,4 +1,4 @@
-import { readSettings } from '../../nodes/StreamSkill/purchase/settings.ts';
+import { readSettings } from '../../nodes/StreamSkill/purchase/order/settings.ts';
 
 const defaults = { batchSize: 1, batchInterval: 0, maxPurchases: Infinity, timeout: 60_000 };
 

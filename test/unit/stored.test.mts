@@ -2,9 +2,9 @@
  * What this node stores in people's n8n, written out. A test that fails here tells that something was renamed: an
  * order that was sent under the old name would be sent again. Change the code back, not this file.
  */
-import { digest, identify } from '../../nodes/StreamSkill/purchase/identity.ts';
-import { referenceOf } from '../../nodes/StreamSkill/purchase/references.ts';
-import { CUSTOM_DATA, DIGEST, ENTRY, LEDGER, lockRow, runRow } from '../../nodes/StreamSkill/purchase/stored.ts';
+import { digest, identify } from '../../nodes/StreamSkill/purchase/journal/identity.ts';
+import { referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
+import { CUSTOM_DATA, DIGEST, ENTRY, LEDGER, lockRow, runRow } from '../../nodes/StreamSkill/purchase/journal/stored.ts';
 
 test.each([
 	['the property in an execution\'s data', LEDGER, 'streamSkillOrders'],

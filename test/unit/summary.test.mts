@@ -1,5 +1,5 @@
-import type { Failure } from '../../nodes/StreamSkill/purchase/errors.ts';
-import { summarise, type Tally } from '../../nodes/StreamSkill/purchase/summary.ts';
+import type { Failure } from '../../nodes/StreamSkill/purchase/report/errors.ts';
+import { summarise, type Tally } from '../../nodes/StreamSkill/purchase/report/summary.ts';
 
 const failures = (...outcomes: Array<Failure['outcome']>) => outcomes.map((outcome): Failure => ({ outcome, message: '', advice: '' }));
 const usd = (...prices: unknown[]) => prices.map((price) => ({ price, currency: 'usd' }) as Tally['purchases'][number]);

@@ -1,7 +1,7 @@
 import type { INodeProperties } from 'n8n-workflow';
 
-import { DEFAULT_TIMEOUT } from './settings';
-import { EXPANDABLE, OPTION_RANGES, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './values';
+import { DEFAULT_TIMEOUT } from './order/settings';
+import { EXPANDABLE, OPTION_RANGES, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './order/values';
 
 const displayOptions = { show: { resource: ['purchase'], operation: ['create'] } };
 

@@ -1,7 +1,7 @@
 import type { IExecuteFunctions, IHttpRequestOptions, IN8nHttpFullResponse } from 'n8n-workflow';
 
-import { checkedAccessToken } from '../../credentials/accessToken';
-import { checkedBaseUrl } from '../../credentials/baseUrl';
+import { checkedAccessToken } from '../../../credentials/accessToken';
+import { checkedBaseUrl } from '../../../credentials/baseUrl';
 
 /** A purchase has a few hundred bytes; what is much longer is none, and must not fill n8n's memory. */
 const MAX_BODY_BYTES = 1024 * 1024;

@@ -3,7 +3,7 @@ import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 import { isObject, type FieldProblems, type Parsed } from './coerce';
 import { LABELS } from './labels';
 import { readOrder, type Order } from './order';
-import { isTool } from './tool';
+import { isTool } from '../../n8n/host';
 
 /** An input item, with what its parameters order. */
 export interface ReadItem {

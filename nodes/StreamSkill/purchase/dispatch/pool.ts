@@ -1,16 +1,16 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
-import type { Connection } from '../transport';
-import { decide, type Knowledge } from './decide';
-import { couldNotAsk, duplicate, heldBack, rejected, stopped, uncertain, type Failure, type WayOn } from './errors';
-import type { OrderedItem } from './claims';
-import type { Known } from './known';
-import { orderRequest } from './order';
-import type { Results } from './results';
-import { pause, sendOrder } from './send';
-import type { RunSettings } from './settings';
-import { wayOn } from './tool';
-import { purchaseTrace } from './trace';
+import type { Connection } from '../../n8n/http';
+import { decide, type Knowledge } from '../journal/decide';
+import { couldNotAsk, duplicate, heldBack, rejected, stopped, uncertain, type Failure, type WayOn } from '../report/errors';
+import type { OrderedItem } from '../journal/claims';
+import type { Known } from '../journal/known';
+import { orderRequest } from '../order/order';
+import type { Results } from '../report/results';
+import { pause, sendOrder } from './attempt';
+import type { RunSettings } from '../order/settings';
+import { wayOn } from '../../n8n/host';
+import { purchaseTrace } from '../../n8n/trace';
 
 /** What is claimed at a time is what goes out within so many milliseconds: no more is uncertain after a crash. */
 const WINDOW = 100;

@@ -1,6 +1,6 @@
 import { sleep } from 'n8n-workflow';
 
-import type { Connection, HttpRequest } from '../transport';
+import type { Connection, HttpRequest } from '../../n8n/http';
 import { readAnswer, readFailure, type Outcome } from './outcome';
 
 /** How often an order is tried that is answered 429, and how many milliseconds are waited for it in all. */

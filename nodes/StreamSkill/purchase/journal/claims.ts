@@ -5,12 +5,12 @@ import type { Knowledge } from './decide';
 import { mayHaveRivals, type Identity } from './identity';
 import { outcomeOf, type Ledger, type SentOrder, type SentState } from './ledger';
 import { probe, readAttempts } from './memory';
-import type { Order } from './order';
-import type { NotBought, Outcome } from './outcome';
+import type { Order } from '../order/order';
+import type { NotBought, Outcome } from '../dispatch/outcome';
 import { referenceOf } from './references';
-import { Row, type OpenRow } from './rows';
+import { Row, type OpenRow } from '../../n8n/rows';
 import { ENTRY, runRow } from './stored';
-import { conversationOf, isTool } from './tool';
+import { conversationOf, isTool } from '../../n8n/host';
 
 /** How many Idempotency Keys n8n keeps for a node at least. */
 export const KEY_HISTORY = 10_000;

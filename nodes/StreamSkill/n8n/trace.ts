@@ -1,7 +1,7 @@
 import type { IDataObject, IExecuteFunctions, IWorkflowExecutionCustomData } from 'n8n-workflow';
 
-import type { Order } from './order';
-import { CUSTOM_DATA } from './stored';
+import type { Order } from '../purchase/order/order';
+import { CUSTOM_DATA } from '../purchase/journal/stored';
 
 /** n8n takes 10 entries of custom data for an execution, and complains of values over 255 characters. */
 const MAX_ENTRIES = 5;

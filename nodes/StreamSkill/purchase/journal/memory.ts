@@ -1,7 +1,7 @@
 import type { Identity } from './identity';
 import type { Past, PastItems } from './recognise';
 import { referenceOf } from './references';
-import type { OpenRow } from './rows';
+import type { OpenRow } from '../../n8n/rows';
 import { ENTRY, isSettled } from './stored';
 
 /** What n8n's database has of a run's orders. */

@@ -1,6 +1,6 @@
 import { sleep, type IExecuteFunctions, type INode } from 'n8n-workflow';
 
-import { lockRow } from './stored';
+import { lockRow } from '../purchase/journal/stored';
 
 /** What may be done with a row while nobody else changes it. */
 export interface OpenRow {

@@ -1,10 +1,10 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
 import { duplicate, errorJson, escapeHtml, runError, type FailedItem, type Failure, type MadePurchase } from './errors';
-import type { Order } from './order';
-import type { Because } from './decide';
+import type { Order } from '../order/order';
+import type { Because } from '../journal/decide';
 import { summarise } from './summary';
-import { isTool, stopsOnFailure } from './tool';
+import { isTool, stopsOnFailure } from '../../n8n/host';
 
 /** What became of an item. */
 type Result =

@@ -5,11 +5,11 @@ import {
 	type INode,
 } from 'n8n-workflow';
 
-import type { FieldProblems } from './coerce';
-import type { Because } from './decide';
-import { LABELS } from './labels';
-import type { Order } from './order';
-import type { NotBought } from './outcome';
+import type { FieldProblems } from '../order/coerce';
+import type { Because } from '../journal/decide';
+import { LABELS } from '../order/labels';
+import type { Order } from '../order/order';
+import type { NotBought } from '../dispatch/outcome';
 
 /**
  * Why an item came to no purchase. A workflow can branch on it (`details.outcome`).

@@ -1,7 +1,7 @@
 import { createHash } from 'crypto';
 import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
-import type { Order } from './order';
+import type { Order } from '../order/order';
 import { DIGEST, ENTRY } from './stored';
 
 /** A short stand-in for a text, which tells nothing of it. */

@@ -1,16 +1,16 @@
 import { NodeOperationError, type IDataObject, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
 
-import { connect, type Connection } from '../transport';
-import { KEY_HISTORY, type OrderedItem } from './claims';
-import { decide, type Knowledge } from './decide';
-import { Dispatch } from './dispatch';
-import { duplicate, heldBack, invalidOrder, repeatedKey, uncertain, type Failure, type WayOn } from './errors';
-import { readItems, type ReadItem } from './items';
-import { Known } from './known';
-import { orderRequest } from './order';
-import { Results } from './results';
-import { readSettings, type RunSettings } from './settings';
-import { isMute, wayOn } from './tool';
+import { connect, type Connection } from '../n8n/http';
+import { KEY_HISTORY, type OrderedItem } from './journal/claims';
+import { decide, type Knowledge } from './journal/decide';
+import { Dispatch } from './dispatch/pool';
+import { duplicate, heldBack, invalidOrder, repeatedKey, uncertain, type Failure, type WayOn } from './report/errors';
+import { readItems, type ReadItem } from './order/items';
+import { Known } from './journal/known';
+import { orderRequest } from './order/order';
+import { Results } from './report/results';
+import { readSettings, type RunSettings } from './order/settings';
+import { isMute, wayOn } from '../n8n/host';
 
 /**
  * Buys what the items of the node's run order.

@@ -1,9 +1,9 @@
 import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
 import { digest, tokenRoot } from './identity';
-import type { NotBought } from './outcome';
+import type { NotBought } from '../dispatch/outcome';
 import { LEDGER } from './stored';
-import { isTool } from './tool';
+import { isTool } from '../../n8n/host';
 
 /** An order that this execution, or one that it retries, has sent. */
 export interface SentOrder {

@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { Answer } from '../transport';
-import { isObject, show, type FieldProblems } from './coerce';
+import type { Answer } from '../../n8n/http';
+import { isObject, show, type FieldProblems } from '../order/coerce';
 
 /** The API made the purchase and said so. */
 export interface Bought {

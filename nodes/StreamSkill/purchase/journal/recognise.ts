@@ -1,5 +1,5 @@
 import type { Identity } from './identity';
-import type { Order } from './order';
+import type { Order } from '../order/order';
 
 /** An order that was sent before, and not refused. */
 export interface Past {

@@ -1,6 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { Because } from './decide';
+import type { Because } from '../journal/decide';
 import type { Failure } from './errors';
 
 /** What a run came to. */

@@ -1,7 +1,7 @@
 import { NodeConnectionTypes, type IExecuteFunctions } from 'n8n-workflow';
 
-import type { WayOn } from './errors';
-import { digest } from './identity';
+import type { WayOn } from '../purchase/report/errors';
+import { digest } from '../purchase/journal/identity';
 
 /** Whether an AI agent's model ordered: n8n runs the node under a type of its own then, in all its ways and versions. */
 export const isTool = (context: IExecuteFunctions) => context.getNode().type.endsWith('Tool');

@@ -1,4 +1,4 @@
-import type { Order } from './order';
+import type { Order } from '../order/order';
 
 /** What a person has said of uncertain orders, by their references. */
 export class Confirmations {

@@ -3,18 +3,18 @@ import type { IExecuteFunctions } from 'n8n-workflow';
 import { Claims, type OrderedItem, type Recalled, type Uncertain } from './claims';
 import { Confirmations } from './confirmations';
 import type { Knowledge } from './decide';
-import { couldNotAsk } from './errors';
+import { couldNotAsk } from '../report/errors';
 import { digest, identify, isRetryWithoutRoot, type Identity } from './identity';
-import type { ReadItem } from './items';
+import type { ReadItem } from '../order/items';
 import { Ledger, outcomeOf, type SentOrder, type SentState } from './ledger';
 import { noMemory, readAttempts, readMemory, type Memory } from './memory';
-import type { Order } from './order';
-import type { Outcome } from './outcome';
+import type { Order } from '../order/order';
+import type { Outcome } from '../dispatch/outcome';
 import { recognise, type Past, type Recognised } from './recognise';
 import { referenceOf } from './references';
-import type { OpenRow } from './rows';
+import type { OpenRow } from '../../n8n/rows';
 import { DIGEST, ENTRY } from './stored';
-import { conversationOf, isTool } from './tool';
+import { conversationOf, isTool } from '../../n8n/host';
 
 /** A past order as the execution's own data and n8n's database know it together. */
 interface KnownPast extends Past {

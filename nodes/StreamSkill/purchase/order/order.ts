@@ -1,6 +1,6 @@
-import type { HttpRequest } from '../transport';
+import type { HttpRequest } from '../../n8n/http';
 import { boolean, collection, fieldReader, integer, isBlank, oneOf, text, type Parsed } from './coerce';
-import { readReferences } from './references';
+import { readReferences } from '../journal/references';
 import { EXPANDABLE, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './values';
 
 /** The body of `POST /purchases/create` (API document: schema CartObject). */

@@ -1,8 +1,8 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { FieldProblems, Parsed } from './coerce';
-import type { Order } from './order';
-import type { NotBought } from './outcome';
+import type { FieldProblems, Parsed } from '../order/coerce';
+import type { Order } from '../order/order';
+import type { NotBought } from '../dispatch/outcome';
 
 /** What is known of an order, from what this node has sent before. */
 export type Knowledge =
