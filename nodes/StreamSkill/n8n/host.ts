@@ -1,7 +1,6 @@
 import { NodeConnectionTypes, type IExecuteFunctions } from 'n8n-workflow';
 
-import type { WayOn } from '../purchase/report/errors';
-import { digest } from '../purchase/journal/identity';
+import { digest } from './digest';
 
 /** Whether an AI agent's model ordered: n8n runs the node under a type of its own then, in all its ways and versions. */
 export const isTool = (context: IExecuteFunctions) => context.getNode().type.endsWith('Tool');
@@ -10,7 +9,7 @@ export const isTool = (context: IExecuteFunctions) => context.getNode().type.end
  * Whether n8n drops what the node puts out: a tool has no error output, and AI Agent 3 empties its only
  * one for it (seen in n8n 1.123.81 and 2.41.1). The model would not know of a purchase, and order it again.
  */
-export function isMute(context: IExecuteFunctions): boolean {
+export function dropsOutput(context: IExecuteFunctions): boolean {
 	const { onError, rewireOutputLogTo } = context.getNode();
 	return onError === 'continueErrorOutput' && rewireOutputLogTo === NodeConnectionTypes.AiTool;
 }
@@ -28,38 +27,84 @@ export function stopsOnFailure(context: IExecuteFunctions): boolean {
 	return onError === 'stopWorkflow' && rewireOutputLogTo === NodeConnectionTypes.AiTool;
 }
 
-/** How a person, or a model, goes on after an item failed. */
-export function wayOn(context: IExecuteFunctions): WayOn {
-	if (stopsOnFailure(context)) return 'retry';
-	return isTool(context) ? 'tool' : 'anew';
+/**
+ * How a person, or a model, goes on after an item failed.
+ *
+ * - `editor`: the execution was started by hand, so it is corrected and executed again.
+ * - `retry`: the execution fails, and is retried from the Executions list.
+ * - `anew`: it ends well, or cannot be retried, so that only a new execution can order the item again.
+ * - `tool`: a model is told, which can order again by itself.
+ */
+export type Recourse = 'editor' | 'retry' | 'anew' | 'tool';
+
+/** @returns how this execution goes on after an item failed */
+export function recourse(context: IExecuteFunctions): Recourse {
+	if (isTool(context) && !stopsOnFailure(context)) return 'tool';
+	if (isManual(context)) return 'editor';
+	// A sub-workflow's execution is one of its caller, which is the one to be retried; n8n gives it a token of its own then.
+	return stopsOnFailure(context) && context.getMode() !== 'integrated' && savesFailedExecutions(context) ? 'retry' : 'anew';
 }
 
-/** What a model's order belongs to. */
-export interface Conversation {
-	/** Stands for it in what is remembered of the order. */
-	call: string;
-	/** Whether an order that answered that call was made in this conversation, and a repeated one is a new one. */
-	has(call: string | undefined): boolean;
+/** Whether a person started the execution in the editor. */
+export const isManual = (context: IExecuteFunctions) => context.getMode() === 'manual';
+
+/** Whether n8n keeps an execution that fails. Its default can be changed for all workflows, which shows nowhere. */
+function savesFailedExecutions(context: IExecuteFunctions): boolean {
+	// n8n before 2.0 does not have it.
+	const { getWorkflowSettings } = context as { getWorkflowSettings?: () => { saveDataErrorExecution?: string } };
+	return getWorkflowSettings?.call(context).saveDataErrorExecution !== 'none';
 }
 
 /**
- * An agent that is tried again, by Retry On Fail or by a retry of the execution, may begin its conversation anew:
- * then the model orders again what it has ordered before. n8n does not tell a tool of that, but it shows:
+ * Whether the node stands in a loop: then n8n ends the loop, with status *success*, when the node puts out nothing
+ * (seen in n8n 2.41.1).
+ */
+export function isInLoop(context: IExecuteFunctions): boolean {
+	const { name } = context.getNode();
+	const before = new Set(context.getParentNodes(name).map((node) => node.name));
+	return context.getChildNodes(name).some((node) => before.has(node.name));
+}
+
+/** One call of the node, as far as the orders of an execution are told apart by it. */
+export interface Call {
+	/** Stands for it in what is remembered of its orders. The same in each try of Retry On Fail and each retry that resumes. */
+	id: string;
+	/** Whether an order of that call was made in an earlier try of this one, so that this one may take it for its own. */
+	isTryOf(other: string): boolean;
+}
+
+/** @returns the call that this is: for a tool, that of the model's item */
+export function callOf(context: IExecuteFunctions, itemIndex: number): Call {
+	if (isTool(context)) return callOfModel(context, itemIndex);
+	const id = String(context.getWorkflowDataProxy(0).$runIndex);
+	return { id, isTryOf: (other) => other === id };
+}
+
+/**
+ * An agent that is tried again, by Retry On Fail or by a retry of the execution, may begin its conversation anew: then
+ * the model orders again what it has ordered before. An agent in a loop orders anew in each round. n8n does not tell a
+ * tool of either, but it shows:
  *
+ * - The tool's own run has the agent and the agent's run as its source (n8n-core: supply-data-context.js,
+ *   requests-response.js).
  * - To the tools of AI Agent 1 and 2 it gives one list `closeFunctions` for each try (n8n-core: supply-data-context.js,
  *   workflow-execute.js).
  * - For AI Agent 3 the agent's own entry in the execution's stack has the calls of the conversation so far (n8n-core:
  *   requests-response.js; n8n-nodes-langchain: ToolsAgent/V3).
  *
- * Where neither is to be seen, each order is taken for one of an earlier conversation, and not bought twice.
+ * Where nothing of it is to be seen, each order is taken for one of an earlier try, and not bought twice.
  */
-export function conversationOf(context: IExecuteFunctions, item: number): Conversation {
+function callOfModel(context: IExecuteFunctions, itemIndex: number): Call {
 	const { closeFunctions, runExecutionData } = context as unknown as ToolInternals;
-	if (context.getNode().rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions)) {
-		const call = tryOf(closeFunctions, context.getExecutionId());
-		return { call, has: (other) => other === call };
+	const { name, rewireOutputLogTo } = context.getNode();
+	const [source] = runExecutionData?.resultData?.runData?.[name]?.at(-1)?.source ?? [];
+	const round = `${source?.previousNode ?? ''} ${source?.previousNodeRun ?? 0}`;
+	const isOfRound = (other: string) => other.startsWith(`${round}/`);
+	if (rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions)) {
+		const id = `${round}/${tryOf(closeFunctions, context.getExecutionId())}`;
+		return { id, isTryOf: (other) => isOfRound(other) && other !== id };
 	}
-	const call = String(context.getInputData()[item]?.json.toolCallId);
+	const call = String(context.getInputData()[itemIndex]?.json.toolCallId);
 	const requests = (runExecutionData?.executionData?.nodeExecutionStack ?? []).flatMap(
 		({ metadata }) => metadata?.subNodeExecutionData ?? [],
 	);
@@ -68,14 +113,15 @@ export function conversationOf(context: IExecuteFunctions, item: number): Conver
 		// What the model asks for together with this one.
 		...actions.map(({ action }) => action?.id).filter((id) => id !== call),
 	]);
-	const others = new Set(calls.map((id) => digest(String(id))));
-	return { call: digest(call), has: (other) => other !== undefined && others.has(other) };
+	const conversation = new Set(calls.map((id) => `${round}/${digest(String(id))}`));
+	return { id: `${round}/${digest(call)}`, isTryOf: (other) => isOfRound(other) && !conversation.has(other) };
 }
 
 interface ToolInternals {
 	closeFunctions?: unknown;
 	runExecutionData?: {
 		executionData?: { nodeExecutionStack?: Array<{ metadata?: { subNodeExecutionData?: ToolRequests } }> };
+		resultData?: { runData?: Record<string, Array<{ source?: Array<{ previousNode?: string; previousNodeRun?: number } | null> }>> };
 	};
 }
 

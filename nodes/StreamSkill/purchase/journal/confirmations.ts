@@ -1,6 +1,4 @@
-import type { Order } from '../order/order';
-
-/** What a person has said of uncertain orders, by their references. */
+/** What a person has said of uncertain orders, by their references: what is said in one item holds for all. */
 export class Confirmations {
 	private readonly bought: Set<string>;
 
@@ -8,22 +6,27 @@ export class Confirmations {
 
 	private readonly met = new Set<string>();
 
-	/** @param orders those of the list: what is confirmed in one of them holds for all */
-	constructor(orders: Order[]) {
-		this.bought = new Set(orders.flatMap(({ confirmedBought }) => confirmedBought));
-		this.notBought = new Set(orders.flatMap(({ confirmedNotBought }) => confirmedNotBought));
+	constructor(said: Array<{ confirmedBought: string[]; confirmedNotBought: string[] }>) {
+		this.bought = new Set(said.flatMap(({ confirmedBought }) => confirmedBought));
+		this.notBought = new Set(said.flatMap(({ confirmedNotBought }) => confirmedNotBought));
 	}
 
-	/** @returns what was said of an order; undefined if nothing was, or both */
-	of(reference: string): 'bought' | 'notBought' | undefined {
-		this.met.add(reference);
-		const isBought = this.bought.has(reference);
-		if (isBought === this.notBought.has(reference)) return undefined;
+	/** @returns what was said of an order by any of its references; undefined if nothing was, or both */
+	of(references: string[]): 'bought' | 'notBought' | undefined {
+		for (const reference of references) this.met.add(reference);
+		const isBought = references.some((reference) => this.bought.has(reference));
+		const isNotBought = references.some((reference) => this.notBought.has(reference));
+		if (isBought === isNotBought) return undefined;
 		return isBought ? 'bought' : 'notBought';
 	}
 
-	/** References that stand for no uncertain order of this run: mistyped, of another node, or used before. */
+	/** References in both options. */
+	get contradictory(): string[] {
+		return [...this.bought].filter((reference) => this.notBought.has(reference));
+	}
+
+	/** References that stand for no uncertain order here: mistyped, of another node, or used before. */
 	get unmet(): string[] {
-		return [...this.bought, ...this.notBought].filter((reference) => !this.met.has(reference));
+		return [...this.bought, ...this.notBought].filter((reference) => !this.met.has(reference) && !this.contradictory.includes(reference));
 	}
 }

@@ -1,54 +1,78 @@
 import type { IDataObject } from 'n8n-workflow';
 
+import type { NotBought } from '../dispatch/outcome';
 import type { FieldProblems, Parsed } from '../order/coerce';
 import type { Order } from '../order/order';
-import type { NotBought } from '../dispatch/outcome';
 
-/** What is known of an order, from what this node has sent before. */
+/** How it is known that an order was bought whose purchase is not at hand. */
+export type Because =
+	/** In an earlier try of this execution. */
+	| 'earlier'
+	/** With the same Idempotency Key. */
+	| 'key'
+	/** A person has said so. */
+	| 'confirmed'
+	/** By hand, today or yesterday. */
+	| 'editor';
+
+/** What is on record of an item's order. */
 export type Knowledge =
 	/** Never sent, or certainly not bought. */
 	| { kind: 'new' }
 	/** Without its purchase where that is not at hand. */
-	| { kind: 'bought'; purchase?: IDataObject; because?: Because }
+	| { kind: 'bought'; purchase?: IDataObject; because: Because }
 	/** Sent, with its outcome where that is at hand, or perhaps not sent: it cannot be told. */
-	| { kind: 'unknown'; outcome?: NotBought; reference: string };
-
-/** How it is known that an order was bought whose purchase is not at hand; by this execution's past, unless given. */
-export type Because = 'key' | 'confirmed';
+	| { kind: 'unknown'; outcome?: NotBought; reference: string }
+	/** Somebody else has sent it, and may still get the answer. */
+	| { kind: 'onItsWay'; reference: string }
+	/** Its Idempotency Key has bought another order, or is that of another order in the list. */
+	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
+	/** The execution has lost its own data, and nothing tells whether this order was sent. */
+	| { kind: 'unrecognised' };
 
 export type Decision =
+	/** Place the order. */
 	| { kind: 'send'; order: Order }
 	/** Dry Run: put out what would be sent. */
 	| { kind: 'preview'; order: Order }
 	/** It was bought before, and here is the purchase. */
 	| { kind: 'handBack'; purchase: IDataObject }
 	/** It was bought before: leave it out. */
-	| { kind: 'skip'; order?: Order; because?: Because }
+	| { kind: 'leaveOut'; because: Because }
 	/** It was bought before, and that is to be a failure. */
-	| { kind: 'duplicate'; order: Order; because?: Because }
+	| { kind: 'duplicate'; because: Because }
 	/** It may have been bought before. */
-	| { kind: 'holdBack'; order?: Order; outcome?: NotBought; reference: string }
-	/** It is no order. */
+	| { kind: 'holdBack'; outcome?: NotBought; reference: string }
+	/** Wait whether somebody else gets an answer for it. */
+	| { kind: 'wait'; reference: string }
+	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
+	| { kind: 'unrecognised' }
+	/** Its fields are no order. */
 	| { kind: 'refuse'; problems: FieldProblems };
 
 /**
  * The one rule on what becomes of an item before anything is sent for it.
  *
- * What is known of an order outranks its parameters, which may be invalid by now; a known purchase outranks
- * Dry Run as well.
+ * What is on record of an order outranks its fields, which may be invalid by now; a known purchase outranks Dry Run as
+ * well.
+ *
+ * @param onDuplicate what to do with an order that was bought before, if its purchase is not at hand
  */
-export function decide(reading: Parsed<Order>, known: Knowledge): Decision {
-	const order = reading.kind === 'valid' ? reading.value : undefined;
-	if (known.kind === 'bought') {
-		const { purchase, because } = known;
-		if (purchase) return { kind: 'handBack', purchase };
-		return order?.onDuplicate === 'fail' && because !== 'confirmed'
-			? { kind: 'duplicate', order, because }
-			: { kind: 'skip', order, because };
+export function decide(reading: Parsed<Order>, known: Knowledge, onDuplicate: Order['onDuplicate']): Decision {
+	switch (known.kind) {
+		case 'bought':
+			if (known.purchase) return { kind: 'handBack', purchase: known.purchase };
+			return { kind: onDuplicate === 'fail' && known.because !== 'confirmed' ? 'duplicate' : 'leaveOut', because: known.because };
+		case 'unknown':
+			return { kind: 'holdBack', outcome: known.outcome, reference: known.reference };
+		case 'onItsWay':
+			return { kind: 'wait', reference: known.reference };
+		case 'conflict':
+			return { kind: 'conflict', with: known.with };
+		case 'unrecognised':
+		case 'new':
+			if (reading.kind === 'invalid') return { kind: 'refuse', problems: reading.problems };
+			if (known.kind === 'unrecognised') return { kind: 'unrecognised' };
+			return { kind: reading.value.dryRun ? 'preview' : 'send', order: reading.value };
 	}
-	if (known.kind === 'unknown' && !order?.dryRun) {
-		return { kind: 'holdBack', order, outcome: known.outcome, reference: known.reference };
-	}
-	if (reading.kind === 'invalid') return { kind: 'refuse', problems: reading.problems };
-	return { kind: reading.value.dryRun ? 'preview' : 'send', order: reading.value };
 }

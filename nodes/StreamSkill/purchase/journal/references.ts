@@ -1,5 +1,6 @@
 import { createHash } from 'crypto';
 
+import { isOfEditor, type RecordId } from './records';
 import { DIGEST } from './stored';
 
 /** Without what looks alike: 0 and O, 1 and I and L, 5 and S, 2 and Z, 8 and B, U and V. */
@@ -7,20 +8,16 @@ const ALPHABET = '34679ACDEFGHJKMNPQRTWXY';
 const LENGTH = 8;
 
 /**
- * The short code by which a person names an uncertain order: the same on every worker and in every retry, and
- * another one with each attempt.
- *
- * @param scope what the entry is unique in
- * @param entry the order's entry in the database
- * @param attempt from 1
+ * The short code by which a person names an uncertain order: the same on every worker and in every retry. It stands for
+ * one record, and a confirmation ends that record, so a reference works once.
  */
-export function referenceOf(scope: string, entry: string, attempt: number): string {
-	const bytes = createHash('sha256').update(DIGEST.reference(scope, entry, attempt)).digest();
-	let number = bytes.readBigUInt64BE();
+export function referenceOf({ scope, name, number }: RecordId): string {
+	const bytes = createHash('sha256').update(DIGEST.reference(scope, name, number)).digest();
+	let rest = bytes.readBigUInt64BE();
 	let code = '';
 	for (let i = 0; i < LENGTH; i++) {
-		code += ALPHABET[Number(number % BigInt(ALPHABET.length))];
-		number /= BigInt(ALPHABET.length);
+		code += ALPHABET.charAt(Number(rest % BigInt(ALPHABET.length)));
+		rest /= BigInt(ALPHABET.length);
 	}
 	return `${code.slice(0, 4)}-${code.slice(4)}`;
 }
@@ -39,3 +36,11 @@ export const readReferences = (text: string): string[] => [
 			.map((typed) => typed.replace(/^([A-Z\d]{4})-?([A-Z\d]{4})$/, '$1-$2')),
 	),
 ];
+
+/** @returns the reference that is shown for an order with these records: its key's, else the editor's, else the order's, else the item's */
+export function preferred(records: RecordId[]): string {
+	const rank = ({ scope, name }: RecordId) => [!scope.startsWith('key '), !isOfEditor({ scope }), !name.startsWith('order ')].map(Number).join('');
+	const [first] = [...records].sort((a, b) => rank(a).localeCompare(rank(b)));
+	if (!first) throw new Error('an order without a record has no reference');
+	return referenceOf(first);
+}

@@ -1,48 +1,58 @@
 /**
- * Everything that this node stores in people's n8n, by the names that it has there. Never change one: what was
- * bought under it would be bought again.
+ * Everything that this node stores in people's n8n, by the names that it has there.
+ *
+ * NEVER CHANGE ONE: what was bought under it would be bought again.
  */
 
-/** The property of the node's context in an execution's data. */
-export const LEDGER = 'streamSkillOrders';
+/** The property of the node's context in an execution's data that has the past orders. */
+export const PAST_ORDERS = 'streamSkillOrders';
 
 /** The execution's custom data that has the IDs of its purchases; a number follows from the second one on. */
 export const CUSTOM_DATA = 'streamSkillPurchases';
 
-/** In n8n's database, the row of a run's orders is kept under this, in place of the node's own ID. */
-export const runRow = (nodeId: string, run: string) => `${nodeId}:run:${run}`;
-
-/** The row that is there while somebody changes the row of that ID. */
-export const lockRow = (rowId: string) => `${rowId}:lock`;
-
-/** The entries of a row. n8n keeps a hash of each. */
-export const ENTRY = {
-	/** A user's Idempotency Key. */
+/** What the digests are made of that stand for names and for a reference. */
+export const DIGEST = {
+	root: (root: string) => `root ${root}`,
 	key: (key: string) => `key ${key}`,
-	/** The n-th order of a run for one tarif and channel. */
-	nth: (n: number, what: string) => `order ${n} ${what}`,
-	/** An item at its place in the list. */
-	at: (place: number, item: string) => `item ${place} ${item}`,
-	/** The same, with what was ordered for it. */
-	atFor: (at: string, what: string) => `${at} for ${what}`,
-	/** A key that was sent, and its answer is not known. */
-	open: (key: string) => `open ${key}`,
-	/** An n-th order that was bought, or an item for which one was. Without that, it was sent, and its answer is not known. */
-	done: (entry: string) => `done ${entry}`,
-	/** An n-th order that was certainly not bought: the number is not used again. */
-	void: (entry: string) => `void ${entry}`,
-	/** A reference that somebody has confirmed. */
-	used: (reference: string) => `used ${reference}`,
+	reference: (scope: string, name: string, number: number) => `reference ${scope} ${name} ${number}`,
+};
+
+/** The rows of n8n's database, each named like the ID of a node, and the entries in them. */
+export const ROW = {
+	/** The orders of an execution and of all its retries, and the further rows of a list that has grown long. */
+	orders: (nodeId: string, root: string) => `${nodeId}:orders:${root}`,
+	/** The orders that a node has placed by hand on a day. */
+	editor: (nodeId: string, day: string) => `${nodeId}:editor:${day}`,
+	part: (list: string, part: number) => (part === 1 ? list : `${list}:${part}`),
+	/** An Idempotency Key holds for a whole workflow. */
+	claim: (key: string, number: number) => `streamskill:key:${key}:${number}`,
+	end: (key: string, number: number) => `streamskill:key:${key}:${number}:end`,
+	silent: (key: string, number: number) => `streamskill:key:${key}:${number}:silent`,
+};
+
+/** The entries of a list. A record that is there under its own name is claimed. */
+export const ENTRY = {
+	claimed: (name: string, number: number) => `${name} ${number}`,
+	bought: (name: string, number: number) => `bought ${name} ${number}`,
+	void: (name: string, number: number) => `void ${name} ${number}`,
+	silent: (name: string, number: number) => `silent ${name} ${number}`,
 	/** There while somebody looks something up. */
 	reading: 'reading',
 };
 
-/** Whether an entry says that an order needs no answer any more. */
-export const isSettled = (entry: string) => /^(done|void) /.test(entry);
+/**
+ * The entries of a key's rows. A claim row has the order's name besides. How many entries an end row has says which
+ * end it is: 2 void, 3 bought, 4 bought after it was taken for void.
+ */
+export const KEY_ENTRIES = {
+	claim: 'claimed',
+	void: ['end', 'void'],
+	bought: ['end', 'bought', 'bought for certain'],
+	silent: ['silent'],
+};
 
-/** What the digests are made of that stand for an execution, an order and a reference. */
-export const DIGEST = {
-	run: (root: string, run: string) => `run ${root} ${run}`,
-	what: (tarifId: number, channel: string) => JSON.stringify([tarifId, channel]),
-	reference: (scope: string, entry: string, attempt: number) => `reference ${scope} ${entry} ${attempt}`,
+/** How names begin in a list. */
+export const NAME = {
+	order: (digest: string) => `order ${digest}`,
+	item: (digest: string) => `item ${digest}`,
 };

@@ -1,0 +1,67 @@
+import type { NotBought, Outcome } from '../dispatch/outcome';
+import type { Planned } from './journal';
+import type { PastOrder } from './past';
+import type { End, RecordId } from './records';
+import { preferred } from './references';
+
+const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };
+
+/** Where a claim is kept. */
+export interface Book {
+	/** Keeps an order in the execution's data. */
+	keep(order: PastOrder): void;
+	/** Tells n8n's database how records have ended, some time later. */
+	end(records: RecordId[], end: End): void;
+}
+
+/**
+ * The right to send one order, once: all its names are claimed for it. Whoever has it sends the order and says what came
+ * of it, or gives it back.
+ */
+export class Claim {
+	private readonly sent: PastOrder;
+
+	/** @param records one under each name of the order */
+	constructor(
+		readonly planned: Planned,
+		private readonly book: Book,
+		records: RecordId[],
+	) {
+		const { names, call } = planned;
+		this.sent = { ...names, call: call.id, records, state: { kind: 'unknown', outcome: ABANDONED, isSilent: false } };
+	}
+
+	/** To be called before the order is sent: if nothing else follows, nobody knows what came of it. */
+	start() {
+		this.book.keep(this.sent);
+	}
+
+	/** To be called with what came of the order. */
+	settle(outcome: Outcome) {
+		const { records } = this.sent;
+		switch (outcome.kind) {
+			case 'bought':
+				this.sent.state = { kind: 'bought', purchase: outcome.purchase };
+				this.book.end(records, 'bought');
+				break;
+			case 'rejected':
+				this.sent.state = { kind: 'void' };
+				this.book.end(records, 'void');
+				break;
+			case 'unknown':
+				this.sent.state = { kind: 'unknown', outcome, isSilent: true };
+				this.book.end(records, 'silent');
+				break;
+		}
+	}
+
+	/** To be called if the order is not sent. */
+	release() {
+		this.book.end(this.sent.records, 'void');
+	}
+
+	/** What a person names the order by, if its outcome is unknown. */
+	get reference(): string {
+		return preferred(this.sent.records);
+	}
+}

@@ -1,0 +1,124 @@
+import { DatabaseRefusal, UnknownN8n, type Rows } from '../../n8n/rows';
+import type { End, FoundRecord, RecordId } from './records';
+import { KEY_ENTRIES, ROW } from './stored';
+
+/** How many keys are looked up side by side: n8n's pool of connections has few. */
+const SIDE_BY_SIDE = 100;
+
+/** Which order a key stands for, seen from another one. It is unclear while, or after, somebody else asks the same. */
+export type KeyOwner = 'same' | 'other' | 'unclear';
+
+/**
+ * The records of Idempotency Keys, for a whole workflow: a row for each claim and for each end, which are INSERTed and
+ * never written back. Of two INSERTs at once one fails, so no lock is needed, and no key is ever forgotten.
+ *
+ * Every method throws a DatabaseRefusal when n8n's database refuses.
+ */
+export class Keys {
+	constructor(
+		private readonly rows: Rows,
+		/** Of the records. */
+		readonly scope: string,
+	) {}
+
+	/** @returns the last record of each key that has one */
+	async look(names: string[]): Promise<Map<string, FoundRecord>> {
+		const found = new Map<string, FoundRecord>();
+		const queue = new Set(names).values();
+		const looker = async () => {
+			for (const name of queue) {
+				const record = await this.last(name);
+				if (record) found.set(name, record);
+			}
+		};
+		await Promise.all(Array.from({ length: SIDE_BY_SIDE }, looker));
+		return found;
+	}
+
+	private async last(name: string): Promise<FoundRecord | undefined> {
+		const isThere = async (number: number) => (await this.rows.count(ROW.claim(name, number))) > 0;
+		let [there, beyond] = [0, 1];
+		while (await isThere(beyond)) [there, beyond] = [beyond, 2 * beyond];
+		while (beyond - there > 1) {
+			const middle = Math.floor((there + beyond) / 2);
+			if (await isThere(middle)) there = middle;
+			else beyond = middle;
+		}
+		if (there === 0) return undefined;
+		const record = this.record(name, there);
+		return { ...record, state: await this.state(record) };
+	}
+
+	record(name: string, number: number): RecordId {
+		return { scope: this.scope, name, number, part: 1 };
+	}
+
+	async state({ name, number }: RecordId): Promise<FoundRecord['state']> {
+		const entries = await this.rows.count(ROW.end(name, number));
+		if (entries > KEY_ENTRIES.void.length) return 'bought';
+		if (entries > 0) return 'void';
+		return (await this.rows.count(ROW.silent(name, number))) > 0 ? 'silent' : 'claimed';
+	}
+
+	/** Asks whether a key that is taken was claimed for this order. */
+	async owner({ name, number }: RecordId, order: string): Promise<KeyOwner> {
+		const row = ROW.claim(name, number);
+		const isAlone = (await this.rows.count(row)) === 2;
+		if ((await this.rows.add(row, [order])).has(order)) return isAlone ? 'same' : 'unclear';
+		await this.rows.remove(row, [order]);
+		return isAlone ? 'other' : 'unclear';
+	}
+
+	/** @returns whether the key is now claimed for this order, by this claim */
+	async claim({ name, number }: RecordId, order: string): Promise<boolean> {
+		const row = ROW.claim(name, number);
+		const known = await this.insert(row, [KEY_ENTRIES.claim, order]);
+		if (known === undefined) return false;
+		if (!known.has(KEY_ENTRIES.claim)) return true;
+		if (!known.has(order)) await this.rows.remove(row, [order]);
+		return false;
+	}
+
+	/**
+	 * Says how a claim has ended. One that is bought after somebody took it for void takes the key again, whoever may
+	 * have claimed it since.
+	 *
+	 * @returns whether it is so on record: an end that is there already is not made void
+	 */
+	async settle(record: RecordId, end: End): Promise<boolean> {
+		const { name, number } = record;
+		switch (end) {
+			case 'silent':
+				await this.insert(ROW.silent(name, number), KEY_ENTRIES.silent);
+				return true;
+			case 'void': {
+				const row = ROW.end(name, number);
+				if ((await this.rows.count(row)) > 0) return (await this.state(record)) === 'void';
+				const known = await this.insert(row, KEY_ENTRIES.void);
+				return known?.size === 0;
+			}
+			case 'bought': {
+				await this.markBought(record);
+				const last = await this.last(name);
+				if (last && last.number > number && last.state !== 'bought') await this.markBought(last);
+				return true;
+			}
+		}
+	}
+
+	private async markBought({ name, number }: RecordId) {
+		const row = ROW.end(name, number);
+		if ((await this.insert(row, KEY_ENTRIES.bought)) === undefined) await this.rows.add(row, KEY_ENTRIES.bought);
+	}
+
+	/** @returns which entries were there, or undefined if somebody else has inserted the row at the same moment */
+	private async insert(row: string, entries: readonly string[]): Promise<Set<string> | undefined> {
+		try {
+			return await this.rows.add(row, entries);
+		} catch (error) {
+			if (!(error instanceof DatabaseRefusal) || error instanceof UnknownN8n) throw error;
+			if ((await this.rows.count(row)) > 0) return undefined;
+			throw error;
+		}
+	}
+}

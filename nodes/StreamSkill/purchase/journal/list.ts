@@ -1,0 +1,197 @@
+import { exclusively, type Lease } from '../../n8n/lock';
+import type { Rows } from '../../n8n/rows';
+import type { End, FoundRecord, RecordId, RecordState } from './records';
+import { ENTRY, ROW } from './stored';
+
+/** How many entries a row has before the list goes on in the next one: n8n writes a row whole each time. */
+const PART_LENGTH = 1000;
+
+/** How many entries are looked up in one call: n8n searches the row for each that it removes again. */
+const CHUNK = 400;
+
+/** Where a list ends. It outlives the call of the node, so that a loop does not count anew in each round. */
+export interface ListEnd {
+	part: number;
+	/** Entries in that part. */
+	length: number;
+}
+
+/** Which records of a chain are looked for: `count` of them, from a number on, and more if all of those are there. */
+export interface Wanted {
+	from: number;
+	count: number;
+}
+
+/**
+ * A list of records in n8n's database, for an execution and all its retries, or for what a node has ordered by hand on a
+ * day. A row for each record would cost as much as the order itself.
+ *
+ * Every method throws a DatabaseRefusal when n8n's database refuses.
+ */
+export class List {
+	/** The first part that may have records which the last look has not seen. */
+	private unseenFrom = 1;
+
+	/**
+	 * @param scope the ID of the list's first row
+	 * @param isShared whether another n8n process may write to it at the same time
+	 */
+	constructor(
+		private readonly rows: Rows,
+		readonly scope: string,
+		private readonly end: ListEnd,
+		private isShared: boolean,
+	) {}
+
+	/** To be called when it turns out that another process may write to it. */
+	share() {
+		this.isShared = true;
+	}
+
+	/** Only reads. */
+	async isEmpty(): Promise<boolean> {
+		return (await this.rows.count(this.scope)) === 0;
+	}
+
+	/** @returns the records under these names, each chain from its number on */
+	async look(wanted: Map<string, Wanted>): Promise<FoundRecord[]> {
+		if (wanted.size === 0) return [];
+		return await this.exclusively(async (lease) => {
+			await this.findEnd();
+			const found: RecordId[] = [];
+			let ranges = [...wanted].map(([name, { from, count }]) => ({ name, from, to: from + count - 1 }));
+			while (ranges.length > 0) {
+				const records = ranges.flatMap(({ name, from, to }) => this.recordsOf(name, from, to));
+				const claimed = await this.findParts(records, lease);
+				found.push(...claimed.values());
+				// Numbers are given in turn: where the last one is taken, there may be more.
+				ranges = ranges
+					.filter(({ name, to }) => claimed.has(ENTRY.claimed(name, to)))
+					.map(({ name, from, to }) => ({ name, from: to + 1, to: to + 2 * (to - from + 1) }));
+			}
+			this.unseenFrom = this.end.part;
+			return await this.withStates(found, lease);
+		});
+	}
+
+	private recordsOf(name: string, from: number, to: number): RecordId[] {
+		return Array.from({ length: to - from + 1 }, (_, i) => ({ scope: this.scope, name, number: from + i, part: 0 }));
+	}
+
+	/** @returns those that are claimed, with the part that they are in, by their entry */
+	private async findParts(records: RecordId[], lease: Lease): Promise<Map<string, RecordId>> {
+		const claimed = new Map<string, RecordId>();
+		let open = records;
+		for (let part = 1; part <= this.end.part && open.length > 0; part++) {
+			const known = await this.probe(part, open.map(({ name, number }) => ENTRY.claimed(name, number)), lease);
+			open = open.filter((record) => {
+				const entry = ENTRY.claimed(record.name, record.number);
+				if (known.has(entry)) claimed.set(entry, { ...record, part });
+				return !known.has(entry);
+			});
+		}
+		return claimed;
+	}
+
+	/** @returns what these records say by now */
+	async states(records: RecordId[]): Promise<FoundRecord[]> {
+		if (records.length === 0) return [];
+		return await this.exclusively(async (lease) => await this.withStates(records, lease));
+	}
+
+	private async withStates(records: RecordId[], lease: Lease): Promise<FoundRecord[]> {
+		const ends = ['bought', 'void', 'silent'] as const;
+		const found: FoundRecord[] = [];
+		for (const [part, group] of byPart(records)) {
+			const known = await this.probe(part, group.flatMap(({ name, number }) => ends.map((end) => ENTRY[end](name, number))), lease);
+			const stateOf = ({ name, number }: RecordId): RecordState => ends.find((end) => known.has(ENTRY[end](name, number))) ?? 'claimed';
+			found.push(...group.map((record) => ({ ...record, state: stateOf(record) })));
+		}
+		return found;
+	}
+
+	/**
+	 * Claims records and says how others have ended, in one call of n8n's where that is possible.
+	 *
+	 * @param claims gives the records that are to be claimed, when nobody else can claim any
+	 * @returns of each claim, its record with its part, and whether somebody else had it before
+	 */
+	async write(ends: Array<{ record: RecordId; end: End }>, claims: () => RecordId[]): Promise<Array<{ record: RecordId; isLost: boolean }>> {
+		return await this.exclusively(async (lease) => {
+			if (this.isShared) await this.findEnd();
+			const wanted = claims();
+			const { part } = this.end;
+			for (const [other, group] of byPart(ends.map(({ record, end }) => ({ ...record, end })))) {
+				if (other !== part) await this.add(other, group.map(({ name, number, end }) => ENTRY[end](name, number)), lease);
+			}
+			const taken = new Set<string>();
+			if (this.isShared) {
+				for (let older = this.unseenFrom; older < part; older++) {
+					for (const entry of await this.probe(older, wanted.map(({ name, number }) => ENTRY.claimed(name, number)), lease)) taken.add(entry);
+				}
+			}
+			const entries = [
+				...ends.filter(({ record }) => record.part === part).map(({ record, end }) => ENTRY[end](record.name, record.number)),
+				...wanted.map(({ name, number }) => ENTRY.claimed(name, number)).filter((entry) => !taken.has(entry)),
+			];
+			const known = await this.add(part, entries, lease);
+			this.end.length += entries.length - known.size;
+			if (this.end.length >= PART_LENGTH) Object.assign(this.end, { part: part + 1, length: 0 });
+			return wanted.map(({ name, number, scope }) => {
+				const entry = ENTRY.claimed(name, number);
+				return { record: { scope, name, number, part }, isLost: known.has(entry) || taken.has(entry) };
+			});
+		});
+	}
+
+	private async exclusively<T>(work: (lease: Lease) => Promise<T>): Promise<T> {
+		return await exclusively(this.rows, this.scope, this.isShared, work);
+	}
+
+	/** Others may have made the list longer. */
+	private async findEnd() {
+		let part = this.end.part;
+		let length = await this.rows.count(ROW.part(this.scope, part));
+		for (let next = length; next > 0; part++, length = next) {
+			next = await this.rows.count(ROW.part(this.scope, part + 1));
+			if (next === 0) break;
+		}
+		Object.assign(this.end, length >= PART_LENGTH ? { part: part + 1, length: 0 } : { part, length });
+	}
+
+	private async add(part: number, entries: string[], lease: Lease): Promise<Set<string>> {
+		if (entries.length === 0) return new Set();
+		await lease.renew();
+		return await this.rows.add(ROW.part(this.scope, part), entries);
+	}
+
+	/**
+	 * Tells which entries are there. n8n has no way to look without recording, so what was not there is taken away
+	 * again. A crash in between leaves its own mark, and then no end in that part counts: an order may read as sent and
+	 * not answered, never as bought.
+	 */
+	private async probe(part: number, entries: string[], lease: Lease): Promise<Set<string>> {
+		const row = ROW.part(this.scope, part);
+		const known = new Set<string>();
+		for (let i = 0; i < entries.length; i += CHUNK) {
+			const looked = [ENTRY.reading, ...entries.slice(i, i + CHUNK)];
+			await lease.renew();
+			const there = await this.rows.add(row, looked);
+			await lease.renew();
+			await this.rows.remove(row, looked.filter((entry) => !there.has(entry)));
+			for (const entry of there) known.add(entry);
+		}
+		if (!known.has(ENTRY.reading)) return known;
+		return new Set([...known].filter((entry) => !/^(bought|void|silent) /.test(entry)));
+	}
+}
+
+function byPart<R extends RecordId>(records: R[]): Map<number, R[]> {
+	const groups = new Map<number, R[]>();
+	for (const record of records) {
+		const group = groups.get(record.part);
+		if (group) group.push(record);
+		else groups.set(record.part, [record]);
+	}
+	return groups;
+}

@@ -1,0 +1,80 @@
+import type { Names, PastOrder } from './past';
+import { isOfEditor } from './records';
+
+/** An item that looks for its past order. */
+export interface Seeker {
+	names: Names;
+	/** What its Idempotency Key says, if that is on record for the same order. */
+	keyState?: 'bought' | 'unknown';
+}
+
+/**
+ * Tells which items of a list stand for past orders. The list may be the stored one, whose fields were mended since, or
+ * one that was read anew, with other rows, another sequence, or fresh values in the same rows.
+ *
+ * An item takes the order that fits it best: the same order wherever it stands now, else one for the same item, whose
+ * fields were changed since. Each past order is taken once at most: a row that comes once more is a new order.
+ *
+ * @param past the orders that may be taken; a record in n8n's database is an order with one name
+ * @returns for each item all that is known of its order: of several that are in the same state, one under each name
+ */
+export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
+	const free = new Set(past);
+	const byOrder = group(past, ({ order }) => order);
+	const byItem = group(past, ({ item }) => item);
+	const found: PastOrder[][] = seekers.map(() => []);
+
+	const freeOf = (orders: PastOrder[] | undefined) => (orders ?? []).filter((order) => free.has(order));
+	const take = (place: number, order: PastOrder) => {
+		free.delete(order);
+		found[place]?.push(order);
+	};
+	/** Goes through the list once: each item that has none yet takes the first that fits. */
+	const pass = (candidates: (names: Names) => PastOrder[], fits: (order: PastOrder, seeker: Seeker) => boolean) => {
+		seekers.forEach((seeker, place) => {
+			if (found[place]?.length !== 0) return;
+			const order = candidates(seeker.names).find((candidate) => fits(candidate, seeker));
+			if (order) take(place, order);
+		});
+	};
+	const sameOrder = ({ order }: Names) => (order === undefined ? [] : freeOf(byOrder.get(order)));
+	const sameItem = ({ item }: Names) => (item === undefined ? [] : freeOf(byItem.get(item)));
+
+	pass(sameOrder, ({ key }, { names }) => key !== undefined && key === names.key);
+	pass(sameOrder, ({ item }, { names }) => item !== undefined && item === names.item);
+	// Equal orders that were recorded apart: which of them is whose shows by their state.
+	pass(sameOrder, ({ state }, { names, keyState }) => state.kind === (keyState ?? sameItem(names)[0]?.state.kind));
+	pass(sameOrder, ({ state }) => state.kind === 'bought' && state.purchase !== undefined);
+	pass(sameOrder, ({ state }) => state.kind === 'bought');
+	pass(sameOrder, () => true);
+	pass(sameItem, () => true);
+
+	// One order is recorded under each of its names: else it would be held back under the next name for ever.
+	seekers.forEach(({ names }, place) => {
+		const [first] = found[place] ?? [];
+		if (!first) return;
+		const scopes = new Set(scopesOf(first));
+		for (const other of [...sameOrder(names), ...sameItem(names)]) {
+			if (other.state.kind !== first.state.kind || scopesOf(other).some((scope) => scopes.has(scope))) continue;
+			take(place, other);
+			for (const scope of scopesOf(other)) scopes.add(scope);
+		}
+	});
+	return found;
+}
+
+/** An order has one record under each kind of name, for the execution and for the editor, which has a list for each day. */
+const scopesOf = ({ records }: PastOrder) =>
+	records.map(({ scope, name }) => `${isOfEditor({ scope }) ? 'editor' : scope} ${name.replace(/ .*/, '')}`);
+
+function group(orders: PastOrder[], nameOf: (order: PastOrder) => string | undefined): Map<string, PastOrder[]> {
+	const groups = new Map<string, PastOrder[]>();
+	for (const order of orders) {
+		const name = nameOf(order);
+		if (name === undefined) continue;
+		const others = groups.get(name);
+		if (others) others.push(order);
+		else groups.set(name, [order]);
+	}
+	return groups;
+}

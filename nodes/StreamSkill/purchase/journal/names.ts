@@ -1,0 +1,40 @@
+import type { IDataObject } from 'n8n-workflow';
+
+import { digest } from '../../n8n/digest';
+import { orderedThing, type Order } from '../order/order';
+import type { Names } from './past';
+import { DIGEST } from './stored';
+
+/**
+ * The names of each item's order.
+ *
+ * - *order*: what is ordered. A mended comment does not make another order of it.
+ * - *item*: the input item, unless it is empty, or another item of the list is the same.
+ * - *key*: the user's Idempotency Key.
+ *
+ * @param inputs the node's input items
+ * @param orders what each of them orders, as far as its fields are an order
+ */
+export function namesOf(inputs: IDataObject[], orders: Array<Order | undefined>): Names[] {
+	const contents = inputs.map(contentOf);
+	const times = new Map<string, number>();
+	for (const content of contents) if (content !== undefined) times.set(content, (times.get(content) ?? 0) + 1);
+	return contents.map((content, index) => {
+		const order = orders[index];
+		return {
+			...(order && { order: digest(orderedThing(order.body)) }),
+			...(content !== undefined && times.get(content) === 1 && { item: content }),
+			...(order?.idempotencyKey !== undefined && { key: digest(DIGEST.key(order.idempotencyKey)) }),
+		};
+	});
+}
+
+function contentOf(json: IDataObject): string | undefined {
+	if (Object.keys(json).length === 0) return undefined;
+	try {
+		return digest(JSON.stringify(json));
+	} catch {
+		// Circular: it says no more than an empty one.
+		return undefined;
+	}
+}

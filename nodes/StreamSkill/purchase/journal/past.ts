@@ -1,0 +1,157 @@
+import type { IDataObject } from 'n8n-workflow';
+
+import type { NotBought } from '../dispatch/outcome';
+import type { ListEnd } from './list';
+import { isOfEditor, type FoundRecord, type RecordId } from './records';
+import { PAST_ORDERS } from './stored';
+
+/** What an order goes by: see `names.ts`. */
+export interface Names {
+	/** What is ordered. Undefined if the item's fields are no order. */
+	order?: string;
+	/** The input item. Undefined if nothing tells it from the others. */
+	item?: string;
+	/** The user's Idempotency Key. */
+	key?: string;
+}
+
+export type PastState =
+	/** Without its purchase where that is in another execution, or died with the process. */
+	| { kind: 'bought'; purchase?: IDataObject; because?: 'confirmed' }
+	/** Its sender has given up waiting if it is silent. */
+	| { kind: 'unknown'; outcome?: NotBought; isSilent: boolean }
+	| { kind: 'void' };
+
+/** An order that this execution, or one before it, has sent. */
+export interface PastOrder extends Names {
+	/** Which call of the node has it. Undefined: any may take it. */
+	call?: string;
+	/** One for each name that it is recorded under, as far as they are known. */
+	records: RecordId[];
+	state: PastState;
+}
+
+/** What an execution's own data keeps. */
+interface Stored {
+	/** The root where n8n has no token. */
+	root?: string;
+	/** By scope and name: the highest number that was given or seen. */
+	used: Record<string, Record<string, number>>;
+	/** By scope. */
+	ends: Record<string, ListEnd>;
+	orders: PastOrder[];
+	/** How many purchases are forgotten here because their call is complete. */
+	complete: number;
+	/** Whether what this execution has sent before is known from n8n's database at most, and nothing of it was met yet. */
+	isLost?: boolean;
+}
+
+/**
+ * The past orders of an execution, kept in its own data (`getContext('node')`): they are there in each try of Retry On
+ * Fail, in later rounds of a loop, and when a stored execution is retried from the Executions list (n8n:
+ * execution.service.js, retry), but not after a crash.
+ */
+export class PastOrders {
+	private readonly stored: Stored;
+
+	/** Whether there was nothing: this is the node's first call, or the data was lost. */
+	readonly isNew: boolean;
+
+	/**
+	 * @param container the node's context in the execution's data
+	 * @param root the root where n8n has no token, which must be the same in all retries
+	 * @param isPreview whether nothing may be remembered
+	 */
+	constructor(container: object, root: string | undefined, isPreview: boolean) {
+		const data = container as { [PAST_ORDERS]?: Stored };
+		this.isNew = data[PAST_ORDERS] === undefined;
+		const stored: Stored = data[PAST_ORDERS] ?? { root, used: {}, ends: {}, orders: [], complete: 0 };
+		this.stored = isPreview ? (JSON.parse(JSON.stringify(stored)) as Stored) : stored;
+		if (!isPreview) data[PAST_ORDERS] = stored;
+	}
+
+	/** @returns the root that an earlier call has stored, if n8n has no token */
+	static rootIn(container: object): string | undefined {
+		return (container as { [PAST_ORDERS]?: Stored })[PAST_ORDERS]?.root;
+	}
+
+	get orders(): readonly PastOrder[] {
+		return this.stored.orders;
+	}
+
+	/** How many orders the execution has placed, in all its calls and retries, without those that were refused. */
+	get placed(): number {
+		const isPlaced = ({ call, order, records, state }: PastOrder) =>
+			state.kind !== 'void' && (call ?? order) !== undefined && !records.every(isOfEditor);
+		return this.stored.complete + this.stored.orders.filter(isPlaced).length;
+	}
+
+	get isLost(): boolean {
+		return this.stored.isLost === true;
+	}
+
+	set isLost(isLost: boolean) {
+		this.stored.isLost = isLost;
+	}
+
+	endOf(scope: string): ListEnd {
+		return (this.stored.ends[scope] ??= { part: 1, length: 0 });
+	}
+
+	/** @returns the highest number that was given or seen */
+	used(scope: string, name: string): number {
+		return this.stored.used[scope]?.[name] ?? 0;
+	}
+
+	/** @returns the next number, which counts as given from now on */
+	next(scope: string, name: string): number {
+		const numbers = (this.stored.used[scope] ??= {});
+		return (numbers[name] = (numbers[name] ?? 0) + 1);
+	}
+
+	/** Takes back numbers whose records were never tried, the last one first. */
+	giveBack(records: RecordId[]) {
+		for (const { scope, name, number } of [...records].reverse()) {
+			const numbers = this.stored.used[scope];
+			if (numbers?.[name] === number) numbers[name] = number - 1;
+		}
+	}
+
+	/**
+	 * Learns of a record in n8n's database: a number above those that were given or seen is an order that nobody has
+	 * taken yet, one up to there is known or over.
+	 */
+	learn({ state, ...record }: FoundRecord, names: Names) {
+		const numbers = (this.stored.used[record.scope] ??= {});
+		if (record.number <= (numbers[record.name] ?? 0)) return;
+		numbers[record.name] = record.number;
+		this.adopt({ ...record, state }, names);
+	}
+
+	/** Learns of a record that somebody else was faster to claim. */
+	adopt({ state, ...record }: FoundRecord, names: Names) {
+		if (state !== 'void') this.add({ ...names, records: [record], state: pastState(state) });
+	}
+
+	/** Makes one past order of two that are the same under different names. */
+	merge(order: PastOrder, other: PastOrder) {
+		Object.assign(order, { ...other, ...order, records: [...order.records, ...other.records] });
+		other.state = { kind: 'void' };
+	}
+
+	add(order: PastOrder) {
+		this.stored.orders.push(order);
+	}
+
+	/** To be called at the end of a call: what is over is forgotten, and what was bought if nothing of it can be tried again. */
+	close(call: string, isComplete: boolean) {
+		const { orders } = this.stored;
+		const isOver = ({ call: owner, state }: PastOrder) => isComplete && owner === call && state.kind === 'bought';
+		this.stored.complete += orders.filter((order) => isOver(order) && !order.records.every(isOfEditor)).length;
+		this.stored.orders = orders.filter((order) => order.state.kind !== 'void' && !isOver(order));
+	}
+}
+
+/** @returns what a record in n8n's database says of its order */
+export const pastState = (state: 'claimed' | 'silent' | 'bought'): PastState =>
+	state === 'bought' ? { kind: 'bought' } : { kind: 'unknown', isSilent: state === 'silent' };

@@ -1,0 +1,30 @@
+/** One record of an order under one of its names: in a list or, for a key, in rows of its own. */
+export interface RecordId {
+	/** Which list, or which workflow's keys, it is in. */
+	scope: string;
+	name: string;
+	/** Its place in the chain of records under that name, from 1. */
+	number: number;
+	/** Which row of a long list it is in, from 1. */
+	part: number;
+}
+
+/**
+ * What a record says. It only ever says more: `claimed` may become `silent`, and both may become `void` or `bought`;
+ * `bought` outranks `void`, which a person may have said too early.
+ *
+ * - `claimed`: an order was sent under it, or is about to be.
+ * - `silent`: its sender has stopped waiting for the answer.
+ * - `void`: it was certainly not bought.
+ */
+export type RecordState = 'claimed' | 'silent' | 'bought' | 'void';
+
+/** What a record can end as, or what is said of one that has no end yet. */
+export type End = Exclude<RecordState, 'claimed'>;
+
+export interface FoundRecord extends RecordId {
+	state: RecordState;
+}
+
+/** Whether a record is one of what a node has ordered by hand. */
+export const isOfEditor = ({ scope }: Pick<RecordId, 'scope'>) => scope.includes(':editor:');
