@@ -6,7 +6,7 @@ import {
 	type INodeTypeDescription,
 } from 'n8n-workflow';
 
-import { buy } from './purchase/create';
+import { create } from './purchase/create';
 import { purchaseFields } from './purchase/fields';
 
 export class StreamSkill implements INodeType {
@@ -37,6 +37,6 @@ export class StreamSkill implements INodeType {
 	};
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-		return [await buy(this)];
+		return [await create(this)];
 	}
 }

@@ -136,7 +136,7 @@ export const createExecution = (...rounds: IDataObject[][]): IRunExecutionData =
 /** Runs Start (→ Before) → StreamSkill → Success (→ Twin) / Failed through n8n-core's `WorkflowExecute`. */
 export async function run(setup: RunSetup): Promise<RunResult> {
 	const { node = {}, twin, items = [{}], rounds = 1, before, after, credentials, retryOf, streamSkill: nodeType = realNode, workflowId = 'workflow-1', mode = setup.retryOf ? 'retry' : 'trigger' } = setup;
-	const executionId = setup.executionId ?? `execution-${++executions}`;
+	const executionId = setup.executionId ?? String(++executions);
 	const simple = (name: string, type: 'start' | 'before' | 'after'): INode => ({
 		id: name, name, type: `test.${type}`, typeVersion: 1, position: [0, 0], parameters: {},
 	});

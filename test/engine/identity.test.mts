@@ -214,7 +214,7 @@ class Play {
 		});
 		const credentials = { accessToken: TOKEN, baseUrl: wire.url(life) };
 		const running = life.live(async () => await shop.order([], {
-			...this.setup(() => this.readFirst(), false), retryOf: created, mode: 'trigger', executionId: `execution ${prefix}`, streamSkill: doomed, credentials,
+			...this.setup(() => this.readFirst(), false), retryOf: created, mode: 'trigger', executionId: String(100_000 + parseInt(prefix)), streamSkill: doomed, credentials,
 		}));
 		const ended = await Promise.race([running, life.end]);
 		if (ended) {
@@ -289,7 +289,7 @@ class Play {
 				return failed.run.status === 'error' ? await this.execute(failed.data) : failed;
 			}
 			case 'the same execution run again':
-				return await this.execute(original, { mode: 'trigger', executionId: `execution ${prefix}` });
+				return await this.execute(original, { mode: 'trigger', executionId: String(100_000 + parseInt(prefix)) });
 			default:
 				return await this.execute(original);
 		}
@@ -523,7 +523,7 @@ describe('what another n8n process sends, after this one has looked and before i
 	const run = async (channels: string[], streamSkill: INodeType) => {
 		const created = createExecution(channels.map((channel) => ({ channel })));
 		created.resumeToken = 'token';
-		const { failed } = await shop.order([], { retryOf: created, mode: 'trigger', executionId: 'same', onError: 'continueErrorOutput', streamSkill });
+		const { failed } = await shop.order([], { retryOf: created, mode: 'trigger', executionId: '90003', onError: 'continueErrorOutput', streamSkill });
 		return failed.map(({ json }) => (json.details as IDataObject).outcome);
 	};
 

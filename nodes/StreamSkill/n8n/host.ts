@@ -48,6 +48,9 @@ export function recourse(context: IExecuteFunctions): Recourse {
 /** Whether a person started the execution in the editor. */
 export const isManual = (context: IExecuteFunctions) => context.getMode() === 'manual';
 
+/** Whether n8n runs the workflow over a data set, to measure what it puts out. */
+export const isEvaluation = (context: IExecuteFunctions) => context.getMode() === 'evaluation';
+
 /** Whether n8n keeps an execution that fails. Its default can be changed for all workflows, which shows nowhere. */
 function savesFailedExecutions(context: IExecuteFunctions): boolean {
 	// n8n before 2.0 does not have it.

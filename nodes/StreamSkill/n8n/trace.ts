@@ -1,7 +1,6 @@
 import type { IDataObject, IExecuteFunctions, IWorkflowExecutionCustomData } from 'n8n-workflow';
 
-import type { Order } from '../purchase/order/order';
-import { CUSTOM_DATA } from '../purchase/journal/stored';
+import { CUSTOM_DATA } from './stored';
 
 /** n8n takes 10 entries of custom data for an execution, and complains of values over 255 characters. */
 const MAX_ENTRIES = 5;
@@ -13,6 +12,7 @@ const MAX_LENGTH = 255;
  * n8n saves when Stop is pressed (seen in n8n 2.41.1 and 1.123.81).
  *
  * @param run what is the same in the log lines of an execution and of all its retries
+ * @returns a function that takes a purchase and what the log line says of its order; it never throws
  */
 export function purchaseTrace(context: IExecuteFunctions, run: string) {
 	// `context.customData` is the same, but n8n 1.x does not have it.
@@ -22,17 +22,14 @@ export function purchaseTrace(context: IExecuteFunctions, run: string) {
 	let entry = 1;
 	const name = () => (entry === 1 ? CUSTOM_DATA : `${CUSTOM_DATA}${entry}`);
 
-	const leave = (item: number, purchase: IDataObject, order: Order) => {
+	const leave = (purchase: IDataObject, order: IDataObject) => {
 		const id = String(purchase.id);
 		const facts = {
 			execution: context.getExecutionId(),
 			run,
 			workflow: context.getWorkflow().id,
 			node: context.getNode().name,
-			item,
-			tarif: order.body.tarif.id,
-			channel: order.body.channel,
-			idempotencyKey: order.idempotencyKey,
+			...order,
 		};
 		// In the text as well: n8n's console log leaves metadata out.
 		context.logger.info(`StreamSkill purchase ${id} was made: ${JSON.stringify(facts)}`, {
@@ -45,9 +42,9 @@ export function purchaseTrace(context: IExecuteFunctions, run: string) {
 		if (entry <= MAX_ENTRIES) customData.set(name(), value());
 	};
 
-	return (item: number, purchase: IDataObject, order: Order) => {
+	return (purchase: IDataObject, order: IDataObject) => {
 		try {
-			leave(item, purchase, order);
+			leave(purchase, order);
 		} catch (error) {
 			// No trace is worth a purchase: the output still has it.
 			context.logger.warn(`StreamSkill could not record a purchase: ${(error as Error).message}`);

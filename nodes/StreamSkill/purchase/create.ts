@@ -1,154 +1,277 @@
-import { NodeOperationError, type IDataObject, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
+import { NodeOperationError, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
 
+import { dropsOutput, isEvaluation, isTool, stopsOnFailure } from '../n8n/host';
 import { connect, type Connection } from '../n8n/http';
-import { KEY_HISTORY, type OrderedItem } from './journal/claims';
-import { decide, type Knowledge } from './journal/decide';
-import { Dispatch } from './dispatch/pool';
-import { duplicate, heldBack, invalidOrder, repeatedKey, uncertain, type Failure, type WayOn } from './report/errors';
-import { readItems, type ReadItem } from './order/items';
-import { Known } from './journal/known';
-import { orderRequest } from './order/order';
-import { Results } from './report/results';
+import { DatabaseRefusal } from '../n8n/rows';
+import { purchaseTrace } from '../n8n/trace';
+import { sendOrder } from './dispatch/attempt';
+import { dispatch } from './dispatch/dispatch';
+import type { NotBought } from './dispatch/outcome';
+import type { Claim } from './journal/claim';
+import { decide } from './journal/decide';
+import { Journal, type Planned, type Recalled } from './journal/journal';
+import { readItems, type Item } from './order/items';
+import { orderRequest, type Order } from './order/order';
 import { readSettings, type RunSettings } from './order/settings';
-import { isMute, wayOn } from '../n8n/host';
+import type { Failure, Obstacle } from './report/failure';
+import { Report } from './report/report';
 
 /**
- * Buys what the items of the node's run order.
+ * Buys what the input items order: plan, dispatch, report.
  *
- * All items are read before the first one is sent. What this execution bought before is not bought
- * again, and what it sent without getting an answer is not sent again.
+ * All items are read, and all that is on record of their orders, before the first one is sent. What was bought before is
+ * not bought again, and what was sent without an answer is not sent again.
  *
  * @returns a purchase for each item, or an error item if On Error is Continue
- * @throws NodeApiError or NodeOperationError if On Error is Stop; its description and `context` say what
- * was bought before
+ * @throws NodeApiError or NodeOperationError if On Error is Stop; its description and `context` say what was bought
  */
-export async function buy(context: IExecuteFunctions): Promise<INodeExecutionData[]> {
-	if (isMute(context)) {
+export async function create(context: IExecuteFunctions): Promise<INodeExecutionData[]> {
+	if (dropsOutput(context)) {
 		throw new NodeOperationError(
 			context.getNode(),
 			'Nothing was bought: with On Error = Continue (using error output), n8n does not tell the AI agent what was bought. Choose Continue instead.',
 		);
 	}
 	const items = readItems(context);
-	const known = new Known(context);
-	const results = new Results(context);
-
-	const way = wayOn(context);
-
-	const orders = plan(items, await known.recall(items), way, results);
-	if (way === 'retry') failRepeatedKeys(orders, results);
-	results.stopIfFailed();
-
-	const prepared = await prepare(context, items, orders, known, results);
-	if (prepared.kind === 'obstacle') {
-		results.holdBack(orders, prepared.failure);
-		return results.output();
-	}
-	const { connection, settings } = prepared;
-	for (const { item, order } of orders.filter(isPreview)) {
-		results.note(item, orderRequest(order, connection.baseUrl) as unknown as IDataObject);
-	}
-	await new Dispatch(context, connection, settings, known, results).sendAll(orders.filter(isPaid));
-
-	const output = results.output();
-	results.summarise(known.run, known.unknownReferences);
-	// Retry On Fail repeats a node whose first item has an `error`, also if that is the API's own.
-	if (results.failed.length === 0 && output[0]?.json.error === undefined) known.forget();
-	return output;
-}
-
-/** From how many keys in a run on a user should know that there are not many left. */
-const NEAR_HISTORY = 0.9 * KEY_HISTORY;
-
-const isPreview = ({ order }: OrderedItem) => order.dryRun;
-const isPaid = ({ order }: OrderedItem) => !order.dryRun;
-
-/** Decides on each item by what is known of it, and gives the orders that are left to be placed or shown. */
-function plan(items: ReadItem[], known: Knowledge[], way: WayOn, results: Results): OrderedItem[] {
-	return items.flatMap(({ item, reading }) => {
-		const decision = decide(reading, known[item]);
-		switch (decision.kind) {
-			case 'handBack':
-				results.handBack(item, decision.purchase);
-				return [];
-			case 'skip':
-				results.skip(item, decision.order, decision.because);
-				return [];
-			case 'duplicate':
-				results.fail(item, duplicate(decision.order, decision.because), decision.order);
-				return [];
-			case 'holdBack':
-				results.fail(item, uncertain(decision.reference, way, decision.order, decision.outcome), decision.order);
-				return [];
-			case 'refuse':
-				results.fail(item, invalidOrder(decision.problems, way));
-				return [];
-			default:
-				return { item, order: decision.order };
-		}
-	});
-}
-
-/** A key that comes again in the same list would end the run in the middle: the list can be known to be wrong. */
-function failRepeatedKeys(orders: OrderedItem[], results: Results) {
-	const seen = new Set<string>();
-	for (const { item, order } of orders.filter(isPaid)) {
-		const { idempotencyKey, onDuplicate } = order;
-		if (idempotencyKey === undefined) continue;
-		if (seen.has(idempotencyKey) && onDuplicate === 'fail') results.fail(item, repeatedKey(idempotencyKey), order);
-		seen.add(idempotencyKey);
-	}
-}
-
-type Prepared =
-	| { kind: 'obstacle'; failure: Failure }
-	| { kind: 'ready'; settings: RunSettings; connection: Connection };
-
-/** Gets all that a run needs before its first order goes out, or tells what is in the way of that. */
-async function prepare(
-	context: IExecuteFunctions,
-	items: ReadItem[],
-	orders: OrderedItem[],
-	known: Known,
-	results: Results,
-): Promise<Prepared> {
-	const obstacle = (failure: Failure): Prepared => ({ kind: 'obstacle', failure });
-	const way = wayOn(context);
-
-	const reading = readSettings(items.find(({ options }) => options)?.options ?? {});
-	if (reading.kind === 'invalid') return obstacle(invalidOrder(reading.problems, way));
-	const settings = reading.value;
-
-	const paid = orders.filter(isPaid);
-	const count = results.purchases.length + paid.length;
-	if (count > settings.maxPurchases) {
-		return obstacle(
-			heldBack(
-				`${count} items are more than Max Purchases per Run allows (${settings.maxPurchases})`,
-				'If all of them are meant to be bought, raise the limit.',
-				way,
-			),
-		);
-	}
-	const keyCount = new Set(paid.flatMap((ordered) => known.keyOf(ordered) ?? [])).size;
-	if (keyCount > KEY_HISTORY) {
-		return obstacle(
-			heldBack(
-				`${keyCount} Idempotency Keys are more than n8n keeps for a node (${KEY_HISTORY})`,
-				'Give the items to several StreamSkill nodes: each has a history of keys of its own.',
-				way,
-			),
-		);
-	}
-	if (keyCount > NEAR_HISTORY) {
-		results.warn(
-			`${keyCount} of the ${KEY_HISTORY} Idempotency Keys that n8n is sure to keep for a node came in this run: give the items to several StreamSkill nodes before there are more`,
-		);
-	}
+	const run = new Run(context, items);
 	try {
-		known.open(paid);
-		return { kind: 'ready', settings, connection: await connect(context, settings.timeout) };
-	} catch (error) {
-		return obstacle(heldBack((error as Error).message, 'Fix this first.', way));
+		await run.execute();
+		return run.report.output();
+	} finally {
+		run.close();
 	}
 }
+
+/** One run of the operation. */
+class Run {
+	readonly report: Report;
+
+	private readonly journal: Journal;
+
+	private readonly stopSignal;
+
+	/** Orders that somebody else has sent, and may still get the answer for. */
+	private waiting: Recalled[] = [];
+
+	/** What keeps all further orders back. */
+	private obstacle?: Obstacle;
+
+	constructor(
+		private readonly context: IExecuteFunctions,
+		private readonly items: Item[],
+	) {
+		this.report = new Report(context, items);
+		this.journal = new Journal(context, items);
+		this.stopSignal = context.getExecutionCancelSignal();
+	}
+
+	async execute(): Promise<void> {
+		const { report } = this;
+		const planned = this.plan(await this.journal.recall());
+		if (stopsOnFailure(this.context)) this.refuseRepeatedKeys(planned);
+		report.stopIfFailed();
+
+		const settings = readSettings(this.items.find(({ options }) => options)?.options ?? {});
+		if (settings.kind === 'invalid') {
+			report.holdBack(planned.map(({ item }) => item), { kind: 'settings', problems: settings.problems });
+			return;
+		}
+		const orders = planned.filter(({ order }) => !order.dryRun);
+		const obstacle = this.obstacleTo(orders);
+		if (obstacle) report.holdBack(orders.map(({ item }) => item), obstacle);
+
+		const connection = await connect(this.context, settings.value.timeout, planned.map(({ item }) => item.itemIndex));
+		for (const { itemIndexes, message } of connection.obstacles) {
+			const unpaid = planned.filter(({ item }) => itemIndexes.includes(item.itemIndex));
+			report.holdBack(unpaid.map(({ item }) => item), { kind: 'credential', message });
+		}
+		report.stopIfFailed();
+
+		const ready = planned.filter(({ item }) => !report.has(item));
+		for (const { item, order } of ready.filter(({ order }) => order.dryRun)) {
+			report.preview(item, { order: { ...order.body }, request: orderRequest(order, connection.baseUrl(item.itemIndex)) }, true);
+		}
+		await this.sendAll(ready.filter(({ order }) => !order.dryRun), connection, settings.value);
+	}
+
+	/** To be called in any case, also when the run has failed. */
+	close() {
+		const { journal, report } = this;
+		report.summarise(journal);
+		journal.close(report.isComplete);
+	}
+
+	/** Decides on each item by what is on record of it, and gives the orders that are left to be placed or shown. */
+	private plan(recalled: Recalled[]): Planned[] {
+		return recalled.flatMap((one) => this.conclude(one) ?? []);
+	}
+
+	/** @returns the order, if it is to be placed or shown; otherwise what becomes of the item is settled, or waits */
+	private conclude(recalled: Recalled): Planned | undefined {
+		const { item, known } = recalled;
+		const { report } = this;
+		const decision = decide(item.reading, known, item.treatment);
+		switch (decision.kind) {
+			case 'send':
+				return { ...recalled, order: decision.order };
+			case 'handBack':
+				report.handBack(item, decision.purchase);
+				return undefined;
+			case 'leaveOut':
+				report.leaveOut(item, decision.because);
+				return undefined;
+			case 'holdBack':
+				report.fail(item, { kind: 'unknown', reference: decision.reference, reason: decision.outcome?.reason });
+				return undefined;
+			case 'wait':
+				this.waiting.push(recalled);
+				return undefined;
+			case 'duplicate':
+			case 'conflict':
+				report.fail(item, decision);
+				return undefined;
+			case 'unrecognised':
+				report.fail(item, { kind: 'heldBack', obstacle: decision });
+				return undefined;
+			case 'refuse':
+				report.fail(item, { kind: 'invalid', problems: decision.problems });
+				return undefined;
+			case 'showInstead':
+				report.preview(item, { order: { ...decision.order?.body }, instead: decision.instead }, false);
+				return undefined;
+		}
+	}
+
+	/** A key that comes again would end the run in the middle: the list can be known to be wrong. */
+	private refuseRepeatedKeys(planned: Planned[]) {
+		const seen = new Set<string>();
+		for (const { item, order } of planned) {
+			const { idempotencyKey, onDuplicate } = order;
+			if (idempotencyKey === undefined) continue;
+			if (seen.has(idempotencyKey) && onDuplicate === 'fail') this.report.fail(item, { kind: 'repeatedKey' });
+			seen.add(idempotencyKey);
+		}
+	}
+
+	/** What keeps all of these orders back. */
+	private obstacleTo(orders: Planned[]): Obstacle | undefined {
+		const { journal } = this;
+		if (orders.length === 0) return undefined;
+		if (journal.refusal) return { kind: 'database', message: journal.refusal.message };
+		if (!journal.keepsKeys && orders.some(({ order }) => order.idempotencyKey !== undefined)) return { kind: 'unsaved' };
+		// To add Dry Run and to turn it off is to say so.
+		if (isEvaluation(this.context) && !orders.every(({ item }) => item.options && 'dryRun' in item.options)) return { kind: 'evaluation' };
+		const limit = limitOf(orders);
+		if (journal.placed + orders.length <= limit) return undefined;
+		return { kind: 'limit', placed: journal.placed, wanted: orders.length, limit };
+	}
+
+	/** Sends orders, and those that others have on their way once it shows that they were not bought. */
+	private async sendAll(orders: Planned[], connection: Connection, { batchSize, batchInterval, timeout }: RunSettings) {
+		const { journal, report, stopSignal } = this;
+		const trace = purchaseTrace(this.context, journal.run);
+		const work = {
+			claim: async (planned: Planned[]) => await this.claim(planned),
+			send: async (claim: Claim) => await this.send(claim, connection, trace),
+			release: (claim: Claim) => {
+				claim.release();
+				return claim.planned;
+			},
+			isOver: () => this.obstacle !== undefined || report.mustStop || stopSignal?.aborted === true,
+			untold: () => journal.untold,
+		};
+		try {
+			for (let open = orders; ; ) {
+				const unsent = await dispatch(open, { batchSize, batchInterval }, work, stopSignal);
+				if (work.isOver()) {
+					this.leave(unsent);
+					break;
+				}
+				if (this.waiting.length === 0) break;
+				const waiting = this.waiting.splice(0);
+				await journal.wait(waiting, timeout, stopSignal);
+				if (stopSignal?.aborted) this.waiting.push(...waiting);
+				else open = this.plan(waiting);
+			}
+		} finally {
+			for (const { item, known } of this.waiting) if (known.kind === 'onItsWay') report.fail(item, { kind: 'unknown', reference: known.reference });
+			await journal.settle();
+		}
+	}
+
+	/** What becomes of orders that are left when the run is over. With On Error = Stop, they were not tried. */
+	private leave(unsent: Planned[]) {
+		const obstacle = this.obstacle ?? (this.stopSignal?.aborted ? { kind: 'stopped' as const } : undefined);
+		if (obstacle && !(this.report.mustStop && obstacle.kind !== 'database')) this.report.holdBack(unsent.map(({ item }) => item), obstacle);
+	}
+
+	/** Claims orders. What somebody else was faster to claim is judged anew. */
+	private async claim(planned: Planned[]): Promise<Claim[]> {
+		try {
+			const { claims, lost } = await this.journal.claim(planned);
+			if (lost.length > 0) {
+				await this.journal.judge(lost);
+				claims.push(...(await this.claim(this.plan(lost))));
+			}
+			return claims;
+		} catch (error) {
+			if (!(error instanceof DatabaseRefusal)) throw error;
+			this.obstacle = { kind: 'database', message: error.message };
+			this.report.holdBack(planned.filter(({ item }) => !this.report.has(item)).map(({ item }) => item), this.obstacle);
+			return [];
+		}
+	}
+
+	private async send(claim: Claim, connection: Connection, trace: ReturnType<typeof purchaseTrace>) {
+		const { report } = this;
+		const { item, order } = claim.planned;
+		const { itemIndex } = item;
+		const obstacle = this.obstacleToSending(claim.planned);
+		if (obstacle) {
+			claim.release();
+			report.fail(item, obstacle);
+			return;
+		}
+		claim.start();
+		const request = orderRequest(order, connection.baseUrl(itemIndex));
+		const outcome = await sendOrder(async () => await connection.send(itemIndex, request), this.stopSignal);
+		if (outcome.kind === 'bought') trace(outcome.purchase, traced(itemIndex, order));
+		claim.settle(outcome);
+		switch (outcome.kind) {
+			case 'bought':
+				report.bought(item, outcome.purchase);
+				break;
+			case 'unknown':
+				report.fail(item, { kind: 'unknown', reference: claim.reference, reason: outcome.reason });
+				break;
+			case 'rejected':
+				report.fail(item, { kind: 'rejected', reason: outcome.reason });
+				if (isTokenRefused(outcome)) this.obstacle = { kind: 'token' };
+				break;
+		}
+	}
+
+	/** What other calls of the same execution, which run side by side, have done since the order was claimed. */
+	private obstacleToSending(planned: Planned): Failure | undefined {
+		const { journal } = this;
+		const reference = isTool(this.context) ? journal.openBesides(planned) : undefined;
+		if (reference !== undefined) return { kind: 'unknown', reference };
+		const limit = planned.order.maxPurchases ?? Infinity;
+		if (limit < Infinity && journal.placed >= limit) {
+			return { kind: 'heldBack', obstacle: { kind: 'limit', placed: journal.placed, wanted: 1, limit } };
+		}
+		return undefined;
+	}
+}
+
+const limitOf = (orders: Planned[]) => Math.min(...orders.map(({ order }) => order.maxPurchases ?? Infinity));
+
+const isTokenRefused = ({ reason }: NotBought) => reason.kind === 'status' && reason.httpCode === 401;
+
+/** What the line in n8n's log says of an order. */
+const traced = (item: number, { body, idempotencyKey }: Order) => ({
+	item,
+	tarif: body.tarif.id,
+	channel: body.channel,
+	idempotencyKey,
+});

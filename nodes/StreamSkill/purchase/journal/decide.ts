@@ -2,7 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 
 import type { NotBought } from '../dispatch/outcome';
 import type { FieldProblems, Parsed } from '../order/coerce';
-import type { Order } from '../order/order';
+import type { Order, Treatment } from '../order/order';
 
 /** How it is known that an order was bought whose purchase is not at hand. */
 export type Because =
@@ -31,10 +31,8 @@ export type Knowledge =
 	| { kind: 'unrecognised' };
 
 export type Decision =
-	/** Place the order. */
+	/** Place the order, or show it if it is a Dry Run. */
 	| { kind: 'send'; order: Order }
-	/** Dry Run: put out what would be sent. */
-	| { kind: 'preview'; order: Order }
 	/** It was bought before, and here is the purchase. */
 	| { kind: 'handBack'; purchase: IDataObject }
 	/** It was bought before: leave it out. */
@@ -45,34 +43,38 @@ export type Decision =
 	| { kind: 'holdBack'; outcome?: NotBought; reference: string }
 	/** Wait whether somebody else gets an answer for it. */
 	| { kind: 'wait'; reference: string }
+	/** Its Idempotency Key stands for another order. */
 	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
 	| { kind: 'unrecognised' }
 	/** Its fields are no order. */
-	| { kind: 'refuse'; problems: FieldProblems };
+	| { kind: 'refuse'; problems: FieldProblems }
+	/** Dry Run: show what would become of it in place of a purchase. */
+	| { kind: 'showInstead'; order?: Order; instead: string };
 
 /**
  * The one rule on what becomes of an item before anything is sent for it.
  *
  * What is on record of an order outranks its fields, which may be invalid by now; a known purchase outranks Dry Run as
  * well.
- *
- * @param onDuplicate what to do with an order that was bought before, if its purchase is not at hand
  */
-export function decide(reading: Parsed<Order>, known: Knowledge, onDuplicate: Order['onDuplicate']): Decision {
+export function decide(reading: Parsed<Order>, known: Knowledge, { dryRun, onDuplicate }: Treatment): Decision {
+	const order = reading.kind === 'valid' ? reading.value : undefined;
 	switch (known.kind) {
 		case 'bought':
 			if (known.purchase) return { kind: 'handBack', purchase: known.purchase };
+			if (dryRun) return { kind: 'showInstead', order, instead: 'It was bought before, and would be left out' };
 			return { kind: onDuplicate === 'fail' && known.because !== 'confirmed' ? 'duplicate' : 'leaveOut', because: known.because };
 		case 'unknown':
-			return { kind: 'holdBack', outcome: known.outcome, reference: known.reference };
 		case 'onItsWay':
-			return { kind: 'wait', reference: known.reference };
+			if (dryRun) return { kind: 'showInstead', order, instead: `It may have been bought before, and would be held back (reference ${known.reference})` };
+			return known.kind === 'unknown'
+				? { kind: 'holdBack', outcome: known.outcome, reference: known.reference }
+				: { kind: 'wait', reference: known.reference };
 		case 'conflict':
 			return { kind: 'conflict', with: known.with };
 		case 'unrecognised':
+			return reading.kind === 'invalid' ? { kind: 'refuse', problems: reading.problems } : { kind: 'unrecognised' };
 		case 'new':
-			if (reading.kind === 'invalid') return { kind: 'refuse', problems: reading.problems };
-			if (known.kind === 'unrecognised') return { kind: 'unrecognised' };
-			return { kind: reading.value.dryRun ? 'preview' : 'send', order: reading.value };
+			return reading.kind === 'invalid' ? { kind: 'refuse', problems: reading.problems } : { kind: 'send', order: reading.value };
 	}
 }

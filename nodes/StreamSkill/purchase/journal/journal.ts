@@ -10,14 +10,14 @@ import type { Order } from '../order/order';
 import { Claim, type Book } from './claim';
 import { Confirmations } from './confirmations';
 import type { Knowledge } from './decide';
-import { Keys, type KeyOwner } from './keys';
+import { Keys, sideBySide, type KeyOwner } from './keys';
 import { List, type Wanted } from './list';
 import { match } from './match';
 import { namesOf } from './names';
 import { PastOrders, pastState, type Names, type PastOrder } from './past';
 import { isOfEditor, type End, type FoundRecord, type RecordId } from './records';
 import { preferred, referenceOf } from './references';
-import { DIGEST, NAME, ROW } from './stored';
+import { DIGEST, NAME, ROW } from '../../n8n/stored';
 
 /** How many milliseconds lie between two looks whether somebody else has got an answer, at first and at most. */
 const LOOK_AGAIN = { first: 25, most: 1000 };
@@ -215,7 +215,7 @@ export class Journal {
 		const { keys } = this;
 		if (!keys) return;
 		const found = await keys.look(recalled.flatMap(({ names }) => names.key ?? []));
-		await eachOf(recalled, async (one) => {
+		await sideBySide(recalled, async (one) => {
 			const { order, key } = one.names;
 			const before = one.key;
 			const record = key === undefined ? undefined : found.get(key);
@@ -358,7 +358,7 @@ export class Journal {
 	 * @throws DatabaseRefusal when n8n's database refuses; then none of them is claimed
 	 */
 	async claim(orders: Planned[]): Promise<{ claims: Claim[]; lost: Planned[] }> {
-		const attempts = orders.map((planned): Attempt => ({ planned, won: [], isLost: false }));
+		const attempts = orders.map((planned): Attempt<Planned> => ({ planned, won: [], isLost: false }));
 		try {
 			await Promise.all(attempts.map(async (attempt) => await this.claimKey(attempt)));
 			for (const list of this.lists) await this.claimIn(list, attempts.filter(({ isLost }) => !isLost));
@@ -492,8 +492,8 @@ export class Journal {
 }
 
 /** An order that is being claimed, with the records that were won for it. */
-interface Attempt {
-	planned: Recalled;
+interface Attempt<R extends Recalled = Recalled> {
+	planned: R;
 	won: RecordId[];
 	isLost: boolean;
 }
@@ -526,7 +526,11 @@ function refuseKeysOfSeveralOrders(recalled: Recalled[]) {
 /** Calls differ between the items of an agent's tool only. */
 function groupByCall(recalled: Recalled[]): Recalled[][] {
 	const groups = new Map<string, Recalled[]>();
-	for (const one of recalled) groups.set(one.call.id, [...(groups.get(one.call.id) ?? []), one]);
+	for (const one of recalled) {
+		const group = groups.get(one.call.id);
+		if (group) group.push(one);
+		else groups.set(one.call.id, [one]);
+	}
 	return [...groups.values()];
 }
 

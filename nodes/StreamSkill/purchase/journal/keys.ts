@@ -1,8 +1,8 @@
 import { DatabaseRefusal, UnknownN8n, type Rows } from '../../n8n/rows';
 import type { End, FoundRecord, RecordId } from './records';
-import { KEY_ENTRIES, ROW } from './stored';
+import { KEY_ENTRIES, ROW } from '../../n8n/stored';
 
-/** How many keys are looked up side by side: n8n's pool of connections has few. */
+/** How many keys are looked up side by side. */
 const SIDE_BY_SIDE = 100;
 
 /** Which order a key stands for, seen from another one. It is unclear while, or after, somebody else asks the same. */
@@ -24,14 +24,10 @@ export class Keys {
 	/** @returns the last record of each key that has one */
 	async look(names: string[]): Promise<Map<string, FoundRecord>> {
 		const found = new Map<string, FoundRecord>();
-		const queue = new Set(names).values();
-		const looker = async () => {
-			for (const name of queue) {
-				const record = await this.last(name);
-				if (record) found.set(name, record);
-			}
-		};
-		await Promise.all(Array.from({ length: SIDE_BY_SIDE }, looker));
+		await sideBySide(new Set(names), async (name) => {
+			const record = await this.last(name);
+			if (record) found.set(name, record);
+		});
 		return found;
 	}
 
@@ -121,4 +117,13 @@ export class Keys {
 			throw error;
 		}
 	}
+}
+
+/** Does the work for each, many at a time. */
+export async function sideBySide<T>(all: Iterable<T>, work: (one: T) => Promise<void>): Promise<void> {
+	const queue = all[Symbol.iterator]();
+	const worker = async () => {
+		for (let next = queue.next(); !next.done; next = queue.next()) await work(next.value);
+	};
+	await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
 }

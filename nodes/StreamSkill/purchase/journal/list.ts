@@ -1,7 +1,7 @@
 import { exclusively, type Lease } from '../../n8n/lock';
 import type { Rows } from '../../n8n/rows';
 import type { End, FoundRecord, RecordId, RecordState } from './records';
-import { ENTRY, ROW } from './stored';
+import { ENTRY, ROW } from '../../n8n/stored';
 
 /** How many entries a row has before the list goes on in the next one: n8n writes a row whole each time. */
 const PART_LENGTH = 1000;

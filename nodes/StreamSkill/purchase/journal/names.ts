@@ -3,7 +3,7 @@ import type { IDataObject } from 'n8n-workflow';
 import { digest } from '../../n8n/digest';
 import { orderedThing, type Order } from '../order/order';
 import type { Names } from './past';
-import { DIGEST } from './stored';
+import { DIGEST } from '../../n8n/stored';
 
 /**
  * The names of each item's order.

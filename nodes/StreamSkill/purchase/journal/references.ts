@@ -1,7 +1,7 @@
 import { createHash } from 'crypto';
 
 import { isOfEditor, type RecordId } from './records';
-import { DIGEST } from './stored';
+import { DIGEST } from '../../n8n/stored';
 
 /** Without what looks alike: 0 and O, 1 and I and L, 5 and S, 2 and Z, 8 and B, U and V. */
 const ALPHABET = '34679ACDEFGHJKMNPQRTWXY';

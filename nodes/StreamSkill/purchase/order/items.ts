@@ -2,24 +2,25 @@ import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
 import { isObject, type FieldProblems, type Parsed } from './coerce';
 import { LABELS } from './labels';
-import { readOrder, type Order } from './order';
+import { readOrder, readTreatment, type Order, type Treatment } from './order';
 import { isTool } from '../../n8n/host';
 
 /** An input item, with what its parameters order. */
-export interface ReadItem {
+export interface Item {
 	/** Its place in the input, from 0. */
-	item: number;
+	itemIndex: number;
 	reading: Parsed<Order>;
+	treatment: Treatment;
 	/** The node's Options as evaluated for it, if they are a collection. */
 	options?: IDataObject;
 }
 
 /** Reads what each item of the node's input orders. Nothing of it throws: what cannot be read is invalid. */
-export const readItems = (context: IExecuteFunctions): ReadItem[] =>
+export const readItems = (context: IExecuteFunctions): Item[] =>
 	context.getInputData().map((_, item) => readItem(context, item));
 
 /** Reads an item's parameters once each: every expression takes n8n half a millisecond. */
-function readItem(context: IExecuteFunctions, item: number): ReadItem {
+function readItem(context: IExecuteFunctions, item: number): Item {
 	let field = '';
 	const parameter = (name: string, label: string) => {
 		field = label;
@@ -35,10 +36,10 @@ function readItem(context: IExecuteFunctions, item: number): ReadItem {
 			additionalFields: parameter('additionalFields', 'additionalFields'),
 			options: given,
 		});
-		return { item, reading: confirmedByModel(context) ?? reading, options };
+		return { itemIndex: item, reading: confirmedByModel(context) ?? reading, treatment: readTreatment(options), options };
 	} catch (error) {
 		const problems = { [field]: [`${LABELS[field]}: ${(error as Error).message}`] };
-		return { item, reading: { kind: 'invalid', problems }, options };
+		return { itemIndex: item, reading: { kind: 'invalid', problems }, treatment: readTreatment(options), options };
 	}
 }
 

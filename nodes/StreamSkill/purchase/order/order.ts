@@ -1,7 +1,7 @@
 import type { HttpRequest } from '../../n8n/http';
 import { boolean, collection, fieldReader, integer, isBlank, oneOf, text, type Parsed } from './coerce';
 import { readReferences } from '../journal/references';
-import { EXPANDABLE, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './values';
+import { EXPANDABLE, OPTION_RANGES, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './values';
 
 /** The body of `POST /purchases/create` (API document: schema CartObject). */
 export interface OrderBody {
@@ -25,7 +25,24 @@ export interface Order {
 	confirmedBought: string[];
 	confirmedNotBought: string[];
 	dryRun: boolean;
+	repeatManualOrders: boolean;
+	maxPurchases?: number;
 }
+
+export type Treatment = Pick<Order, 'onDuplicate' | 'confirmedBought' | 'confirmedNotBought' | 'dryRun' | 'repeatManualOrders'>;
+
+export function readTreatment(options: Record<string, unknown> = {}): Treatment {
+	const { optional } = fieldReader();
+	return {
+		onDuplicate: optional('onDuplicate', options.onDuplicate, oneOf(['skip', 'fail'] as const)) ?? 'skip',
+		confirmedBought: optional('confirmedBought', options.confirmedBought, references) ?? [],
+		confirmedNotBought: optional('confirmedNotBought', options.confirmedNotBought, references) ?? [],
+		dryRun: optional('dryRun', options.dryRun, boolean) ?? false,
+		repeatManualOrders: optional('repeatManualOrders', options.repeatManualOrders, boolean) ?? false,
+	};
+}
+
+export const orderedThing = ({ comment: _, ...body }: OrderBody): string => JSON.stringify(body);
 
 /** One item's parameters as n8n hands them over: literals, or whatever an expression gave. */
 export interface OrderParameters {
@@ -73,6 +90,8 @@ export function readOrder(parameters: OrderParameters): Parsed<Order> {
 		confirmedBought: optional('confirmedBought', options.confirmedBought, references) ?? [],
 		confirmedNotBought: optional('confirmedNotBought', options.confirmedNotBought, references) ?? [],
 		dryRun: 'dryRun' in options ? required('dryRun', options.dryRun, boolean) : false,
+		repeatManualOrders: optional('repeatManualOrders', options.repeatManualOrders, boolean) ?? false,
+		maxPurchases: 'maxPurchases' in options ? required('maxPurchases', options.maxPurchases, integer(OPTION_RANGES.maxPurchases)) : undefined,
 	});
 	return parsed(order);
 }

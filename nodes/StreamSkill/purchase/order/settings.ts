@@ -10,8 +10,6 @@ export interface RunSettings {
 	batchSize: number;
 	/** Milliseconds between batches. */
 	batchInterval: number;
-	/** How many orders a run may have at most, if that is limited. */
-	maxPurchases: number;
 	/** Milliseconds to wait for an answer. */
 	timeout: number;
 }
@@ -23,18 +21,13 @@ export interface RunSettings {
  * @returns the settings, or what is wrong with each option that is
  */
 export function readSettings(options: Record<string, unknown>): Parsed<RunSettings> {
-	const { parsed, required, optional } = fieldReader();
+	const { parsed, optional } = fieldReader();
 	const batch = (options.batching as { batch?: Record<string, unknown> } | undefined)?.batch ?? {};
 	const batchSize = optional('batchSize', batch.batchSize, integer(OPTION_RANGES.batchSize)) ?? 1;
 
 	return parsed({
 		batchSize: batchSize === -1 ? Infinity : Math.max(1, batchSize),
 		batchInterval: optional('batchInterval', batch.batchInterval, integer(OPTION_RANGES.batchInterval)) ?? 0,
-		// A blank limit would be none, which is not what was asked for.
-		maxPurchases:
-			'maxPurchases' in options
-				? required('maxPurchases', options.maxPurchases, integer(OPTION_RANGES.maxPurchases))
-				: Infinity,
 		timeout: optional('timeout', options.timeout, integer(OPTION_RANGES.timeout)) ?? DEFAULT_TIMEOUT,
 	});
 }

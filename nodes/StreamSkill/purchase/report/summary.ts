@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { Because } from '../journal/decide';
-import type { Failure } from './errors';
+import { outcomeOf, type FailedOutcome, type Failure } from './failure';
 
 /** What a run came to. */
 export interface Tally {
@@ -10,43 +10,50 @@ export interface Tally {
 	/** How many purchases of an earlier try were put out again. */
 	handedBack: number;
 	/** Why each item was left out that was bought before. */
-	skipped: Array<Because | undefined>;
+	leftOut: Because[];
+	/** How many orders a Dry Run would send. */
+	previewed: number;
 	failed: Failure[];
 }
 
-const WHY_SKIPPED: Record<Because | 'earlier', string> = {
+const WHY_LEFT_OUT: Record<Because, string> = {
 	key: 'bought before with the same Idempotency Key',
 	confirmed: 'confirmed as bought',
 	earlier: 'bought before, in an earlier try of this execution',
+	editor: 'bought by hand before, today or yesterday',
 };
 
-const WHY_FAILED: Record<Failure['outcome'], string> = {
+const WHY_NOT_BOUGHT: Record<Exclude<FailedOutcome, 'unknown'>, string> = {
 	rejected: 'refused',
-	unknown: 'uncertain',
 	invalid: 'not valid',
 	notSent: 'held back',
 	duplicate: 'bought before',
+	conflict: 'with the Idempotency Key of another order',
 };
 
 /**
  * Tells in one line what a run did: how many purchases, at what price, and what came of the other items.
  *
- * @returns undefined if nothing was bought or left out
+ * @returns undefined if there is nothing to tell that the output does not show
  */
-export function summarise({ purchases, handedBack, skipped, failed }: Tally): string | undefined {
-	if (purchases.length + skipped.length === 0) return undefined;
+export function summarise({ purchases, handedBack, leftOut, previewed, failed }: Tally): string | undefined {
 	const price = priceOf(purchases);
+	const outcomes = failed.map(outcomeOf);
+	const uncertain = outcomes.filter((outcome) => outcome === 'unknown').length;
+	if (purchases.length + leftOut.length + previewed + uncertain === 0) return undefined;
 	return [
-		purchases.length > 0 ? `${count(purchases.length, 'purchase')}${price && ` for ${price}`}` : '',
-		handedBack > 0 ? `From an earlier try: ${count(handedBack, 'purchase')}` : '',
-		...parts(skipped.map((because) => because ?? 'earlier'), WHY_SKIPPED, 'Left out'),
-		...parts(failed.map(({ outcome }) => outcome), WHY_FAILED, 'Not bought'),
+		previewed > 0 && `Dry Run: nothing was sent. ${counted(previewed, 'order')} would be`,
+		purchases.length > 0 && `${counted(purchases.length, 'purchase')}${price && ` for ${price}`}`,
+		handedBack > 0 && `From an earlier try: ${counted(handedBack, 'purchase')}`,
+		...parts(leftOut, WHY_LEFT_OUT, 'Left out'),
+		uncertain > 0 && `May have been bought: ${counted(uncertain, 'order')}`,
+		...parts(outcomes.filter((outcome) => outcome !== 'unknown'), WHY_NOT_BOUGHT, 'Not bought'),
 	]
 		.filter(Boolean)
 		.join('. ');
 }
 
-const count = (number: number, what: string) => `${number} ${number === 1 ? what : `${what}s`}`;
+const counted = (number: number, what: string) => `${number} ${number === 1 ? what : `${what}s`}`;
 
 function parts<K extends string>(reasons: K[], words: Record<K, string>, title: string): string[] {
 	const counts = new Map<K, number>();

@@ -1,0 +1,55 @@
+import type { Reason } from '../dispatch/outcome';
+import type { Because } from '../journal/decide';
+import type { FieldProblems } from '../order/coerce';
+
+/** What keeps orders back that are valid themselves. */
+export type Obstacle =
+	/** The options that hold for the whole run. */
+	| { kind: 'settings'; problems: FieldProblems }
+	| { kind: 'limit'; placed: number; wanted: number; limit: number }
+	/** The credential is missing, or cannot be used. */
+	| { kind: 'credential'; message: string }
+	/** StreamSkill did not accept the Access Token of an order before. */
+	| { kind: 'token' }
+	| { kind: 'database'; message: string }
+	/** n8n keeps Idempotency Keys with the saved workflow. */
+	| { kind: 'unsaved' }
+	| { kind: 'evaluation' }
+	/** The execution has lost its data, and none of the orders on record is in the list. */
+	| { kind: 'unrecognised' }
+	| { kind: 'stopped' };
+
+/** Why an item came to no purchase. */
+export type Failure =
+	/** Its fields are not a valid order. */
+	| { kind: 'invalid'; problems: FieldProblems }
+	/** It was sent or tried, and certainly not bought. */
+	| { kind: 'rejected'; reason: Reason }
+	/** It may have been bought. Without a reason where its answer is not known any more. */
+	| { kind: 'unknown'; reference: string; reason?: Reason }
+	/** It was bought before, and its purchase is not at hand. */
+	| { kind: 'duplicate'; because: Because }
+	/** Its Idempotency Key is that of another order. */
+	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
+	/** Another item of the list is the same order with the same Idempotency Key. */
+	| { kind: 'repeatedKey' }
+	| { kind: 'heldBack'; obstacle: Obstacle };
+
+/** What a workflow can branch on (`details.outcome`). */
+export type FailedOutcome = 'invalid' | 'rejected' | 'unknown' | 'notSent' | 'duplicate' | 'conflict';
+
+/** @returns the outcome that the item's error output tells */
+export function outcomeOf(failure: Failure): FailedOutcome {
+	switch (failure.kind) {
+		case 'invalid':
+		case 'rejected':
+		case 'unknown':
+		case 'duplicate':
+		case 'conflict':
+			return failure.kind;
+		case 'repeatedKey':
+			return 'duplicate';
+		case 'heldBack':
+			return failure.obstacle.kind === 'settings' ? 'invalid' : 'notSent';
+	}
+}

@@ -1,0 +1,242 @@
+import type { Recourse } from '../../n8n/host';
+import type { Reason } from '../dispatch/outcome';
+import type { Because } from '../journal/decide';
+import type { FieldProblems } from '../order/coerce';
+import { LABELS } from '../order/labels';
+import type { Order } from '../order/order';
+import type { Failure, Obstacle } from './failure';
+
+/** Characters of what the API says that still make a readable message; the rest is in the details. */
+const MAX_MESSAGE = 1000;
+
+/** What to do about a rejection, by HTTP status. */
+const REJECTION_ADVICE: Record<number, string> = {
+	401: 'Check the Access Token in the StreamSkill API credential. No further order was sent.',
+	403: 'Check that your StreamSkill account may place this order, and that no firewall is in between.',
+	404: 'Check the Base URL in the StreamSkill API credential. It usually ends in /v1.',
+	422: 'Change the order as the message says.',
+	429: 'Wait some minutes, or use Batching with a longer Batch Interval.',
+};
+
+const NOT_REACHED = 'Check the Base URL in the StreamSkill API credential and the network.';
+
+/** Where n8n 2.41 has the way to go on, by its own words. */
+const RETRY = 'open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
+
+/** The one step that follows once the cause is mended. None of them buys twice. */
+const NEXT_STEP: Record<Recourse, string> = {
+	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
+	retry: `Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
+	anew: 'Then order this item alone in a new execution.',
+	tool: 'Then order it again if it is still wanted.',
+};
+
+/** @returns what happened to an item, in one sentence without a full stop */
+export function describe(failure: Failure, order?: Order): string {
+	const key = `The Idempotency Key "${order?.idempotencyKey ?? ''}"`;
+	switch (failure.kind) {
+		case 'invalid':
+			return joinProblems(failure.problems);
+		case 'rejected':
+			return describeRejection(failure.reason);
+		case 'unknown':
+			return `${describeUnknown(failure.reason, order)}: the order may have been bought (reference ${failure.reference})`;
+		case 'duplicate':
+			return describeBought(failure.because, order);
+		case 'conflict':
+			switch (failure.with) {
+				case 'record':
+					return `${key} has bought another order before`;
+				case 'list':
+					return `${key} is also used by another order in the list`;
+				case 'unclear':
+					return `${key} has bought an order before, and it is not clear which one`;
+			}
+		// eslint-disable-next-line no-fallthrough -- every case above returns
+		case 'repeatedKey':
+			return `${key} is also used by another item`;
+		case 'heldBack':
+			return describeObstacle(failure.obstacle);
+	}
+}
+
+/** @returns what to do about an item: the cause, then the one step that settles it */
+export function advise(failure: Failure, recourse: Recourse, order?: Order): string {
+	const next = NEXT_STEP[recourse];
+	switch (failure.kind) {
+		case 'invalid':
+			return `This order was not sent. Change the named fields, or the data that fills them. ${next}`;
+		case 'rejected':
+			return `This order was not bought. ${adviseRejection(failure.reason)} ${next}`;
+		case 'unknown':
+			return adviseLookUp(failure.reference, recourse, order?.idempotencyKey !== undefined);
+		case 'duplicate':
+			return adviseDuplicate(failure.because, recourse);
+		case 'conflict':
+			return `This order was not sent. Give each order an Idempotency Key of its own. ${next}`;
+		case 'repeatedKey':
+			return `This order was not sent. Give each item an Idempotency Key of its own, or set If Already Purchased to Skip. ${next}`;
+		case 'heldBack':
+			return `This order was not sent. ${adviseObstacle(failure.obstacle, next)}`;
+	}
+}
+
+const joinProblems = (problems: FieldProblems) => Object.values(problems).flat().join('; ');
+
+/** @returns how an order was bought before, in one sentence without a full stop */
+export function describeBought(because: Because, order?: Order): string {
+	switch (because) {
+		case 'key':
+			return `An order with the Idempotency Key "${order?.idempotencyKey ?? ''}" was bought before`;
+		case 'editor':
+			return 'This order was bought by hand before, today or yesterday';
+		case 'confirmed':
+			return 'This order is confirmed as bought';
+		case 'earlier':
+			return 'This order was bought before, in an earlier try of this execution';
+	}
+}
+
+function describeRejection(reason: Reason): string {
+	switch (reason.kind) {
+		case 'proxy':
+			return reason.httpCode === 407
+				? 'The proxy asks for a user name and password (407)'
+				: `The proxy did not connect to StreamSkill (${reason.httpCode})`;
+		case 'status':
+			break;
+		case 'network':
+			return `StreamSkill could not be reached (${reason.code})`;
+		case 'blocked':
+			return 'StreamSkill could not be reached (blocked by n8n)';
+		case 'timeout':
+		case 'unrecognised':
+		case 'abandoned':
+			return 'StreamSkill could not be reached';
+	}
+	const { httpCode, apiMessage, fieldErrors } = reason;
+	if (fieldErrors) {
+		const text = Object.entries(fieldErrors)
+			.map(([field, messages]) => `${Object.hasOwn(LABELS, field) ? LABELS[field] : field}: ${messages.join(', ')}`)
+			.join('; ');
+		return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
+	}
+	if (httpCode < 400) return `The Base URL redirects to another address (${httpCode}), and no order is sent there`;
+	if (httpCode === 401) return 'StreamSkill does not accept the Access Token (401)';
+	if (httpCode === 429) return 'StreamSkill receives too many requests (429)';
+	return `StreamSkill refused the order (${httpCode})${apiMessage ? `: ${apiMessage}` : ''}`;
+}
+
+function adviseRejection(reason: Reason): string {
+	if (reason.kind === 'proxy') return 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.';
+	if (reason.kind !== 'status') return NOT_REACHED;
+	return REJECTION_ADVICE[reason.httpCode] ?? (reason.httpCode < 400 ? NOT_REACHED : 'Check the order, your StreamSkill account and its balance.');
+}
+
+function describeUnknown(reason: Reason | undefined, order?: Order): string {
+	switch (reason?.kind) {
+		case 'timeout':
+			return 'StreamSkill did not answer in time';
+		case 'network':
+			return `The connection broke before the answer came (${reason.code})`;
+		case 'status':
+			return reason.httpCode < 400
+				? `StreamSkill answered with ${reason.apiMessage ?? 'something else'} instead of a purchase`
+				: `StreamSkill answered ${reason.httpCode}, which does not say whether the order was bought`;
+		case 'proxy':
+		case 'blocked':
+		case 'unrecognised':
+			return 'The request failed for a reason that n8n does not tell';
+		case 'abandoned':
+		case undefined:
+			return order?.idempotencyKey === undefined
+				? 'This order was sent before, and its answer is not known'
+				: `An order with the Idempotency Key "${order.idempotencyKey}" was sent before, and its answer is not known`;
+	}
+}
+
+const confirm = (references: string) =>
+	`If it is there, add ${references} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
+
+const LOOK_UP = 'Look in your StreamSkill account whether the order is there.';
+
+/** @returns how an order is settled that may have been bought */
+export function adviseLookUp(references: string, recourse: Recourse, isKeyed: boolean): string {
+	switch (recourse) {
+		case 'editor':
+			return `${LOOK_UP} ${confirm(references)} Then execute the workflow again.`;
+		case 'retry':
+			return `${LOOK_UP} ${confirm(references)} Then ${RETRY}.`;
+		case 'anew':
+			return isKeyed
+				? `${LOOK_UP} ${confirm(references)} Then run the item again with the same Idempotency Key.`
+				: `${LOOK_UP} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`;
+		case 'tool':
+			return isKeyed
+				? `Do not order it again. A person has to look in the StreamSkill account whether it is there, and to add ${references} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`
+				: 'Do not order it again. A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered in a new execution.';
+	}
+}
+
+function adviseDuplicate(because: Because, recourse: Recourse): string {
+	const notSent = 'This order was not sent.';
+	switch (because) {
+		case 'key':
+			return `${notSent} Give it another Idempotency Key if it is meant to be bought as well.`;
+		case 'editor':
+			return `${notSent} Turn on the option Repeat Manual Orders if it is meant to be bought once more.`;
+		case 'confirmed':
+		case 'earlier': {
+			const where = "Its purchase is in the output of that other try, or in n8n's log.";
+			return recourse === 'retry' ? `${notSent} ${where} To go on with the others, set If Already Purchased to Skip. Then ${RETRY}.` : `${notSent} ${where}`;
+		}
+	}
+}
+
+function describeObstacle(obstacle: Obstacle): string {
+	switch (obstacle.kind) {
+		case 'settings':
+			return joinProblems(obstacle.problems);
+		case 'limit':
+			return obstacle.placed === 0
+				? `${obstacle.wanted} orders are more than Max Purchases allows (${obstacle.limit})`
+				: `${obstacle.wanted} more orders, after the ${obstacle.placed} that this execution has placed, are more than Max Purchases allows (${obstacle.limit})`;
+		case 'credential':
+			return obstacle.message;
+		case 'token':
+			return 'StreamSkill does not accept the Access Token (401)';
+		case 'database':
+			return `n8n could not look up whether the order was sent before: ${obstacle.message}`;
+		case 'unsaved':
+			return 'Save the workflow before you use an Idempotency Key: n8n keeps the keys with the saved workflow';
+		case 'evaluation':
+			return 'An evaluation places no paid orders unless the node says so';
+		case 'unrecognised':
+			return 'This execution has placed orders before, and none of them is in the list that came now';
+		case 'stopped':
+			return 'The execution was stopped';
+	}
+}
+
+function adviseObstacle(obstacle: Obstacle, next: string): string {
+	switch (obstacle.kind) {
+		case 'settings':
+			return `Change the named options. ${next}`;
+		case 'limit':
+			return `If all of them are meant to be bought, raise the limit. ${next}`;
+		case 'credential':
+			return `Choose or mend the StreamSkill API credential. ${next}`;
+		case 'token':
+			return `Check the Access Token in the StreamSkill API credential. ${next}`;
+		case 'database':
+			return `Wait until n8n can use its database. ${next}`;
+		case 'unsaved':
+			return next;
+		case 'evaluation':
+			return 'Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.';
+		case 'unrecognised':
+			return 'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow". If the list is meant to be another one, order it in a new execution.';
+		case 'stopped':
+			return 'If the order is still wanted, place it in a new execution, without the items that were bought.';
+	}
+}

@@ -1,0 +1,120 @@
+import { NodeApiError, NodeOperationError, type IDataObject, type INode } from 'n8n-workflow';
+
+import type { Recourse } from '../../n8n/host';
+import type { Order } from '../order/order';
+import { outcomeOf, type Failure } from './failure';
+import { advise, adviseLookUp, describe } from './messages';
+
+/** An item that came to no purchase, with its order if its fields were one. */
+export interface FailedItem {
+	itemIndex: number;
+	failure: Failure;
+	order?: Order;
+}
+
+/** A purchase with the item that it was made for. */
+export interface MadePurchase {
+	itemIndex: number;
+	purchase: IDataObject;
+	order?: Order;
+}
+
+/** What a run has come to when it ends with an error. */
+export interface EndedRun {
+	/** At least one. */
+	failed: FailedItem[];
+	purchases: MadePurchase[];
+	/** Items whose turn had not come. */
+	notTried: Array<{ itemIndex: number; order?: Order }>;
+}
+
+/**
+ * What leaves by the error output for an item. n8n since 2.36 sends it there only if it has no other keys
+ * than `error`, `message` and `details` (seen in n8n 2.41.1).
+ */
+export function errorJson({ failure, order }: FailedItem, recourse: Recourse): IDataObject {
+	const reason = failure.kind === 'rejected' || failure.kind === 'unknown' ? failure.reason : undefined;
+	const problems = failure.kind === 'invalid' ? failure.problems : reason?.kind === 'status' ? reason.fieldErrors : undefined;
+	return {
+		error: describe(failure, order),
+		message: advise(failure, recourse, order),
+		details: {
+			outcome: outcomeOf(failure),
+			...(reason && 'httpCode' in reason && { httpCode: reason.httpCode }),
+			...(failure.kind === 'unknown' && { reference: failure.reference }),
+			...(problems && { errors: problems }),
+			...(order && { order: { ...order.body } }),
+			...(order?.idempotencyKey !== undefined && { idempotencyKey: order.idempotencyKey }),
+		},
+	};
+}
+
+/**
+ * The error that ends a run: its title names the order that needs a person first, its description what became of each
+ * order and the one next step. Its `context` has the purchases and the failed items as data, so that nothing is lost
+ * with the run.
+ */
+export function runError(node: INode, { failed, purchases, notTried }: EndedRun, recourse: Recourse) {
+	const uncertain = failed.filter(({ failure }) => failure.kind === 'unknown');
+	const certain = failed.filter(({ failure }) => failure.kind !== 'unknown');
+	const [first] = [...uncertain, ...certain];
+	if (!first) throw new Error('a run without a failed item does not end with an error');
+
+	const message = titleOf(first, failed);
+	const description = [
+		...group('Bought', purchases, ({ purchase }) => `ID ${String(purchase.id)}`),
+		...group('May have been bought', uncertain, ({ failure, order }) => describe(failure, order)),
+		...group('Not bought', certain, ({ failure, order }) => describe(failure, order)),
+		...group('Not tried', notTried, () => ''),
+		...stepsOf(uncertain, certain, recourse),
+	].join('<br><br>');
+
+	const reason = first.failure.kind === 'rejected' || first.failure.kind === 'unknown' ? first.failure.reason : undefined;
+	const options = { message, description, itemIndex: first.itemIndex };
+	const error =
+		reason && 'httpCode' in reason
+			? new NodeApiError(node, { message }, { ...options, httpCode: String(reason.httpCode) })
+			: new NodeOperationError(node, message, options);
+	// n8n puts texts of its own in place of messages that name a network code such as ECONNREFUSED, one
+	// of them the advice to turn on Retry On Fail.
+	error.message = message;
+	error.description = description;
+	error.context.purchases = purchases.map(({ itemIndex, purchase }) => ({ item: itemIndex, purchase }));
+	error.context.failedItems = failed.map((item) => ({ item: item.itemIndex, ...errorJson(item, recourse) }));
+	return error;
+}
+
+function titleOf(first: FailedItem, failed: FailedItem[]): string {
+	const { failure, order } = first;
+	if (failed.length > 1 && failed.every((other) => other.failure.kind === 'invalid')) return `${failed.length} items are not valid orders`;
+	// What keeps all orders back is not about one of them.
+	if (failure.kind === 'heldBack' || !order) return describe(failure, order);
+	return `Channel ${order.body.channel}, tarif ${order.body.tarif.id}: ${describe(failure, order)}`;
+}
+
+function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recourse): string[] {
+	const references = uncertain.flatMap(({ failure }) => (failure.kind === 'unknown' ? failure.reference : []));
+	const isKeyed = uncertain.every(({ order }) => order?.idempotencyKey !== undefined);
+	const [first] = certain;
+	return [
+		references.length > 1 && `References: ${references.join(' ')}`,
+		references[0] && adviseLookUp(references.length > 1 ? 'its reference' : references[0], recourse, isKeyed),
+		// Not two next steps: what a person does about the uncertain ones comes first.
+		!references[0] && first && escapeHtml(advise(first.failure, recourse, first.order)),
+	].filter((step): step is string => Boolean(step));
+}
+
+const MAX_LISTED = 50;
+
+function group<T extends { itemIndex: number; order?: Order }>(title: string, items: T[], say: (item: T) => string): string[] {
+	if (items.length === 0) return [];
+	const lines = items.slice(0, MAX_LISTED).map((item) => escapeHtml([nameOf(item), say(item)].filter(Boolean).join(': ')));
+	if (items.length > MAX_LISTED) lines.push(`… and ${items.length - MAX_LISTED} more`);
+	return [`<strong>${title}</strong><br>${lines.join('<br>')}`];
+}
+
+const nameOf = ({ itemIndex, order }: { itemIndex: number; order?: Order }) =>
+	order ? `Item ${itemIndex}, channel ${order.body.channel}, tarif ${order.body.tarif.id}` : `Item ${itemIndex}`;
+
+/** For what quotes the item or the API: n8n shows descriptions and hints as HTML (editor-ui: NodeErrorView.vue). */
+export const escapeHtml = (text: string) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');

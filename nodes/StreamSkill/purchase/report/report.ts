@@ -1,0 +1,188 @@
+import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
+
+import { isInLoop, isTool, recourse, stopsOnFailure, type Recourse } from '../../n8n/host';
+import type { Because } from '../journal/decide';
+import type { Item } from '../order/items';
+import type { Order } from '../order/order';
+import type { Failure, Obstacle } from './failure';
+import { describeBought } from './messages';
+import { errorJson, escapeHtml, runError, type FailedItem, type MadePurchase } from './panel';
+import { summarise } from './summary';
+
+/** What became of an item. */
+type Result =
+	/** In this run, or handed back from an earlier try. */
+	| { kind: 'bought'; purchase: IDataObject; isNew: boolean }
+	| { kind: 'failed'; failure: Failure }
+	/** What a Dry Run shows of it. */
+	| { kind: 'previewed'; preview: IDataObject; wouldBeSent: boolean }
+	/** Bought before, and left out. */
+	| { kind: 'leftOut'; because: Because };
+
+/** What a person is told besides the items. */
+export interface Remarks {
+	/** Stands for the execution in n8n's log. */
+	run: string;
+	unmetReferences: string[];
+	contradictoryReferences: string[];
+}
+
+/** Gathers what became of each item, and turns it into the node's output in the order of the items. */
+export class Report {
+	private readonly results = new Map<Item, Result>();
+
+	private anyFailed = false;
+
+	private readonly recourse: Recourse;
+
+	constructor(
+		private readonly context: IExecuteFunctions,
+		private readonly items: Item[],
+	) {
+		this.recourse = recourse(context);
+	}
+
+	bought(item: Item, purchase: IDataObject) {
+		this.results.set(item, { kind: 'bought', purchase, isNew: true });
+	}
+
+	handBack(item: Item, purchase: IDataObject) {
+		this.results.set(item, { kind: 'bought', purchase, isNew: false });
+	}
+
+	leaveOut(item: Item, because: Because) {
+		this.results.set(item, { kind: 'leftOut', because });
+	}
+
+	preview(item: Item, preview: IDataObject, wouldBeSent: boolean) {
+		this.results.set(item, { kind: 'previewed', preview, wouldBeSent });
+	}
+
+	fail(item: Item, failure: Failure) {
+		this.results.set(item, { kind: 'failed', failure });
+		this.anyFailed = true;
+	}
+
+	/** Fails all of these items for one reason. */
+	holdBack(items: Item[], obstacle: Obstacle) {
+		for (const item of items) this.fail(item, { kind: 'heldBack', obstacle });
+	}
+
+	/** Whether it is known what became of the item. */
+	has(item: Item): boolean {
+		return this.results.has(item);
+	}
+
+	private get purchases(): MadePurchase[] {
+		return this.items.flatMap((item) => {
+			const result = this.results.get(item);
+			return result?.kind === 'bought' ? { itemIndex: item.itemIndex, purchase: result.purchase, order: orderOf(item) } : [];
+		});
+	}
+
+	private get failed(): FailedItem[] {
+		return this.items.flatMap((item) => {
+			const result = this.results.get(item);
+			return result?.kind === 'failed' ? { itemIndex: item.itemIndex, failure: result.failure, order: orderOf(item) } : [];
+		});
+	}
+
+	/** Whether nothing can be tried again: Retry On Fail repeats a node whose first item has an `error`, also the API's own. */
+	get isComplete(): boolean {
+		const [first] = this.items.map((item) => this.results.get(item));
+		return !this.anyFailed && !(first?.kind === 'bought' && first.purchase.error !== undefined);
+	}
+
+	/**
+	 * Whether On Error is Stop and an item has failed. A stopped execution ends by itself: an error
+	 * would make a failed one of it.
+	 */
+	get mustStop(): boolean {
+		return this.anyFailed && stopsOnFailure(this.context) && !this.context.getExecutionCancelSignal()?.aborted;
+	}
+
+	/** @throws NodeApiError or NodeOperationError if `mustStop` */
+	stopIfFailed() {
+		if (!this.mustStop) return;
+		const notTried = this.items.filter((item) => !this.results.has(item)).map((item) => ({ itemIndex: item.itemIndex, order: orderOf(item) }));
+		throw runError(this.context.getNode(), { failed: this.failed, purchases: this.purchases, notTried }, this.recourse);
+	}
+
+	/**
+	 * @returns the items of the node's output: n8n tells those of the error output by their keys
+	 * @throws like `stopIfFailed`
+	 */
+	output(): INodeExecutionData[] {
+		this.stopIfFailed();
+		const output = this.items.flatMap((item) => this.outputOf(item) ?? []);
+		if (output.length > 0 || this.items.length === 0 || !isInLoop(this.context)) return output;
+		// n8n would end the loop here, and with it orders that nobody has tried (seen in n8n 2.41.1).
+		return [{ json: leftOutJson(this.items), pairedItem: this.items.map(({ itemIndex }) => ({ item: itemIndex })) }];
+	}
+
+	private outputOf(item: Item): INodeExecutionData | undefined {
+		const { itemIndex } = item;
+		const pairedItem = { item: itemIndex };
+		const result = this.results.get(item);
+		switch (result?.kind) {
+			case 'bought':
+				return { json: result.purchase, pairedItem };
+			case 'previewed':
+				return { json: result.preview, pairedItem };
+			case 'failed':
+				return this.forErrorOutput({ json: errorJson({ itemIndex, failure: result.failure, order: orderOf(item) }, this.recourse), pairedItem });
+			case 'leftOut':
+				// Nothing at all would leave a model to guess.
+				return isTool(this.context)
+					? { json: { skipped: describeBought(result.because, orderOf(item)), message: 'Nothing was bought now.' }, pairedItem }
+					: undefined;
+			case undefined:
+				return undefined;
+		}
+	}
+
+	/** Tells the user, and n8n's log, what the run did: also if it failed or was stopped. */
+	summarise({ run, unmetReferences, contradictoryReferences }: Remarks) {
+		const results = this.items.flatMap((item) => this.results.get(item) ?? []);
+		const leftOut = results.flatMap((result) => (result.kind === 'leftOut' ? result.because : []));
+		const summary = summarise({
+			purchases: results.flatMap((result) => (result.kind === 'bought' && result.isNew ? [result.purchase] : [])),
+			handedBack: results.filter((result) => result.kind === 'bought' && !result.isNew).length,
+			leftOut,
+			previewed: results.filter((result) => result.kind === 'previewed' && result.wouldBeSent).length,
+			failed: this.failed.map(({ failure }) => failure),
+		});
+		if (summary) this.context.logger.info(`StreamSkill run ${run}: ${summary}`);
+		const hints = [
+			summary,
+			leftOut.includes('earlier') &&
+				`The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"${run}"`,
+			leftOut.includes('editor') && 'To buy again what this node has bought by hand, turn on the option Repeat Manual Orders',
+			unmetReferences.length > 0 &&
+				`The reference ${unmetReferences.join(', ')} did nothing: it is mistyped, of another node, or was used before`,
+			contradictoryReferences.length > 0 &&
+				`The reference ${contradictoryReferences.join(', ')} did nothing: it is in both Confirmed Bought and Confirmed Not Bought`,
+		].filter((hint): hint is string => Boolean(hint));
+		// Not there where n8n runs the node as a tool.
+		const { addExecutionHints } = this.context as Partial<Pick<IExecuteFunctions, 'addExecutionHints'>>;
+		for (const message of hints) addExecutionHints?.call(this.context, { message: escapeHtml(message), location: 'outputPane' });
+	}
+
+	/**
+	 * n8n before 2.36 does not know the key `details` of an error item, but goes by a property `error` of the
+	 * item as well. If that were enumerable, n8n would put it in place of the JSON.
+	 */
+	private forErrorOutput(output: INodeExecutionData): INodeExecutionData {
+		if (this.context.getNode().onError === 'continueErrorOutput') {
+			Object.defineProperty(output, 'error', { value: { message: output.json.error }, writable: true });
+		}
+		return output;
+	}
+}
+
+const orderOf = ({ reading }: Item): Order | undefined => (reading.kind === 'valid' ? reading.value : undefined);
+
+const leftOutJson = (items: Item[]): IDataObject => ({
+	leftOut: items.map((item): IDataObject => ({ ...orderOf(item)?.body })),
+	message: 'All orders of this round were bought before. Nothing was bought now.',
+});
