@@ -1,5 +1,4 @@
 /** What the Idempotency Key keeps across executions, crashes and everything that goes wrong meanwhile. */
-const KEY_HISTORY = 10_000;
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { createExecution, deduplicator } from './engine.mts';
 import { onceEach, onErrors, openShop, referencesOf, told, until, type Orders } from './shop.mts';
@@ -310,41 +309,3 @@ describe('what counts as a key', () => {
 		expect(sold()).toEqual({ a: 2 });
 	});
 });
-
-/** n8n's history is as long as the node says, only a thousand times shorter. */
-describe('as many keys as the history has room for', () => {
-	const SCALE = 1000;
-	const keys = Array.from({ length: KEY_HISTORY / SCALE }, (_, i) => `k${i}`);
-	beforeEach(() => {
-		const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
-		jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementation(
-			async (items, scope, context, options) =>
-				await record(items, scope, context, { ...options, maxEntries: options.maxEntries! / SCALE }),
-		);
-	});
-	afterEach(() => jest.restoreAllMocks());
-
-	test.each([1, 3, -1])('are bought once, however often they come (batches of %d)', async (size) => {
-		for (let executions = 0; executions < 3; executions++) await buy(keys, { options: batchSize(size) });
-		expect(sold()).toEqual(onceEach(keys));
-	});
-
-	test('more than that: the newest ones are known', async () => {
-		const all = [...keys, 'one', 'more'];
-		await buy(all);
-		await buy(all.slice(-5));
-		expect(sold()).toEqual(onceEach(all));
-	});
-
-	test('one that comes again and again is not pushed out by those that come once', async () => {
-		const executions = Array.from({ length: 8 }, (_, i) => ['again', `${i} a`, `${i} b`, `${i} c`]);
-		for (const channels of executions) await buy(channels);
-		expect(sold()).toEqual(onceEach([...new Set(executions.flat())]));
-	});
-});
-
-test('more keys in one run than the history has room for are refused', async () => {
-	const { error } = await buy(Array.from({ length: KEY_HISTORY + 1 }, (_, i) => `k${i}`), { onError: 'stopWorkflow' });
-	expect(error!.message).toMatch(/10001 Idempotency Keys are more than n8n keeps/);
-	expect(sent()).toEqual({});
-}, 60_000);
