@@ -56,15 +56,16 @@ export const sideBySide: Wiring = {
 export interface Model {
 	/** What the model orders in its n-th conversation, one call after the other. */
 	orders: (conversation: number) => IDataObject[];
-	/** Whether the n-th conversation breaks off after its calls. */
-	breaksOff?: (conversation: number) => boolean;
+	/** The conversation that breaks off once, after its calls. */
+	breaksOff?: number;
 }
 
 let calls = 0;
 
 /** As n8n's AI Agent 3 calls its tools (n8n-nodes-langchain: ToolsAgent/V3): it asks n8n to run them, and is resumed with what they gave. */
-export function agent({ orders, breaksOff = () => false }: Model): INodeType {
+export function agent({ orders, breaksOff }: Model): INodeType {
 	let conversation = -1;
+	let hasBroken = false;
 	return {
 		description: { ...other().description, displayName: 'AI Agent', name: 'agent', inputs: ['main', 'ai_tool'] as never },
 		async execute(response?: EngineResponse) {
@@ -75,7 +76,10 @@ export function agent({ orders, breaksOff = () => false }: Model): INodeType {
 			if (previousRequests.length === 0) conversation++;
 			const next = orders(conversation)[previousRequests.length];
 			if (next === undefined) {
-				if (breaksOff(conversation)) throw new Error('The model cannot be reached');
+				if (breaksOff === conversation && !hasBroken) {
+					hasBroken = true;
+					throw new Error('The model cannot be reached');
+				}
 				return [[{ json: { output: 'Done' } }]];
 			}
 			const action = { actionType: 'ExecutionNodeAction' as const, nodeName: 'StreamSkill', input: next, type: 'ai_tool' as const, id: `call_${++calls}`, metadata: { itemIndex: 0 } };

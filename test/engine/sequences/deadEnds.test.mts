@@ -44,9 +44,10 @@ describe('20. uncertain, and the item\'s fields are invalid by now', () => {
 		test('after a crash, too', async () => {
 			const killed = await kill(['a', 'b', 'c'], { at: 'answer', channel: 'b' }, { options });
 			const held = await order([], { options, parameters: broken, retryOf: killed });
-			expect(outcomes(held)).toEqual(['unknown']);
+			// Of several that were claimed together, b is the first.
+			const [b, ...others] = referencesOf(held);
 			expect(wordsOf(held)).toContain('Tarif ID');
-			await order([], { options: { ...options, confirmedBought: referencesOf(held).join() }, parameters: broken, retryOf: killed });
+			await order([], { options: { ...options, confirmedBought: b, confirmedNotBought: others.join() }, parameters: broken, retryOf: killed });
 			expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 		});
 	});
@@ -142,19 +143,19 @@ describe('23. a reference stays the same', () => {
 	test.each([['no key', {}], ['a key', byChannel]])('after a crash, in retries of the original and of the retry (%s)', async (_name, options) => {
 		const killed = await kill(['a', 'b', 'c'], { at: 'answer', channel: 'b' }, { options });
 		const first = await order([], { options, retryOf: killed });
-		const [reference] = referencesOf(first);
-		expect(reference).toBeDefined();
-		for (const retryOf of [killed, first.data, killed]) expect(referencesOf(await order([], { options, retryOf }))).toEqual([reference]);
+		const references = referencesOf(first);
+		expect(references[0]).toBeDefined();
+		for (const retryOf of [killed, first.data, killed]) expect(referencesOf(await order([], { options, retryOf }))).toEqual(references);
 	});
 
 	test('after Confirmed Not Bought it is another one, and the old one does nothing', async () => {
-		const killed = await kill(['a', 'b', 'c'], { at: 'request', channel: 'b' });
+		const killed = await kill(['b'], { at: 'request', channel: 'b' });
 		const references = new Set<string>();
 		let options = {};
 		for (let times = 1; times <= 3; times++) {
-			lose('b', false);
+			if (times > 1) lose('b', false);
 			const [reference] = referencesOf(await order([], { options, retryOf: killed }));
-			expect(sent().b ?? 0).toBe(times);
+			expect(sent().b ?? 0).toBe(times - 1);
 			references.add(reference);
 			options = { confirmedNotBought: [...references].join(' ') };
 		}
