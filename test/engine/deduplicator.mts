@@ -26,6 +26,9 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 	/** Lets a test break n8n's database. */
 	fail = false;
 
+	/** Lets a test hold up a call: before n8n reads the row, and before it writes it. */
+	pause?: (before: 'read' | 'write') => Promise<unknown>;
+
 	/**
 	 * Calls what `work` is on the row's list, which it may change.
 	 *
@@ -37,9 +40,11 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 		if (this.fail) throw new Error('SQLITE_BUSY: database is locked');
 		await step('database');
 		await new Promise((resolve) => setImmediate(resolve));
+		await this.pause?.('read');
 		const stored = this.lists.get(key);
 		const list = stored && [...stored];
 		await new Promise((resolve) => setImmediate(resolve));
+		await this.pause?.('write');
 		const result = work(key, list);
 		await step('written');
 		return result;

@@ -37,6 +37,17 @@ export interface NodeSetup {
 	tool?: boolean;
 }
 
+/** Nodes around StreamSkill, and what goes where. */
+export interface Wiring {
+	/** The node that gets the items first. */
+	entry: string;
+	nodes?: Record<string, INodeType>;
+	/** By the name of a node: for each of its outputs the nodes that get it. */
+	connections: Record<string, string[][]>;
+	/** The agent that has StreamSkill as its tool. */
+	agent?: string;
+}
+
 export interface RunSetup {
 	node?: NodeSetup;
 	/** A second StreamSkill node, named Twin, that gets what the first one put out. */
@@ -48,6 +59,8 @@ export interface RunSetup {
 	after?: () => void;
 	/** How often the items come to the node, as in a loop. */
 	rounds?: number;
+	/** Other nodes around it than Success and Failed. */
+	wiring?: Wiring;
 	credentials?: ICredentialDataDecryptedObject;
 	/** Continues an execution that was stored, as "Retry execution" does. */
 	retryOf?: IRunExecutionData;
@@ -85,7 +98,7 @@ export async function initEngine() {
 }
 
 /** A node that does something, then hands on its items, or others. */
-const other = (work?: (items: INodeExecutionData[]) => Promise<IDataObject[] | void> | IDataObject[] | void): INodeType => ({
+export const other = (work?: (items: INodeExecutionData[]) => Promise<IDataObject[] | void> | IDataObject[] | void): INodeType => ({
 	description: {
 		displayName: 'Other', name: 'other', group: ['transform'], version: 1, description: '',
 		defaults: { name: 'Other' }, inputs: ['main'], outputs: ['main'], properties: [],
@@ -144,11 +157,11 @@ export const createExecution = (...rounds: IDataObject[][]): IRunExecutionData =
 		},
 	});
 
-/** Runs Start (→ Before) → StreamSkill → Success (→ Twin) / Failed through n8n-core's `WorkflowExecute`. */
+/** Runs Start (→ Before) → StreamSkill → Success (→ Twin) / Failed, or what the wiring says, through n8n-core's `WorkflowExecute`. */
 export async function run(setup: RunSetup): Promise<RunResult> {
-	const { node = {}, twin, items = [{}], rounds = 1, before, after, credentials, retryOf, streamSkill: nodeType = realNode, workflowId = 'workflow-1', mode = setup.retryOf ? 'retry' : 'trigger' } = setup;
+	const { node = {}, twin, items = [{}], rounds = 1, before, after, wiring, credentials, retryOf, streamSkill: nodeType = realNode, workflowId = 'workflow-1', mode = setup.retryOf ? 'retry' : 'trigger' } = setup;
 	const executionId = setup.executionId ?? String(++executions);
-	const simple = (name: string, type: 'start' | 'before' | 'after'): INode => ({
+	const simple = (name: string, type: string): INode => ({
 		id: name, name, type: `test.${type}`, typeVersion: 1, position: [0, 0], parameters: {},
 	});
 	const streamSkill = (name: string, id: string, node: NodeSetup): INode => ({
@@ -165,7 +178,10 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		...(twin ? [streamSkill('Twin', 'streamskill-2', twin)] : []),
 		simple('Success', 'after'),
 		simple('Failed', 'after'),
+		...Object.keys(wiring?.nodes ?? {}).map((name) => simple(name, name)),
 	];
+	// n8n runs what is higher up in the editor first.
+	nodes.forEach((node, place) => (node.position = [0, 100 * place]));
 	const nodeTypes: Record<string, INodeType> = {
 		'test.start': other(),
 		'test.before': other(before),
@@ -176,14 +192,21 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		'n8n-nodes-streamskill.streamSkill': nodeType,
 		'n8n-nodes-streamskill.streamSkillTool': nodeType,
 	};
-	const to = (name: string) => [{ node: name, type: 'main' as const, index: 0 }];
+	for (const [name, type] of Object.entries(wiring?.nodes ?? {})) nodeTypes[`test.${name}`] = type;
+	const entry = wiring?.entry ?? 'StreamSkill';
+	const connections = {
+		Start: [[before ? 'Before' : entry]],
+		...(before && { Before: [[entry]] }),
+		StreamSkill: [['Success'], ['Failed']],
+		...(twin && { Success: [['Twin']] }),
+		...wiring?.connections,
+	};
+	const to = (name: string, type: 'main' | 'ai_tool' = 'main') => ({ node: name, type, index: 0 });
 	const workflow = new Workflow({
 		id: workflowId, name: 'Test', active: false, nodes, settings: { executionOrder: 'v1' },
 		connections: {
-			Start: { main: [to(before ? 'Before' : 'StreamSkill')] },
-			...(before && { Before: { main: [to('StreamSkill')] } }),
-			StreamSkill: { main: [to('Success'), to('Failed')] },
-			...(twin && { Success: { main: [to('Twin')] } }),
+			...Object.fromEntries(Object.entries(connections).map(([name, outputs]) => [name, { main: outputs.map((names) => names.map((next) => to(next))) }])),
+			...(wiring?.agent && { StreamSkill: { ai_tool: [[to(wiring.agent, 'ai_tool')]] } }),
 		},
 		nodeTypes: {
 			getByName: (type: string) => nodeTypes[type],

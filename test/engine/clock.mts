@@ -1,0 +1,25 @@
+const RealDate = Date;
+const realNow = performance.now.bind(performance);
+let passed = 0;
+
+/** Lets time pass for everything that looks at a clock, and for no timer. */
+export function passTime(ms: number) {
+	passed += ms;
+	globalThis.Date = class extends RealDate {
+		constructor(...args: [] | ConstructorParameters<typeof Date>) {
+			if (args.length === 0) super(RealDate.now() + passed);
+			else super(...args);
+		}
+		static now = () => RealDate.now() + passed;
+	} as DateConstructor;
+	performance.now = () => realNow() + passed;
+}
+
+export const DAY = 24 * 60 * 60 * 1000;
+
+/** To be called after a test that has let time pass. */
+export function resetClock() {
+	passed = 0;
+	globalThis.Date = RealDate;
+	performance.now = realNow;
+}

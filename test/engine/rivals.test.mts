@@ -1,0 +1,126 @@
+/** Executions at the same time, while n8n's database takes its time before it reads and before it writes. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { faults } from '../../tools/sandbox/sandbox.mts';
+import { deduplicator } from './engine.mts';
+import { Random } from './random.mts';
+import { openShop, outcomes, processOf, purchasesOf, until, type Orders } from './shop.mts';
+
+const shop = openShop();
+const { order, finish, failBefore, lookUp, sold, sent } = shop;
+
+const SEEDS = Array.from({ length: 24 }, (_, i) => i + 1);
+const processes = ['main', 'worker'] as const;
+
+interface Trial {
+	random: Random;
+	channels: string[];
+	setup: Orders;
+}
+
+/** Of each list one answer may get lost, and one order be refused. */
+function trial(seed: number): Trial {
+	const random = new Random(seed);
+	const channels = [...'abcd'].map((letter) => `${seed}/${letter}`);
+	const [lost, refused] = random.shuffle(channels);
+	if (random.chance(0.3)) shop.sandbox.fault({ match: { channel: lost }, times: 1, fault: random.chance(0.5) ? faults.serverErrorAfter(500) : faults.serverErrorBefore(500) });
+	if (random.chance(0.3)) shop.sandbox.fault({ match: { channel: refused }, times: 1, fault: faults.rejected(422) });
+	return {
+		random,
+		channels,
+		setup: {
+			workflowId: `workflow ${seed}`,
+			onError: random.pick(['stopWorkflow', 'continueErrorOutput']),
+			options: { timeout: 2000, batching: { batch: { batchSize: random.pick([1, 2, -1]), batchInterval: 0 } } },
+		},
+	};
+}
+
+const ofTrial = (counts: Record<string, number>, { channels }: Trial) => channels.map((channel) => counts[channel] ?? 0);
+
+beforeEach(() => {
+	const random = new Random(1);
+	deduplicator.pause = async () => (random.chance(0.6) ? await sleep(random.next() * 8) : undefined);
+});
+
+test('with the same keys buy each once', async () => {
+	await Promise.all(SEEDS.map(async (seed) => {
+		const rivals = trial(seed);
+		const { random, channels, setup } = rivals;
+		const keyed = { ...setup, options: { ...setup.options, idempotencyKey: '={{ $json.channel }}' } };
+		const run = async (more: Orders = {}) => await order(random.shuffle(channels), { ...keyed, ...more, streamSkill: processOf(random.pick(processes)) });
+		const results = await Promise.all([1, 2, 3].map(async () => {
+			await sleep(random.next() * 20);
+			return await run();
+		}));
+		expect({ seed, sold: Math.max(...ofTrial(sold(), rivals)) }).toEqual({ seed, sold: 1 });
+		const ids = results.flatMap(purchasesOf);
+		expect({ seed, twice: ids.length - new Set(ids).size }).toEqual({ seed, twice: 0 });
+
+		let last = await run();
+		for (let times = 0; outcomes(last).length > 0 && times < 4; times++) last = await run({ options: { ...keyed.options, ...lookUp(last) } });
+		expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
+	}));
+}, 60_000);
+
+test('that retry the same execution buy each order once', async () => {
+	await Promise.all(SEEDS.map(async (seed) => {
+		const rivals = trial(seed);
+		const { random, channels, setup } = rivals;
+		const original = await failBefore();
+		const before = () => random.shuffle(channels).map((channel) => ({ channel }));
+		const retry = { ...setup, before };
+		await Promise.all([1, 2, 3].map(async () => {
+			await sleep(random.next() * 20);
+			return await order([], { ...retry, retryOf: original, streamSkill: processOf(random.pick(processes)) });
+		}));
+		expect({ seed, sold: Math.max(...ofTrial(sold(), rivals)) }).toEqual({ seed, sold: 1 });
+		await finish(original, retry);
+		expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
+	}));
+}, 60_000);
+
+test('that retry the same execution with another tarif, and items that tell what they are, buy each item once', async () => {
+	await Promise.all(SEEDS.map(async (seed) => {
+		const rivals = trial(seed);
+		const { random, channels, setup } = rivals;
+		const original = await failBefore();
+		const before = () => channels.map((channel) => ({ channel }));
+		await Promise.all([1, 2, 3].map(async (tarifId) => {
+			await sleep(random.next() * 20);
+			return await order([], { ...setup, before, parameters: { tarifId }, retryOf: original, streamSkill: processOf(random.pick(processes)) });
+		}));
+		expect({ seed, sold: Math.max(...ofTrial(sold(), rivals)) }).toEqual({ seed, sold: 1 });
+		await finish(original, { ...setup, before });
+		expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
+	}));
+}, 60_000);
+
+test('with keys, and one of two confirms as not bought what the other does: it is sent once more', async () => {
+	await Promise.all(SEEDS.map(async (seed) => {
+		const channel = `${seed}/a`;
+		shop.sandbox.fault({ match: { channel }, times: 1, fault: faults.serverErrorBefore(500) });
+		const setup: Orders = { workflowId: `workflow ${seed}`, onError: 'continueErrorOutput', options: { idempotencyKey: 'k', timeout: 2000 } };
+		const lost = await order([channel], setup);
+		const options = { ...setup.options, ...lookUp(lost) };
+		await Promise.all(processes.map(async (name) => await order([channel], { ...setup, options, streamSkill: processOf(name) })));
+		expect({ seed, sent: sent()[channel] }).toEqual({ seed, sent: 2 });
+	}));
+}, 60_000);
+
+test('a key whose answer comes while another execution looks is not lost', async () => {
+	await Promise.all(SEEDS.map(async (seed) => {
+		const channel = `${seed}/a`;
+		const random = new Random(seed);
+		shop.sandbox.fault({ match: { channel }, fault: faults.latency(20) });
+		const setup: Orders = { workflowId: `workflow ${seed}`, onError: 'continueErrorOutput', options: { idempotencyKey: 'k', timeout: 2000 } };
+		const first = order([channel], { ...setup, streamSkill: processOf('main') });
+		await until(() => sent()[channel] === 1);
+		await sleep(random.next() * 40);
+		const second = await order([channel], { ...setup, streamSkill: processOf('worker') });
+		expect({ seed, outcomes: outcomes(second) }).toEqual({ seed, outcomes: [] });
+		await first;
+		const third = await order([channel], setup);
+		expect({ seed, outcomes: outcomes(third), sold: sold()[channel] }).toEqual({ seed, outcomes: [], sold: 1 });
+	}));
+}, 60_000);
