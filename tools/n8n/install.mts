@@ -21,7 +21,7 @@ export interface InstalledN8n {
 const OVERRIDES = { linkedom: '0.18.12', xlsx: '0.18.5', '@langchain/langgraph-checkpoint': '1.0.0' };
 
 /** A version of n8n that nobody can install. */
-export class NotOnNpm extends Error {}
+class NotOnNpm extends Error {}
 
 /** Installs the given n8n and a Node for it into the cache, unless they are there. */
 export async function ensureN8n(

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 const PROJECT_SETTINGS = /^npm_(package_|lifecycle_|config_(ignore_scripts|legacy_peer_deps|omit_|include$|workspace|dry_run$|json$))/i;
 
 /** The environment without what an outer `npm run` put into it; registry settings stay. */
-export const cleanNpmEnv = (env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv =>
+const cleanNpmEnv = (env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv =>
 	Object.fromEntries(Object.entries(env).filter(([name]) => !PROJECT_SETTINGS.test(name)));
 
 /** Runs a program to its end and returns what it printed; throws with the end of it otherwise. */
