@@ -1,25 +1,23 @@
 // npm run release: everything that must hold before a version is published. It publishes nothing
 // itself: the GitHub workflow does, with provenance, when the version's tag is pushed.
+// npm run release -- --addresses only looks for addresses that nobody has given yet.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
-const UNSET = 'set-before-publishing.invalid';
+const STAND_IN = 'set-before-publishing';
+const FILES = ['package.json', '.github/CODEOWNERS', '.github/ISSUE_TEMPLATE/config.yml'];
 
-const pkg = JSON.parse(readFileSync('package.json', 'utf8'));
-const unset = Object.entries({
-	homepage: pkg.homepage,
-	'author.email': pkg.author.email,
-	'repository.url': pkg.repository.url,
-}).filter(([, value]) => value.includes(UNSET));
-
-if (unset.length > 0) {
-	console.error(
-		`Not ready to publish: package.json still has stand-ins, because nobody has given the real values.\n` +
-			unset.map(([field, value]) => `  ${field}: ${value}`).join('\n') +
-			`\nSet them in package.json, then run this again.`,
-	);
+const missing = FILES.filter((file) => existsSync(file)).flatMap((file) =>
+	readFileSync(file, 'utf8')
+		.split('\n')
+		.flatMap((line, i) => (line.includes(STAND_IN) ? `  ${file}:${i + 1}  ${line.trim()}` : [])),
+);
+if (missing.length > 0) {
+	console.error(`Not ready to publish: these addresses are stand-ins, since nobody has given the real ones.\n${missing.join('\n')}`);
 	process.exit(1);
 }
+console.log("All of the publisher's addresses are set.");
+if (process.argv.includes('--addresses')) process.exit();
 
 // The last one refuses a version that is published already.
 for (const step of ['run check', 'test', 'run test:e2e', 'publish --dry-run']) {
@@ -30,4 +28,5 @@ for (const step of ['run check', 'test', 'run test:e2e', 'publish --dry-run']) {
 		process.exit(status ?? 1);
 	}
 }
-console.log(`\nReady. To publish ${pkg.version}: git tag v${pkg.version} && git push origin v${pkg.version}`);
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+console.log(`\nReady. To publish ${version}: git tag v${version} && git push origin v${version}`);

@@ -9,6 +9,7 @@ const modified = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ??
 // npm writes this file at the end of an install, so a half-finished one is older or absent.
 if (modified('node_modules/.package-lock.json') < modified('package-lock.json')) {
 	console.log('Installing the development packages (about a minute) …');
-	const { status } = spawnSync('npm', ['ci'], { stdio: 'inherit', shell: process.platform === 'win32' });
+	// n8n's isolated-vm asks for Node 24, and npm would warn of that. Nothing here loads it.
+	const { status } = spawnSync('npm', ['ci', '--loglevel=error'], { stdio: 'inherit', shell: process.platform === 'win32' });
 	process.exitCode = status ?? 1;
 }

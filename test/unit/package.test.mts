@@ -1,6 +1,6 @@
 /** What is published, and what is promised of it. Needs `npm run build` before, as `npm test` does it. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -42,16 +42,28 @@ test('index.js exports the node and the credential', () => {
 	expect(exported.trim().split(',').sort()).toEqual(['StreamSkill', 'StreamSkillApi']);
 });
 
-test('npm run release refuses while nobody has given the real addresses', () => {
+test('npm run release refuses while nobody has given the real addresses, and says where each belongs', () => {
 	const folder = mkdtempSync(join(tmpdir(), 'streamskill-release-'));
+	const release = (...args: string[]) =>
+		spawnSync(process.execPath, [join(root, 'scripts/release.mjs'), ...args], { cwd: folder, encoding: 'utf8' });
+	const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
 	try {
-		const url = 'https://set-before-publishing.invalid/x';
-		writeFileSync(join(folder, 'package.json'), JSON.stringify({ ...pkg, homepage: url, repository: { url }, author: { email: 'someone@example.com' } }));
-		const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/release.mjs')], { cwd: folder, encoding: 'utf8' });
-		expect(status).toBe(1);
-		expect(stderr).toMatch(/Not ready to publish.*homepage.*repository\.url/s);
-		expect(stderr).not.toContain('author.email');
+		mkdirSync(join(folder, '.github'));
+		write('.github/CODEOWNERS', '* @set-before-publishing\n');
+		write('package.json', '{\n"homepage": "https://set-before-publishing.invalid/x",\n"author": { "email": "someone@example.com" }\n}');
+		const refused = release();
+		expect(refused.status).toBe(1);
+		expect(refused.stderr).toMatch(/Not ready to publish.*package\.json:2 .*homepage.*CODEOWNERS:1 /s);
+		expect(refused.stderr).not.toContain('author');
+
+		write('.github/CODEOWNERS', '* @someone\n');
+		write('package.json', '{ "homepage": "https://example.com" }');
+		expect(release('--addresses')).toMatchObject({ status: 0, stdout: "All of the publisher's addresses are set.\n" });
 	} finally {
 		rmSync(folder, { recursive: true, force: true });
 	}
+});
+
+test('the lockfile names no registry, so that npm installs from the one that is set', () => {
+	expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).not.toContain('"resolved"');
 });

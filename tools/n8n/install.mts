@@ -21,7 +21,7 @@ export interface InstalledN8n {
 const OVERRIDES = { linkedom: '0.18.12', xlsx: '0.18.5', '@langchain/langgraph-checkpoint': '1.0.0' };
 
 /** A version of n8n that nobody can install. */
-export class NotOnNpm extends Error {}
+class NotOnNpm extends Error {}
 
 /** Installs the given n8n and a Node for it into the cache, unless they are there. */
 export async function ensureN8n(
@@ -58,7 +58,10 @@ const TRIES = 10;
 
 /** Installs the newest n8n that can be installed: at times the very newest asks for packages that are not there. */
 export async function ensureNewestN8n({ log = console.log }: { log?: Log } = {}): Promise<InstalledN8n> {
-	const versions = JSON.parse(await npm(['view', 'n8n', 'versions', '--json'], { cwd: tmpdir() })) as string[];
+	const { versions, time } = JSON.parse(await npm(['view', 'n8n', 'versions', 'time', '--json'], { cwd: tmpdir() })) as {
+		versions: string[];
+		time: Record<string, string>;
+	};
 	const newestFirst = versions
 		.filter((version) => /^[\d.]+$/.test(version))
 		.sort((a, b) => b.localeCompare(a, undefined, { numeric: true }));
@@ -66,6 +69,8 @@ export async function ensureNewestN8n({ log = console.log }: { log?: Log } = {})
 		try {
 			const n8n = await ensureN8n(version, { log });
 			log(`The newest n8n that can be installed is ${version}`);
+			const warning = nothingNew(version, time[version]);
+			if (warning) log(warning);
 			return n8n;
 		} catch (error) {
 			if (!(error instanceof NotOnNpm)) throw error;
@@ -73,6 +78,18 @@ export async function ensureNewestN8n({ log = console.log }: { log?: Log } = {})
 		}
 	}
 	throw new NotOnNpm(`None of the ${TRIES} newest versions of n8n can be installed`);
+}
+
+/** n8n publishes every week. */
+const DAYS_OLD = 14;
+
+/** A warning, as GitHub shows it beside a run that passes, if a version must have been tried long ago. */
+export function nothingNew(version: string, published: string, now = Date.now()): string | undefined {
+	if (now - Date.parse(published) < DAYS_OLD * 24 * 3600 * 1000) return undefined;
+	return (
+		`::warning title=No newer n8n on npm::n8n ${version}, of ${published.slice(0, 10)}, is the newest that npm can install, ` +
+		'so this run tries nothing new. Newer ones may be in images only.'
+	);
 }
 
 /** The package that npm says its registry lacks: the one that was asked for, or one that it depends on. */

@@ -454,7 +454,7 @@ describe('19. n8n forgets the oldest of 10,000 entries (a thousand times fewer h
 
 test('an execution that is created once and run twice under one ID buys once', async () => {
 	const created = createExecution([{ channel: 'a' }, { channel: 'b' }]);
-	const again = async () => await order([], { retryOf: created, mode: 'trigger', executionId: 'same', options: { timeout: 300 } });
+	const again = async () => await order([], { retryOf: created, mode: 'trigger', executionId: '90004', options: { timeout: 300 } });
 	await again();
 	await again();
 	expect(sold()).toEqual(onceEach(['a', 'b']));
