@@ -36,6 +36,8 @@ export const ENTRY = {
 	bought: (name: string, number: number) => `bought ${name} ${number}`,
 	void: (name: string, number: number) => `void ${name} ${number}`,
 	silent: (name: string, number: number) => `silent ${name} ${number}`,
+	/** Somebody has written to the list in that minute. */
+	written: (minute: number) => `written ${minute}`,
 	/** There while somebody looks something up. */
 	reading: 'reading',
 };

@@ -12,7 +12,7 @@ import { decide } from './journal/decide';
 import { Journal, type Planned, type Recalled } from './journal/journal';
 import { readItems, type Item } from './order/items';
 import { orderRequest, type Order } from './order/order';
-import { readSettings, type RunSettings } from './order/settings';
+import { DEFAULT_TIMEOUT, readSettings, type RunSettings } from './order/settings';
 import type { Failure, Obstacle } from './report/failure';
 import { Report } from './report/report';
 
@@ -48,6 +48,8 @@ class Run {
 
 	private readonly journal: Journal;
 
+	private readonly settings;
+
 	private readonly stopSignal;
 
 	/** Orders that somebody else has sent, and may still get the answer for. */
@@ -58,10 +60,11 @@ class Run {
 
 	constructor(
 		private readonly context: IExecuteFunctions,
-		private readonly items: Item[],
+		items: Item[],
 	) {
 		this.report = new Report(context, items);
-		this.journal = new Journal(context, items);
+		this.settings = readSettings(items.find(({ options }) => options)?.options ?? {});
+		this.journal = new Journal(context, items, this.settings.kind === 'valid' ? this.settings.value.timeout : DEFAULT_TIMEOUT);
 		this.stopSignal = context.getExecutionCancelSignal();
 	}
 
@@ -71,7 +74,7 @@ class Run {
 		if (stopsOnFailure(this.context)) this.refuseRepeatedKeys(planned);
 		report.stopIfFailed();
 
-		const settings = readSettings(this.items.find(({ options }) => options)?.options ?? {});
+		const { settings } = this;
 		if (settings.kind === 'invalid') {
 			report.holdBack(planned.map(({ item }) => item), { kind: 'settings', problems: settings.problems });
 			return;
@@ -167,7 +170,7 @@ class Run {
 	}
 
 	/** Sends orders, and those that others have on their way once it shows that they were not bought. */
-	private async sendAll(orders: Planned[], connection: Connection, { batchSize, batchInterval, timeout }: RunSettings) {
+	private async sendAll(orders: Planned[], connection: Connection, { batchSize, batchInterval }: RunSettings) {
 		const { journal, report, stopSignal } = this;
 		const trace = purchaseTrace(this.context, journal.run);
 		const work = {
@@ -189,7 +192,7 @@ class Run {
 				}
 				if (this.waiting.length === 0) break;
 				const waiting = this.waiting.splice(0);
-				await journal.wait(waiting, timeout, stopSignal);
+				await journal.wait(waiting, stopSignal);
 				if (stopSignal?.aborted) this.waiting.push(...waiting);
 				else open = this.plan(waiting);
 			}

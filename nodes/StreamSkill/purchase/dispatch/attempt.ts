@@ -4,7 +4,7 @@ import type { Answer } from '../../n8n/http';
 import { readAnswer, readFailure, type Outcome } from './outcome';
 
 /** How often an order is tried that is answered 429, and how many milliseconds are waited for it in all. */
-const RATE_LIMIT = { tries: 5, wait: 60_000 };
+export const RATE_LIMIT = { tries: 5, wait: 60_000 };
 
 /**
  * Sends an order, and again as long as it is answered 429, which is a certain no.

@@ -4,20 +4,28 @@ export class Confirmations {
 
 	private readonly notBought: Set<string>;
 
-	private readonly met = new Set<string>();
-
-	constructor(said: Array<{ confirmedBought: string[]; confirmedNotBought: string[] }>) {
+	/** @param met references that have met their order, in earlier rounds of a loop as well */
+	constructor(
+		said: Array<{ confirmedBought: string[]; confirmedNotBought: string[] }>,
+		private readonly met: string[],
+	) {
 		this.bought = new Set(said.flatMap(({ confirmedBought }) => confirmedBought));
 		this.notBought = new Set(said.flatMap(({ confirmedNotBought }) => confirmedNotBought));
 	}
 
 	/** @returns what was said of an order by any of its references; undefined if nothing was, or both */
 	of(references: string[]): 'bought' | 'notBought' | undefined {
-		for (const reference of references) this.met.add(reference);
+		const isSaid = (reference: string) => this.bought.has(reference) || this.notBought.has(reference);
+		this.met.push(...references.filter((reference) => isSaid(reference) && !this.met.includes(reference)));
 		const isBought = references.some((reference) => this.bought.has(reference));
 		const isNotBought = references.some((reference) => this.notBought.has(reference));
 		if (isBought === isNotBought) return undefined;
 		return isBought ? 'bought' : 'notBought';
+	}
+
+	/** Whether anything was confirmed as not bought. */
+	get hasNotBought(): boolean {
+		return this.notBought.size > 0;
 	}
 
 	/** References in both options. */
@@ -27,6 +35,6 @@ export class Confirmations {
 
 	/** References that stand for no uncertain order here: mistyped, of another node, or used before. */
 	get unmet(): string[] {
-		return [...this.bought, ...this.notBought].filter((reference) => !this.met.has(reference) && !this.contradictory.includes(reference));
+		return [...this.bought, ...this.notBought].filter((reference) => !this.met.includes(reference) && !this.contradictory.includes(reference));
 	}
 }

@@ -1,10 +1,10 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from '../../n8n/digest';
-import { callOf, isManual, type Call } from '../../n8n/host';
+import { callOf, isInLoop, isManual, type Call } from '../../n8n/host';
 import { isRetryWithoutRoot, tokenRoot } from '../../n8n/root';
 import { DatabaseRefusal, Rows } from '../../n8n/rows';
-import { pause } from '../dispatch/attempt';
+import { pause, RATE_LIMIT } from '../dispatch/attempt';
 import type { Item } from '../order/items';
 import type { Order } from '../order/order';
 import { Claim, type Book } from './claim';
@@ -82,17 +82,21 @@ export class Journal {
 
 	private readonly isPreview: boolean;
 
-	/** @param items those of the list: what a person has said in one of them holds for all */
+	/**
+	 * @param items those of the list: what a person has said in one of them holds for all
+	 * @param timeout milliseconds that an answer is waited for
+	 */
 	constructor(
 		private readonly context: IExecuteFunctions,
 		private readonly items: Item[],
+		private readonly timeout: number,
 	) {
 		const container = context.getContext('node');
 		const token = tokenRoot(context);
 		const root = token ?? PastOrders.rootIn(container) ?? digest(DIGEST.root(context.getExecutionId()));
 		this.isPreview = items.every(({ treatment }) => treatment.dryRun);
-		this.past = new PastOrders(container, token === undefined ? root : undefined, this.isPreview);
-		this.confirmations = new Confirmations(items.map(({ treatment }) => treatment));
+		this.past = new PastOrders(container, { root: token === undefined ? root : undefined, executionId: context.getExecutionId(), isPreview: this.isPreview });
+		this.confirmations = new Confirmations(items.map(({ treatment }) => treatment), this.past.usedReferences);
 
 		const { id: workflowId } = context.getWorkflow();
 		const { id: nodeId } = context.getNode();
@@ -167,20 +171,22 @@ export class Journal {
 		for (const group of groupByCall(recalled)) this.pair(group);
 		for (const one of recalled) one.known = await this.knowledgeOf(one);
 		if (this.isBlind(recalled)) await this.holdBackBlindly(recalled);
-		this.holdBackWhatIsUnrecognised(recalled);
+		if (this.recognisesNone(recalled)) await this.holdBackWhatIsUnrecognised(recalled);
 		refuseKeysOfSeveralOrders(recalled);
 	}
 
 	/** Reads what n8n's database has under the names of these orders into the execution's own data. */
 	private async learn(recalled: Recalled[]) {
-		const chains = recalled.flatMap(({ names }) => chainsOf(names));
 		for (const list of this.unread) {
+			const chains = recalled.flatMap(({ names }) => chainsOf(names, list));
 			await this.refresh(list);
 			if (await list.isEmpty()) continue;
 			if (list === this.lists[0] && this.past.isNew) {
 				this.past.isLost = true;
 				list.share();
 			}
+			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
+			if (this.confirmations.hasNotBought) await this.past.noteQuiet(list.scope, async () => await list.isQuiet(this.timeout + RATE_LIMIT.wait));
 			const wanted = new Map<string, Wanted>();
 			for (const { name } of chains) {
 				const count = (wanted.get(name)?.count ?? 0) + 1;
@@ -285,7 +291,7 @@ export class Journal {
 				open.state = { kind: 'bought', because: 'confirmed' };
 				return isElsewhere ? { kind: 'new' } : { kind: 'bought', because: 'confirmed' };
 			case 'notBought':
-				if (mayBeAnswered) return this.onItsWay(one, reference, references);
+				if (mayBeAnswered && !this.isQuiet(records)) return this.onItsWay(one, reference, references);
 				if (!(await this.settleNow(records, 'void'))) return { kind: 'bought', because: 'earlier' };
 				open.state = { kind: 'void' };
 				one.taken = undefined;
@@ -295,6 +301,11 @@ export class Journal {
 				if (mayBeAnswered && (one.isLost || !this.past.orders.includes(open))) return this.onItsWay(one, reference, references);
 				return { kind: 'unknown', outcome, reference };
 		}
+	}
+
+	/** Whether nobody can be left who waits for the answer: see `learn`. */
+	private isQuiet(records: RecordId[]): boolean {
+		return records.some(({ scope }) => this.past.isQuiet(scope));
 	}
 
 	private onItsWay(one: Recalled, reference: string, references: string[]): Knowledge {
@@ -327,20 +338,26 @@ export class Journal {
 	 * A net for what no name catches: the execution has lost its data, its list has records, and none of them is of what
 	 * is ordered now.
 	 */
-	private holdBackWhatIsUnrecognised(recalled: Recalled[]) {
+	private recognisesNone(recalled: Recalled[]): boolean {
 		const [own] = this.lists;
-		if (!own || !this.past.isLost) return;
-		const isOnRecord = ({ names }: Recalled) => chainsOf(names).some(({ name }) => this.past.used(own.scope, name) > 0);
-		if (recalled.some(isOnRecord)) this.past.isLost = false;
+		if (!own || !this.past.isLost) return false;
+		const isOnRecord = ({ names }: Recalled) => chainsOf(names, own).some(({ name }) => this.past.used(own.scope, name) > 0);
+		this.past.isLost = !recalled.some(isOnRecord);
+		return this.past.isLost;
+	}
+
+	private async holdBackWhatIsUnrecognised(recalled: Recalled[]) {
+		// A loop shows one round at a time: what was sent before may come in a later one, so a person decides on this one.
+		if (isInLoop(this.context)) await this.holdBackBlindly(recalled);
 		else for (const one of recalled) if (one.known.kind === 'new') one.known = { kind: 'unrecognised' };
 	}
 
 	/**
-	 * Waits, as long as `timeout` milliseconds at most, whether somebody else gets an answer for these orders; then looks
+	 * Waits, as long as Timeout at most, whether somebody else gets an answer for these orders; then looks
 	 * up anew what is on record of them. Who has not got one by then is taken to be silent.
 	 */
-	async wait(recalled: Recalled[], timeout: number, stopSignal?: AbortSignal): Promise<void> {
-		const until = performance.now() + timeout;
+	async wait(recalled: Recalled[], stopSignal?: AbortSignal): Promise<void> {
+		const until = performance.now() + this.timeout;
 		for (let ms = LOOK_AGAIN.first; recalled.some(({ known }) => known.kind === 'onItsWay'); ms = Math.min(2 * ms, LOOK_AGAIN.most)) {
 			const left = until - performance.now();
 			if (stopSignal?.aborted || this.refusal) return;
@@ -395,7 +412,7 @@ export class Journal {
 		try {
 			const written = await list.write(ends, () => {
 				for (const attempt of attempts) {
-					for (const { name } of chainsOf(attempt.planned.names)) {
+					for (const { name } of chainsOf(attempt.planned.names, list)) {
 						given.push({ attempt, record: { scope: list.scope, name, number: this.past.next(list.scope, name), part: 1 } });
 					}
 				}
@@ -408,7 +425,7 @@ export class Journal {
 				else attempt?.won.push(record);
 			});
 			if (rivals.length === 0) return;
-			const of = new Map(attempts.flatMap(({ planned }) => chainsOf(planned.names).map((chain) => [chain.name, chain.of])));
+			const of = new Map(attempts.flatMap(({ planned }) => chainsOf(planned.names, list).map((chain) => [chain.name, chain.of])));
 			for (const record of await list.states(rivals)) this.past.adopt(record, of.get(record.name) ?? {});
 		} catch (error) {
 			this.past.giveBack(given.map(({ record }) => record));
@@ -498,10 +515,10 @@ interface Attempt<R extends Recalled = Recalled> {
 	isLost: boolean;
 }
 
-/** The chains that an order has a record in, in each list. */
-const chainsOf = ({ order, item }: Names): Array<{ name: string; of: Names }> => [
+/** The chains of a list that an order has a record in. By hand, a row with other fields is another order. */
+const chainsOf = ({ order, item }: Names, list: List): Array<{ name: string; of: Names }> => [
 	...(order === undefined ? [] : [{ name: NAME.order(order), of: { order } }]),
-	...(item === undefined ? [] : [{ name: NAME.item(item), of: { item } }]),
+	...(item === undefined || isOfEditor(list) ? [] : [{ name: NAME.item(item), of: { item } }]),
 ];
 
 const stateOfKey = (key: Recalled['key']): 'bought' | 'unknown' | undefined => {

@@ -9,6 +9,10 @@ const PART_LENGTH = 1000;
 /** How many entries are looked up in one call: n8n searches the row for each that it removes again. */
 const CHUNK = 400;
 
+const MINUTE = 60_000;
+
+const minuteOf = (time: number) => Math.floor(time / MINUTE);
+
 /** Where a list ends. It outlives the call of the node, so that a loop does not count anew in each round. */
 export interface ListEnd {
 	part: number;
@@ -133,6 +137,7 @@ export class List {
 			const entries = [
 				...ends.filter(({ record }) => record.part === part).map(({ record, end }) => ENTRY[end](record.name, record.number)),
 				...wanted.map(({ name, number }) => ENTRY.claimed(name, number)).filter((entry) => !taken.has(entry)),
+				ENTRY.written(minuteOf(Date.now())),
 			];
 			const known = await this.add(part, entries, lease);
 			this.end.length += entries.length - known.size;
@@ -141,6 +146,19 @@ export class List {
 				const entry = ENTRY.claimed(name, number);
 				return { record: { scope, name, number, part }, isLost: known.has(entry) || taken.has(entry) };
 			});
+		});
+	}
+
+	/** @returns whether nobody has written to the list for so many milliseconds, at least: who could still answer has stopped waiting */
+	async isQuiet(ms: number): Promise<boolean> {
+		return await this.exclusively(async (lease) => {
+			await this.findEnd();
+			const now = Date.now();
+			const minutes = Array.from({ length: Math.ceil(ms / MINUTE) + 1 }, (_, i) => ENTRY.written(minuteOf(now) - i));
+			for (const part of [this.end.part - 1, this.end.part]) {
+				if (part > 0 && (await this.probe(part, minutes, lease)).size > 0) return false;
+			}
+			return true;
 		});
 	}
 

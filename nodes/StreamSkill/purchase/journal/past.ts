@@ -44,6 +44,9 @@ interface Stored {
 	complete: number;
 	/** Whether what this execution has sent before is known from n8n's database at most, and nothing of it was met yet. */
 	isLost?: boolean;
+	usedReferences?: string[];
+	/** Lists that nobody was writing to when this execution came to them. */
+	quiet?: { executionId: string; scopes: Record<string, boolean> };
 }
 
 /**
@@ -59,15 +62,16 @@ export class PastOrders {
 
 	/**
 	 * @param container the node's context in the execution's data
-	 * @param root the root where n8n has no token, which must be the same in all retries
-	 * @param isPreview whether nothing may be remembered
+	 * @param options.root the root where n8n has no token, which must be the same in all retries
+	 * @param options.isPreview whether nothing may be remembered
 	 */
-	constructor(container: object, root: string | undefined, isPreview: boolean) {
+	constructor(container: object, { root, executionId, isPreview }: { root?: string; executionId: string; isPreview: boolean }) {
 		const data = container as { [PAST_ORDERS]?: Stored };
 		this.isNew = data[PAST_ORDERS] === undefined;
 		const stored: Stored = data[PAST_ORDERS] ?? { root, used: {}, ends: {}, orders: [], complete: 0 };
 		this.stored = isPreview ? (JSON.parse(JSON.stringify(stored)) as Stored) : stored;
 		if (!isPreview) data[PAST_ORDERS] = stored;
+		if (this.stored.quiet?.executionId !== executionId) this.stored.quiet = { executionId, scopes: {} };
 	}
 
 	/** @returns the root that an earlier call has stored, if n8n has no token */
@@ -88,6 +92,21 @@ export class PastOrders {
 
 	get isLost(): boolean {
 		return this.stored.isLost === true;
+	}
+
+	/** References that somebody has confirmed, and that have done something in this execution. */
+	get usedReferences(): string[] {
+		return (this.stored.usedReferences ??= []);
+	}
+
+	isQuiet(scope: string): boolean {
+		return this.stored.quiet?.scopes[scope] === true;
+	}
+
+	/** Looks whether a list is quiet, before this execution writes to it for the first time. */
+	async noteQuiet(scope: string, look: () => Promise<boolean>) {
+		const scopes = this.stored.quiet?.scopes;
+		if (scopes) scopes[scope] ??= await look();
 	}
 
 	set isLost(isLost: boolean) {
