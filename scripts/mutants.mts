@@ -35,7 +35,7 @@ const mutants: Mutant[] = [
 	{ name: 'no second look at what other calls have sent', file: 'purchase/dispatch/pool.ts', from: 'if (other && !this.mayBeSent(ordered, other))', to: 'if (false)', tests: ['tool|keys'] },
 	{ name: 'sent while the claim says no', file: 'purchase/dispatch/pool.ts', from: "return decision.kind === 'send';", to: 'return true;', tests: ['keys'] },
 	{ name: 'nothing is settled at the end', file: 'purchase/dispatch/pool.ts', from: 'await this.known.settle();', to: '', tests: ['keys|stored'] },
-	{ name: 'a 500 is sent again', file: 'purchase/dispatch/attempt.ts', from: 'outcome.httpCode !== 429', to: '![429, 500].includes(outcome.httpCode!)', tests: ['ledger'] },
+	{ name: 'a 500 is sent again', file: 'purchase/dispatch/attempt.ts', from: 'reason.httpCode !== 429', to: '![429, 500].includes(reason.httpCode)', tests: ['ledger'] },
 	{ name: 'a 429 is sent for ever', file: 'purchase/dispatch/attempt.ts', from: ' || tries === RATE_LIMIT.tries', to: '', tests: ['matrix', '429 with no time'] },
 
 	// What is known.
@@ -75,8 +75,9 @@ const mutants: Mutant[] = [
 
 	// The transport.
 	{ name: 'redirects are followed', file: 'n8n/http.ts', from: 'disableFollowRedirect: true', to: 'disableFollowRedirect: false', tests: ['purchase|wire'] },
-	{ name: 'a 401 is sent twice', file: 'n8n/http.ts', from: 'ignoreHttpStatusErrors: true', to: 'ignoreHttpStatusErrors: false', tests: ['wire|purchase|pause'] },
+	{ name: 'a 401 is sent twice', file: 'n8n/http.ts', from: 'ignoreHttpStatusErrors: { ignore: true, except: SERVER_ERRORS }', to: 'ignoreHttpStatusErrors: false', tests: ['wire|purchase|pause'] },
 	{ name: 'Stop cuts an order on its way', file: 'n8n/http.ts', from: "} as IExecuteFunctions;", to: 'getExecutionCancelSignal: () => context.getExecutionCancelSignal() } as IExecuteFunctions;', tests: ['keys|pause|ledger', 'Stop|stop'] },
+	{ name: 'a 503 of StreamSkill is taken for a proxy', file: 'n8n/http.ts', from: ' && !request.socket.encrypted', to: '', tests: ['proxy'] },
 	{ name: 'no end of a slow answer', file: 'n8n/http.ts', from: 'abortSignal: AbortSignal.timeout(timeout),', to: '', tests: ['wire|ledger'] },
 	{ name: 'an answer of any length', file: 'n8n/http.ts', from: 'if (bytes > MAX_BODY_BYTES) break;', to: '', tests: ['wire'] },
 	{ name: 'an answer that breaks off is none', file: 'n8n/http.ts', from: '} catch {\n\t\t// What', to: '} catch (error) {\n\t\tthrow error;\n\t\t// What', tests: ['wire|network'] },

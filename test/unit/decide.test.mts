@@ -10,7 +10,7 @@ const order = (onDuplicate: Order['onDuplicate'], dryRun: boolean): Parsed<Order
 
 const problems = { channel: ['Channel is required but blank'] };
 const purchase = { id: 7 };
-const outcome: NotBought = { kind: 'unknown', httpCode: 500 };
+const outcome: NotBought = { kind: 'unknown', reason: { kind: 'status', httpCode: 500 } };
 const reference = 'K7QM-3XPA';
 
 const readings: Array<Parsed<Order>> = [

@@ -5,7 +5,7 @@ import {
 	type FailedItem, type MadePurchase,
 } from '../../nodes/StreamSkill/purchase/report/errors.ts';
 import type { Order } from '../../nodes/StreamSkill/purchase/order/order.ts';
-import { readAnswer, readFailure, type NotBought } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
+import { readAnswer, readFailure, type NotBought, type Status } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
 
 const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1, position: [0, 0], parameters: {} } as INode;
 
@@ -35,11 +35,15 @@ describe('what became of an order', () => {
 		['too many requests', answered(429), /too many requests.*429/, /Wait/],
 		['a refused connection', broken('ECONNREFUSED', 'connect'), /could not be reached.*ECONNREFUSED/, /Base URL/],
 		['an unknown host', broken('ENOTFOUND', 'getaddrinfo'), /could not be reached.*ENOTFOUND/, /Base URL/],
+		['a proxy without a way through', { kind: 'rejected', reason: { kind: 'proxy', httpCode: 503 } }, /^The proxy did not connect to StreamSkill \(503\)$/, /HTTPS_PROXY/],
+		['a proxy that wants a password', answered(407), /^The proxy asks for a user name and password \(407\)$/, /HTTPS_PROXY/],
+		['an address that n8n refuses', { kind: 'rejected', reason: { kind: 'blocked' } }, /could not be reached \(blocked by n8n\)/, /Base URL/],
+		['a timeout before it was sent', { kind: 'rejected', reason: { kind: 'timeout' } }, /could not be reached \(timeout\)/, /Base URL/],
 		['a bad certificate', broken('CERT_HAS_EXPIRED'), /could not be reached.*CERT_HAS_EXPIRED/, /\w/],
 	];
 	test.each(rejections)('%s says that nothing was bought', (_, outcome, message, advice) => {
 		const failure = rejected(outcome, 'retry');
-		expect(failure).toMatchObject({ outcome: 'rejected', httpCode: outcome.httpCode });
+		expect(failure).toMatchObject({ outcome: 'rejected', httpCode: (outcome.reason as Partial<Status>).httpCode });
 		expect(failure.message).toMatch(message);
 		expect(failure.advice).toMatch(/^Nothing was bought\. /);
 		expect(failure.advice).toMatch(advice);
@@ -55,11 +59,12 @@ describe('what became of an order', () => {
 		['cut-off JSON', answered(201, '{"id": 1'), /not complete JSON/],
 		['no ID', answered(200, '{}'), /without a purchase ID/],
 		['a timeout', broken('ERR_CANCELED'), /in time/],
+		['a failure without a name', { kind: 'unknown', reason: { kind: 'unrecognised' } }, /^The request failed for a reason that n8n does not tell: the order may/],
 		['a reset', broken('ECONNRESET', 'read'), /broke.*ECONNRESET/],
 	];
 	test.each(unknowns)('%s says that it may have been bought, and not to be sent again blindly', (_, outcome, message) => {
 		const failure = uncertain('ABCD-EFGH', 'retry', keyed, outcome);
-		expect(failure).toMatchObject({ outcome: 'unknown', httpCode: outcome.httpCode });
+		expect(failure).toMatchObject({ outcome: 'unknown', httpCode: (outcome.reason as Partial<Status>).httpCode });
 		expect(failure.message).toMatch(message);
 		expect(failure.message).toMatch(/may have been bought \(reference ABCD-EFGH\)$/);
 		expect(failure.advice).toMatch(/ABCD-EFGH to the option Confirmed Bought; .* to Confirmed Not Bought\..*retry the execution/);
@@ -202,7 +207,7 @@ describe('runError', () => {
 	});
 
 	test.each(codes)('%s keeps our words: n8n would advise to retry', (code) => {
-		const offline: NotBought = { kind: 'unknown', networkCode: code };
+		const offline: NotBought = { kind: 'unknown', reason: { kind: 'network', code } };
 		const said = answered(400, JSON.stringify({ message: `Upstream: ${code}` }));
 		for (const outcome of [offline, said]) {
 			const failure = failureOf(outcome);

@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { NodeApiError, type INode, type JsonObject } from 'n8n-workflow';
 
-import { readAnswer, readFailure, type NotBought } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
+import { readAnswer, readFailure, type NotBought, type Status } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
 
 const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1, position: [0, 0], parameters: {} } as INode;
 
 const answer = (statusCode: number, body: unknown, headers: Record<string, unknown> = {}) =>
 	readAnswer({ statusCode, headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
+
+/** What an answer that is no purchase says. */
+const statusOf = (...given: Parameters<typeof answer>) => (answer(...given) as NotBought).reason as Status;
 
 /** The API document's example. */
 const purchase = {
@@ -94,7 +97,7 @@ describe('a 2xx without a purchase may have been one', () => {
 	])('%s', (_, body) => {
 		for (const status of [200, 201, 202, 204]) {
 			const outcome = answer(status, body);
-			expect(outcome).toMatchObject({ kind: 'unknown', httpCode: status, apiMessage: expect.stringMatching(/\w/) as string });
+			expect(outcome).toMatchObject({ kind: 'unknown', reason: { kind: 'status', httpCode: status, apiMessage: expect.stringMatching(/\w/) as string } });
 		}
 	});
 
@@ -104,11 +107,11 @@ describe('a 2xx without a purchase may have been one', () => {
 		['{"id": 1, "pr', /not complete JSON/],
 		['{}', /without a purchase ID/],
 	])('%j is told apart', (body, words) => {
-		expect((answer(200, body) as NotBought).apiMessage).toMatch(words);
+		expect(statusOf(200, body).apiMessage).toMatch(words);
 	});
 
 	test.each(['[{"id": 1}]', 'null', '"OK"', '1'])('%s is complete JSON', (body) => {
-		expect((answer(200, body) as NotBought).apiMessage).not.toMatch(/not complete JSON/);
+		expect(statusOf(200, body).apiMessage).not.toMatch(/not complete JSON/);
 	});
 });
 
@@ -118,25 +121,25 @@ describe('the status decides when it is not 2xx, whatever the body', () => {
 	test.each([300, 301, 302, 304, 307, 308, 400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 418, 422, 429, 451, 499])(
 		'%i is certainly not bought',
 		(status) => {
-			for (const body of bodies) expect(answer(status, body)).toMatchObject({ kind: 'rejected', httpCode: status });
+			for (const body of bodies) expect(answer(status, body)).toMatchObject({ kind: 'rejected', reason: { kind: 'status', httpCode: status } });
 		},
 	);
 
 	test.each([303, 408, 500, 501, 502, 503, 504, 520, 524, 599])('%i may have been bought', (status) => {
-		for (const body of bodies) expect(answer(status, body)).toMatchObject({ kind: 'unknown', httpCode: status });
+		for (const body of bodies) expect(answer(status, body)).toMatchObject({ kind: 'unknown', reason: { kind: 'status', httpCode: status } });
 	});
 
 	test("the API's message is handed over", () => {
 		const body = { name: 'Unauthorized', message: 'Your request was made with invalid credentials.', code: 0, status: 401 };
-		expect(answer(401, body)).toMatchObject({ apiMessage: 'Your request was made with invalid credentials.' });
+		expect(statusOf(401, body).apiMessage).toBe('Your request was made with invalid credentials.');
 	});
 
 	test.each([[null], [5], [['a']], [{ a: 1 }]])('a message that is %j is no text', (message) => {
-		expect((answer(400, { message }) as NotBought).apiMessage).toBeUndefined();
+		expect(statusOf(400, { message }).apiMessage).toBeUndefined();
 	});
 
 	test('an endless message is cut', () => {
-		expect((answer(400, { message: 'x'.repeat(500_000) }) as NotBought).apiMessage!.length).toBeLessThan(1000);
+		expect(statusOf(400, { message: 'x'.repeat(500_000) }).apiMessage!.length).toBeLessThan(1000);
 	});
 });
 
@@ -165,16 +168,16 @@ describe('429 tells how long to wait', () => {
 		['something that is no text', { 'retry-after': { a: 1 }, 'x-rate-limit-reset': null }, undefined],
 		['nothing', {}, undefined],
 	])('%s', (_, headers, ms) => {
-		expect((answer(429, '', headers) as NotBought).retryAfterMs).toBe(ms);
+		expect(statusOf(429, '', headers).retryAfterMs).toBe(ms);
 	});
 
 	test('no other status does', () => {
-		expect(answer(503, '', { 'retry-after': '7' })).not.toMatchObject({ retryAfterMs: 7000 });
+		expect(statusOf(503, '', { 'retry-after': '7' }).retryAfterMs).toBeUndefined();
 	});
 });
 
 describe('the field errors of a 422', () => {
-	const fieldErrors = (errors: unknown) => (answer(422, { name: 'Bad Request', errors, status: 422 }) as NotBought).fieldErrors;
+	const fieldErrors = (errors: unknown) => statusOf(422, { name: 'Bad Request', errors, status: 422 }).fieldErrors;
 
 	test.each([
 		['one', { 'tarif.id': ['Tarif not found'] }, { 'tarif.id': ['Tarif not found'] }],
@@ -204,7 +207,7 @@ describe('the field errors of a 422', () => {
 	});
 
 	test.each([400, 200, 500])('a %i has none', (status) => {
-		expect((answer(status, { errors: { channel: ['x'] } }) as NotBought).fieldErrors).toBeUndefined();
+		expect(statusOf(status, { errors: { channel: ['x'] } }).fieldErrors).toBeUndefined();
 	});
 });
 
@@ -216,7 +219,7 @@ describe('an answer that is out to poison or to exhaust', () => {
 		['constructor', '{"id": 1, "constructor": {"prototype": {"isAdmin": true}}}'],
 	])('%s', (_, body) => {
 		const outcome = answer(200, body);
-		if (outcome.kind !== 'bought') throw new Error(outcome.apiMessage);
+		if (outcome.kind !== 'bought') throw new Error(JSON.stringify(outcome));
 		const copied = copy(outcome.purchase);
 		const objects = [{}, copied, copied.tarif, (copied.tarif as { list?: unknown[] })?.list?.[0]].filter(Boolean);
 		for (const object of objects) expect(object).not.toHaveProperty('isAdmin');
@@ -255,7 +258,7 @@ describe('an answer that is out to poison or to exhaust', () => {
 		[400, `{"message": ${deep(100_000)}}`, 'rejected'],
 		[500, deepObjects(100_000), 'unknown'],
 	])('%i without a purchase and with 100,000 levels (%.30s…) is survived', (status, body, kind) => {
-		expect(answer(status, body)).toMatchObject({ kind, httpCode: status });
+		expect(answer(status, body)).toMatchObject({ kind, reason: { kind: 'status', httpCode: status } });
 	});
 });
 
@@ -286,9 +289,9 @@ describe('no answer', () => {
 		...['EADDRNOTAVAIL', 'EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'ENETDOWN', 'ENOBUFS', 'ECONNRESET'].map((code): [string, string] => [code, 'connect']),
 		...['EAI_FAIL', 'EMFILE'].map((code): [string, string] => [code, 'getaddrinfo']),
 	])('%s of %s: the connection never came about', (code, syscall) => {
-		expect(readFailure(failed(code, syscall))).toEqual({ kind: 'rejected', networkCode: code });
-		expect(readFailure(wrapped(failed(code, syscall)))).toEqual({ kind: 'rejected', networkCode: code });
-		expect(readFailure(bare(failed(code, syscall)))).toEqual({ kind: 'rejected', networkCode: code });
+		expect(readFailure(failed(code, syscall))).toEqual({ kind: 'rejected', reason: { kind: 'network', code } });
+		expect(readFailure(wrapped(failed(code, syscall)))).toEqual({ kind: 'rejected', reason: { kind: 'network', code } });
+		expect(readFailure(bare(failed(code, syscall)))).toEqual({ kind: 'rejected', reason: { kind: 'network', code } });
 	});
 
 	// https://nodejs.org/docs/latest-v20.x/api/tls.html#x509-certificate-error-codes
@@ -300,8 +303,8 @@ describe('no answer', () => {
 		...['INVALID_CA', 'PATH_LENGTH_EXCEEDED', 'INVALID_PURPOSE', 'CERT_UNTRUSTED', 'CERT_REJECTED', 'HOSTNAME_MISMATCH'],
 		'ERR_TLS_CERT_ALTNAME_INVALID',
 	])('%s: the certificate was refused before anything was sent', (code) => {
-		expect(readFailure(wrapped(failed(code)))).toEqual({ kind: 'rejected', networkCode: code });
-		expect(readFailure(bare(failed(code)))).toEqual({ kind: 'rejected', networkCode: code });
+		expect(readFailure(wrapped(failed(code)))).toEqual({ kind: 'rejected', reason: { kind: 'network', code } });
+		expect(readFailure(bare(failed(code)))).toEqual({ kind: 'rejected', reason: { kind: 'network', code } });
 	});
 
 	test.each([
@@ -316,9 +319,9 @@ describe('no answer', () => {
 		['ERR_BAD_RESPONSE', undefined],
 		['EPROTO', 'write'],
 	])('%s of %s: the order may have arrived', (code, syscall) => {
-		expect(readFailure(failed(code, syscall))).toEqual({ kind: 'unknown', networkCode: code });
-		expect(readFailure(wrapped(failed(code, syscall)))).toEqual({ kind: 'unknown', networkCode: code });
-		expect(readFailure(bare(failed(code, syscall)))).toEqual({ kind: 'unknown', networkCode: code });
+		expect(readFailure(failed(code, syscall))).toEqual({ kind: 'unknown', reason: { kind: 'network', code } });
+		expect(readFailure(wrapped(failed(code, syscall)))).toEqual({ kind: 'unknown', reason: { kind: 'network', code } });
+		expect(readFailure(bare(failed(code, syscall)))).toEqual({ kind: 'unknown', reason: { kind: 'network', code } });
 	});
 
 	test.each([
@@ -328,13 +331,13 @@ describe('no answer', () => {
 		['ERR_CANCELED', undefined],
 		['ABORT_ERR', undefined],
 	])('%s of %s: the answer took too long', (code, syscall) => {
-		expect(readFailure(wrapped(failed(code, syscall)))).toEqual({ kind: 'unknown', networkCode: 'timeout' });
-		expect(readFailure(bare(failed(code, syscall)))).toEqual({ kind: 'unknown', networkCode: 'timeout' });
+		expect(readFailure(wrapped(failed(code, syscall)))).toEqual({ kind: 'unknown', reason: { kind: 'timeout' } });
+		expect(readFailure(bare(failed(code, syscall)))).toEqual({ kind: 'unknown', reason: { kind: 'timeout' } });
 	});
 
 	test('a timeout that AbortSignal.timeout made', () => {
 		const cause = new DOMException('The operation was aborted due to timeout', 'TimeoutError');
-		expect(readFailure(wrapped(failed('ERR_CANCELED', undefined, cause)))).toEqual({ kind: 'unknown', networkCode: 'timeout' });
+		expect(readFailure(wrapped(failed('ERR_CANCELED', undefined, cause)))).toEqual({ kind: 'unknown', reason: { kind: 'timeout' } });
 	});
 
 	const openssl = (code: string) => `${code} 807C2BE4E57F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/openssl/ssl3_record.c:350:\n`;
@@ -344,13 +347,13 @@ describe('no answer', () => {
 		['no TLS', 'EPROTO', 'write', openssl('write EPROTO')],
 	])('%s in the TLS handshake: nothing was sent', (_, code, syscall, message) => {
 		const error = Object.assign(new Error(message), { code, syscall });
-		for (const one of [error, wrapped(error), bare(error)]) expect(readFailure(one)).toEqual({ kind: 'rejected', networkCode: code });
+		for (const one of [error, wrapped(error), bare(error)]) expect(readFailure(one)).toEqual({ kind: 'rejected', reason: { kind: 'network', code } });
 	});
 
 	test('no TLS any more once the secure connection stood: the order may have arrived', () => {
 		const code = 'ERR_SSL_WRONG_VERSION_NUMBER';
 		const error = Object.assign(new Error(openssl('')), { code });
-		for (const one of [error, wrapped(error), bare(error)]) expect(readFailure(one)).toEqual({ kind: 'unknown', networkCode: code });
+		for (const one of [error, wrapped(error), bare(error)]) expect(readFailure(one)).toEqual({ kind: 'unknown', reason: { kind: 'network', code } });
 	});
 
 	test.each([
@@ -366,7 +369,7 @@ describe('no answer', () => {
 	test("n8n's refusal of an address", () => {
 		const error = new Error('The request was blocked because it resolves to a restricted IP address');
 		for (const one of [error, wrapped(error), { messages: [error.message] }]) {
-			expect(readFailure(one)).toEqual({ kind: 'rejected', networkCode: 'blocked by n8n' });
+			expect(readFailure(one)).toEqual({ kind: 'rejected', reason: { kind: 'blocked' } });
 		}
 	});
 
@@ -374,13 +377,13 @@ describe('no answer', () => {
 		const refusal = (host: string) =>
 			new Promise<Error>((resolve) => void connect({ port: 1, host }).on('error', resolve));
 		for (const host of ['127.0.0.1', 'localhost']) {
-			expect(readFailure(wrapped(await refusal(host)))).toEqual({ kind: 'rejected', networkCode: 'ECONNREFUSED' });
+			expect(readFailure(wrapped(await refusal(host)))).toEqual({ kind: 'rejected', reason: { kind: 'network', code: 'ECONNREFUSED' } });
 		}
 	});
 
 	test('what failed last, on the inside, counts', () => {
 		const reset = failed('ECONNRESET', 'read');
-		expect(readFailure(failed('ERR_NETWORK', undefined, reset))).toEqual({ kind: 'unknown', networkCode: 'ECONNRESET' });
+		expect(readFailure(failed('ERR_NETWORK', undefined, reset))).toEqual({ kind: 'unknown', reason: { kind: 'network', code: 'ECONNRESET' } });
 		expect(readFailure(failed('ERR_BAD_REQUEST', undefined, failed('ENOTFOUND', 'getaddrinfo')))).toMatchObject({ kind: 'rejected' });
 	});
 
@@ -391,12 +394,15 @@ describe('no answer', () => {
 		expect(readFailure(a).kind).toBe('unknown');
 	});
 
-	let readOnly: unknown;
-	try {
-		readFileSync('/nowhere');
-	} catch (error) {
-		readOnly = error;
-	}
+	test('a failure of something else: anything may have happened', () => {
+		try {
+			readFileSync('/nowhere');
+		} catch (error) {
+			expect(readFailure(error)).toEqual({ kind: 'unknown', reason: { kind: 'network', code: 'ENOENT' } });
+		}
+		expect.assertions(1);
+	});
+
 	test.each([
 		['undefined', undefined],
 		['null', null],
@@ -407,18 +413,47 @@ describe('no answer', () => {
 		['a code that is a number', { code: 7 }],
 		['a code that is an object', { code: { toString: () => 'ECONNREFUSED' } }],
 		['a cause that is text', new Error('x', { cause: 'ENOTFOUND' })],
-		['a failure of something else', readOnly],
 	])('%s: anything may have happened', (_, error) => {
-		expect(readFailure(error)).toEqual({ kind: 'unknown', networkCode: expect.stringMatching(/\w/) as string });
+		expect(readFailure(error)).toEqual({ kind: 'unknown', reason: { kind: 'unrecognised' } });
 	});
 });
 
 test('nobody at any of a host\'s addresses: nothing was sent', () => {
 	const each = ['ETIMEDOUT', 'ECONNREFUSED'].map((code) => Object.assign(new Error(code), { code, syscall: 'connect' }));
 	const failure = Object.assign(new AggregateError(each), { code: 'ETIMEDOUT' });
-	expect(readFailure({ cause: failure })).toEqual({ kind: 'rejected', networkCode: 'ETIMEDOUT' });
+	expect(readFailure({ cause: failure })).toEqual({ kind: 'rejected', reason: { kind: 'network', code: 'ETIMEDOUT' } });
 });
 
 test('a 422 whose errors are a sentence keeps it', () => {
-	expect(answer(422, { errors: 'Tarif not found' })).toMatchObject({ apiMessage: 'Tarif not found', fieldErrors: undefined });
+	expect(statusOf(422, { errors: 'Tarif not found' })).toMatchObject({ apiMessage: 'Tarif not found', fieldErrors: undefined });
+});
+
+describe('a proxy', () => {
+	test.each([403, 407, 429, 500, 502, 503, 504])('that answers %i in place of StreamSkill has sent nothing on', (statusCode) => {
+		const body = JSON.stringify(purchase);
+		expect(readAnswer({ statusCode, headers: {}, body, isFromProxy: true })).toEqual({ kind: 'rejected', reason: { kind: 'proxy', httpCode: statusCode } });
+	});
+
+	test('is meant by a 407, whoever seems to answer it', () => {
+		expect(answer(407, '')).toEqual({ kind: 'rejected', reason: { kind: 'proxy', httpCode: 407 } });
+	});
+
+	// https-proxy-agent 7.0.6: parse-proxy-response.js.
+	test.each([
+		'Proxy connection ended before receiving CONNECT response',
+		'No header received from proxy CONNECT response',
+		'Invalid header from proxy CONNECT response: "nonsense"',
+	])('"%s": nothing was sent', (message) => {
+		for (const error of [new Error(message), { cause: new Error(message) }, { messages: [message], httpCode: null }]) {
+			expect(readFailure(error)).toEqual({ kind: 'rejected', reason: { kind: 'network', code: 'the proxy did not connect' } });
+		}
+	});
+
+	test.each([
+		['resets', 'ECONNRESET', { kind: 'network', code: 'ECONNRESET' }],
+		['is silent', 'ERR_CANCELED', { kind: 'timeout' }],
+	])('that %s before the request has a socket has sent nothing on', (_, code, reason) => {
+		expect(readFailure({ cause: { code, request: { socket: null } } })).toEqual({ kind: 'rejected', reason });
+		expect(readFailure({ cause: { code, request: {} } })).toEqual({ kind: 'unknown', reason });
+	});
 });

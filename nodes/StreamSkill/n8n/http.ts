@@ -6,6 +6,9 @@ import { checkedBaseUrl } from '../../../credentials/baseUrl';
 /** A purchase has a few hundred bytes; what is much longer is none, and must not fill n8n's memory. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
+/** n8n throws for these, with the request: only that tells whether StreamSkill answered, or a proxy in its place. */
+const SERVER_ERRORS = Array.from({ length: 100 }, (_, i) => 500 + i);
+
 /** A request as it goes over the wire; the access token is added by the credential. */
 export interface HttpRequest {
 	method: 'POST';
@@ -21,6 +24,8 @@ export interface Answer {
 	/** With lower-case names. */
 	headers: Record<string, unknown>;
 	body: string;
+	/** Whether a proxy answered in the server's place, because it did not connect to it. */
+	isFromProxy?: boolean;
 }
 
 export interface Connection {
@@ -57,23 +62,50 @@ export async function connect(context: IExecuteFunctions, timeout: number): Prom
 			encoding: 'stream',
 			returnFullResponse: true,
 			// Without this, n8n sends a request that was answered 401 a second time.
-			ignoreHttpStatusErrors: true,
+			ignoreHttpStatusErrors: { ignore: true, except: SERVER_ERRORS },
 			// n8n sends the token on to wherever a redirect points.
 			disableFollowRedirect: true,
 			timeout,
 			// n8n's timeout starts anew with each byte; this one is for the whole request.
 			abortSignal: AbortSignal.timeout(timeout),
 		};
-		const { statusCode, headers, body } = (await context.helpers.httpRequestWithAuthentication.call(
-			caller,
-			'streamSkillApi',
-			options,
-			{ credentialsDecrypted },
-		)) as IN8nHttpFullResponse;
-		return { statusCode, headers, body: await readBody(body as unknown as AsyncIterable<Uint8Array>) };
+		try {
+			const { statusCode, headers, body } = (await context.helpers.httpRequestWithAuthentication.call(
+				caller,
+				'streamSkillApi',
+				options,
+				{ credentialsDecrypted },
+			)) as IN8nHttpFullResponse;
+			return { statusCode, headers, body: await readBody(body as unknown as AsyncIterable<Uint8Array>) };
+		} catch (error) {
+			return answerIn(error as ServerError);
+		}
 	};
 
 	return { baseUrl, send };
+}
+
+/** What n8n throws for an answer with one of the `SERVER_ERRORS`; n8n before 2.41 leaves out the cause. */
+interface ServerError {
+	httpCode?: string | null;
+	/** Axios' error. */
+	cause?: { request?: { protocol?: string; socket?: { encrypted?: boolean } | null; destroy(): void } };
+}
+
+/**
+ * The body of such an answer says nothing that counts, and may never end: it is not read.
+ *
+ * @throws the error, if there was no answer
+ */
+function answerIn(error: ServerError): Answer {
+	const statusCode = Number(error.httpCode);
+	if (!SERVER_ERRORS.includes(statusCode)) throw error;
+	const request = error.cause?.request;
+	// A proxy's refusal is played to the client as if it were the server's answer, over a socket without TLS
+	// (https-proxy-agent: index.js).
+	const isFromProxy = request?.protocol === 'https:' && request.socket != null && !request.socket.encrypted;
+	request?.destroy();
+	return { statusCode, headers: {}, body: '', isFromProxy };
 }
 
 /**

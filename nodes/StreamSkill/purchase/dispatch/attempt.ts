@@ -14,9 +14,11 @@ export async function sendOrder(
 ): Promise<Outcome> {
 	for (let tries = 1, waited = 0; ; tries++) {
 		const outcome = await send(request).then(readAnswer, readFailure);
-		if (outcome.kind === 'bought' || outcome.httpCode !== 429 || tries === RATE_LIMIT.tries) return outcome;
+		if (outcome.kind === 'bought' || tries === RATE_LIMIT.tries) return outcome;
+		const { reason } = outcome;
+		if (reason.kind !== 'status' || reason.httpCode !== 429) return outcome;
 
-		const wait = outcome.retryAfterMs ?? 1000 * 2 ** (tries - 1) * (1 + Math.random() / 2);
+		const wait = reason.retryAfterMs ?? 1000 * 2 ** (tries - 1) * (1 + Math.random() / 2);
 		waited += wait;
 		if (waited > RATE_LIMIT.wait) return outcome;
 		await pause(wait, stopSignal);

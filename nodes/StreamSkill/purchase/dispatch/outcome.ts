@@ -12,10 +12,27 @@ export interface Bought {
 /** `rejected`: certainly not bought. `unknown`: may have been bought. */
 export interface NotBought {
 	kind: 'rejected' | 'unknown';
-	/** The HTTP status, if there was an answer. */
-	httpCode?: number;
-	/** What the network failure is called, if there was no answer: `ECONNREFUSED`, `timeout`, `blocked by n8n`, … */
-	networkCode?: string;
+	reason: Reason;
+}
+
+export type Reason =
+	| Status
+	/** A proxy answered in StreamSkill's place: it did not connect. */
+	| { kind: 'proxy'; httpCode: number }
+	/** The connection was not made, or broke. */
+	| { kind: 'network'; code: string }
+	| { kind: 'timeout' }
+	/** n8n refuses to send requests to this address. */
+	| { kind: 'blocked' }
+	/** A failure that nothing tells more of. */
+	| { kind: 'unrecognised' }
+	/** Nobody has waited for the answer: it was sent, or was about to be, when its execution ended. */
+	| { kind: 'abandoned' };
+
+/** What StreamSkill answered. */
+export interface Status {
+	kind: 'status';
+	httpCode: number;
 	/** What a 2xx or 303 had instead of a purchase, or what the API said of a rejection. */
 	apiMessage?: string;
 	/** The API's field errors, by its name of the field. */
@@ -38,6 +55,9 @@ const BAD_CERTIFICATE =
  */
 const FAILED_HANDSHAKE = /^Client network socket disconnected before secure TLS|^write EPROTO .*:SSL routines:/;
 
+/** A proxy that closes the connection or talks nonsense, by https-proxy-agent (parse-proxy-response.js). */
+const NO_TUNNEL = /\b(receiving|from proxy) CONNECT response\b/;
+
 /** n8n's protection against requests to addresses of its own network (backend-network: ssrf-blocked-ip.error.js). */
 const REFUSED_BY_N8N = /^The request was blocked because/;
 
@@ -46,67 +66,87 @@ const REFUSED_BY_N8N = /^The request was blocked because/;
  *
  * Any other redirect than a 303 is a rejection because it is never followed.
  */
-export function readAnswer({ statusCode, headers, body }: Answer): Outcome {
+export function readAnswer({ statusCode: httpCode, headers, body, isFromProxy }: Answer): Outcome {
+	// 407 is a proxy's by definition (RFC 9110, 15.5.8).
+	if (isFromProxy || httpCode === 407) return { kind: 'rejected', reason: { kind: 'proxy', httpCode } };
+
 	const parsed = parse(body);
 	const json = isObject(parsed) ? parsed : undefined;
+	const unknown = (apiMessage: string): NotBought => ({ kind: 'unknown', reason: { kind: 'status', httpCode, apiMessage } });
 
-	if (statusCode >= 200 && statusCode < 300) {
-		if (json && Number.isSafeInteger(json.id) && (json.id as number) > 0) {
-			return { kind: 'bought', purchase: json };
-		}
-		return { kind: 'unknown', httpCode: statusCode, apiMessage: describeBody(body, parsed) };
+	if (httpCode >= 200 && httpCode < 300) {
+		return json && Number.isSafeInteger(json.id) && (json.id as number) > 0
+			? { kind: 'bought', purchase: json }
+			: unknown(describeBody(body, parsed));
 	}
 
 	// "See Other" is what a server says after a POST when it is done (RFC 9110, 15.4.4).
-	if (statusCode === 303) return { kind: 'unknown', httpCode: statusCode, apiMessage: 'a redirect (303)' };
+	if (httpCode === 303) return unknown('a redirect (303)');
 
-	const certain = statusCode >= 300 && statusCode < 500 && statusCode !== 408;
+	const isCertain = httpCode >= 300 && httpCode < 500 && httpCode !== 408;
 	return {
-		kind: certain ? 'rejected' : 'unknown',
-		httpCode: statusCode,
-		apiMessage: [json?.message, json?.errors].find((text) => typeof text === 'string')?.slice(0, 500),
-		fieldErrors: statusCode === 422 ? readFieldErrors(json?.errors) : undefined,
-		retryAfterMs: statusCode === 429 ? readRetryAfter(headers) : undefined,
+		kind: isCertain ? 'rejected' : 'unknown',
+		reason: {
+			kind: 'status',
+			httpCode,
+			apiMessage: [json?.message, json?.errors].find((text) => typeof text === 'string')?.slice(0, 500),
+			fieldErrors: httpCode === 422 ? readFieldErrors(json?.errors) : undefined,
+			retryAfterMs: httpCode === 429 ? readRetryAfter(headers) : undefined,
+		},
 	};
 }
 
 /** What it means that no answer came: `error` is what n8n's request helper threw. */
 export function readFailure(error: unknown): NotBought {
-	const { code, syscall, text, secureConnecting } = networkCause(error);
-	if (REFUSED_BY_N8N.test(text)) return { kind: 'rejected', networkCode: 'blocked by n8n' };
-	const neverSent =
-		BAD_CERTIFICATE.test(code) ||
-		/^(connect|getaddrinfo)$/.test(syscall ?? '') ||
-		(syscall === undefined && NEVER_CONNECTED.test(code)) ||
-		(secureConnecting ?? FAILED_HANDSHAKE.test(text));
-	const timedOut = /^(ERR_CANCELED|ECONNABORTED|ABORT_ERR)$/.test(code) || (code === 'ETIMEDOUT' && !neverSent);
-	return { kind: neverSent ? 'rejected' : 'unknown', networkCode: timedOut ? 'timeout' : code };
+
+	const failure = innermost(error);
+	const { code, text } = failure;
+	if (REFUSED_BY_N8N.test(text)) return { kind: 'rejected', reason: { kind: 'blocked' } };
+	const kind = wasNeverSent(failure) ? 'rejected' : 'unknown';
+	const isTimeout = /^(ERR_CANCELED|ECONNABORTED|ABORT_ERR)$/.test(code) || (code === 'ETIMEDOUT' && kind === 'unknown');
+	if (isTimeout) return { kind, reason: { kind: 'timeout' } };
+	if (NO_TUNNEL.test(text)) return { kind, reason: { kind: 'network', code: 'the proxy did not connect' } };
+	return { kind, reason: code === '' ? { kind: 'unrecognised' } : { kind: 'network', code } };
 }
 
-interface SystemError {
+const wasNeverSent = ({ code, text, syscall, socket }: Innermost) =>
+	BAD_CERTIFICATE.test(code) ||
+	/^(connect|getaddrinfo)$/.test(syscall ?? '') ||
+	(syscall === undefined && NEVER_CONNECTED.test(code)) ||
+	NO_TUNNEL.test(text) ||
+	// Node.js gives a request its socket once a proxy has connected (_http_client.js: onSocket).
+	socket === null ||
+	(socket?.secureConnecting ?? FAILED_HANDSHAKE.test(text));
+
+/** What a failure may have, of what is asked for here. */
+interface Failure {
 	code?: unknown;
 	message?: unknown;
 	/** What n8n before 2.41 makes of it where it leaves out the cause: its code, and the text of it. */
 	httpCode?: unknown;
 	messages?: unknown[];
 	syscall?: string;
-	errors?: SystemError[];
-	/** Axios' request; `secureConnecting` is true from the start of a TLS connection until its handshake is complete. */
-	request?: { socket?: { secureConnecting?: boolean } };
-	cause?: SystemError;
+	errors?: Failure[];
+	request?: { socket?: Socket };
+	cause?: Failure;
 }
 
-interface NetworkCause {
+/** Of a request; `secureConnecting` is true from the start of a TLS connection until its handshake is complete. */
+type Socket = { secureConnecting?: boolean } | null;
+
+interface Innermost {
+	/** Blank if there is none. */
 	code: string;
 	text: string;
 	syscall?: string;
-	secureConnecting?: boolean;
+	/** Undefined where it is not to be seen. */
+	socket?: Socket;
 }
 
 /** n8n wraps the failure of the socket a few times over: the innermost code is the socket's. */
-function networkCause(error: unknown): NetworkCause {
-	const found: NetworkCause = { code: 'no answer', text: '' };
-	let cause = error as SystemError | undefined;
+function innermost(error: unknown): Innermost {
+	const found: Innermost = { code: '', text: '' };
+	let cause = error as Failure | undefined;
 	for (let depth = 0; cause && typeof cause === 'object' && depth < 6; depth++) {
 		const text = String(cause.messages?.[0] ?? cause.message);
 		const code = cause.code ?? cause.httpCode;
@@ -116,7 +156,7 @@ function networkCause(error: unknown): NetworkCause {
 			found.syscall = cause.syscall ?? cause.errors?.[0]?.syscall ?? syscallIn(text);
 		}
 		found.text = text;
-		found.secureConnecting ??= cause.request?.socket?.secureConnecting;
+		if (found.socket === undefined) found.socket = cause.request?.socket;
 		cause = cause.cause;
 	}
 	return found;

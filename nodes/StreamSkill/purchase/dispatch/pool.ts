@@ -197,7 +197,7 @@ export class Dispatch {
 		} else {
 			const failure = rejected(outcome, this.way);
 			this.results.fail(item, failure, order);
-			if (outcome.httpCode === 401) this.obstacle = { ...failure, outcome: 'notSent' };
+			if (failure.httpCode === 401) this.obstacle = { ...failure, outcome: 'notSent' };
 		}
 	}
 }

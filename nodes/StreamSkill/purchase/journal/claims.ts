@@ -61,7 +61,7 @@ interface Claim {
 	sent?: SentOrder;
 }
 
-const NO_ANSWER: NotBought = { kind: 'unknown', networkCode: 'no answer' };
+const NO_ANSWER: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };
 
 /** A run's orders from when they are claimed in n8n's database until it is told what became of them. */
 export class Claims {

@@ -9,7 +9,7 @@ import type { FieldProblems } from '../order/coerce';
 import type { Because } from '../journal/decide';
 import { LABELS } from '../order/labels';
 import type { Order } from '../order/order';
-import type { NotBought } from '../dispatch/outcome';
+import type { NotBought, Reason } from '../dispatch/outcome';
 
 /**
  * Why an item came to no purchase. A workflow can branch on it (`details.outcome`).
@@ -71,6 +71,8 @@ const REJECTION_ADVICE: Record<number, string> = {
 
 const NOT_REACHED = 'Check the Base URL in the StreamSkill API credential and the network.';
 
+const NO_PROXY = 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.';
+
 const REFUSED = 'Check the order, your StreamSkill account and its balance.';
 
 const GO_ON: Record<WayOn, string> = {
@@ -104,16 +106,24 @@ export function invalidOrder(fieldErrors: FieldProblems, way: WayOn): Failure {
 }
 
 /** @returns the failure of an item whose order was certainly not bought */
-export function rejected(outcome: NotBought, way: WayOn): Failure {
-	const { httpCode, fieldErrors } = outcome;
-	const advice = httpCode === undefined ? NOT_REACHED : (REJECTION_ADVICE[httpCode] ?? (httpCode < 400 ? NOT_REACHED : REFUSED));
+export function rejected({ reason }: NotBought, way: WayOn): Failure {
 	return {
 		outcome: 'rejected',
-		message: describeRejection(outcome),
-		advice: `${NOTHING_BOUGHT} ${advice} ${GO_ON[way]}`,
-		httpCode,
-		fieldErrors,
+		message: describeRejection(reason),
+		advice: `${NOTHING_BOUGHT} ${adviseRejection(reason)} ${GO_ON[way]}`,
+		...answered(reason),
 	};
+}
+
+const answered = (reason?: Reason): Pick<Failure, 'httpCode' | 'fieldErrors'> => ({
+	httpCode: reason && 'httpCode' in reason ? reason.httpCode : undefined,
+	fieldErrors: reason?.kind === 'status' ? reason.fieldErrors : undefined,
+});
+
+function adviseRejection(reason: Reason): string {
+	if (reason.kind === 'proxy') return NO_PROXY;
+	if (reason.kind !== 'status') return NOT_REACHED;
+	return REJECTION_ADVICE[reason.httpCode] ?? (reason.httpCode < 400 ? NOT_REACHED : REFUSED);
 }
 
 /**
@@ -122,12 +132,12 @@ export function rejected(outcome: NotBought, way: WayOn): Failure {
  */
 export function uncertain(reference: string, way: WayOn, order?: Order, outcome?: NotBought): Failure {
 	const isKeyed = order?.idempotencyKey !== undefined;
-	const what = outcome && outcome.networkCode !== 'no answer' ? describeUnknown(outcome) : describeOpen(order);
+	const what = outcome && outcome.reason.kind !== 'abandoned' ? describeUnknown(outcome.reason) : describeOpen(order);
 	return {
 		outcome: 'unknown',
 		message: `${what}: the order may have been bought (reference ${reference})`,
 		advice: LOOK_UP[isKeyed && way !== 'retry' ? (`${way}WithKey` as const) : way](reference),
-		httpCode: outcome?.httpCode,
+		httpCode: answered(outcome?.reason).httpCode,
 		reference,
 	};
 }
@@ -149,8 +159,13 @@ export function duplicate(order?: Order, because?: Because): Failure {
 	};
 }
 
-function describeRejection({ httpCode, networkCode, apiMessage, fieldErrors }: NotBought): string {
-	if (httpCode === undefined) return `StreamSkill could not be reached (${networkCode})`;
+function describeRejection(reason: Reason): string {
+	if (reason.kind === 'proxy') {
+		const why = reason.httpCode === 407 ? 'asks for a user name and password' : 'did not connect to StreamSkill';
+		return `The proxy ${why} (${reason.httpCode})`;
+	}
+	if (reason.kind !== 'status') return `StreamSkill could not be reached (${describeNetwork(reason)})`;
+	const { httpCode, apiMessage, fieldErrors } = reason;
 	if (fieldErrors) {
 		const text = Object.entries(fieldErrors)
 			.map(([field, messages]) => `${Object.hasOwn(LABELS, field) ? LABELS[field] : field}: ${messages.join(', ')}`)
@@ -165,16 +180,18 @@ function describeRejection({ httpCode, networkCode, apiMessage, fieldErrors }: N
 	return `StreamSkill refused the order (${httpCode})${apiMessage ? `: ${apiMessage}` : ''}`;
 }
 
-function describeUnknown({ httpCode, networkCode, apiMessage }: NotBought): string {
-	if (networkCode === 'timeout') return 'StreamSkill gave no answer in time';
-	if (httpCode === undefined) {
-		return `The connection broke before the answer came (${networkCode})`;
-	}
-	if (httpCode < 400) {
-		return `StreamSkill answered with ${apiMessage} instead of a purchase`;
-	}
-	return `StreamSkill broke off with status ${httpCode}`;
+function describeUnknown(reason: Reason): string {
+	if (reason.kind === 'timeout') return 'StreamSkill gave no answer in time';
+	if (reason.kind === 'unrecognised') return 'The request failed for a reason that n8n does not tell';
+	if (reason.kind !== 'status') return `The connection broke before the answer came (${describeNetwork(reason)})`;
+	if (reason.httpCode < 400) return `StreamSkill answered with ${reason.apiMessage} instead of a purchase`;
+	return `StreamSkill broke off with status ${reason.httpCode}`;
 }
+
+const describeNetwork = (reason: Reason) => {
+	if (reason.kind === 'network') return reason.code;
+	return reason.kind === 'blocked' ? 'blocked by n8n' : reason.kind;
+};
 
 /** @returns the failure of an item whose Idempotency Key another item of the same list has as well */
 export const repeatedKey = (idempotencyKey: string): Failure => ({

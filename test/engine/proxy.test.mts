@@ -1,0 +1,134 @@
+/** Orders by way of a proxy, as n8n takes them with HTTPS_PROXY: what becomes of CONNECT decides whether the order can have left. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import { RequestError, Server, type PrepareRequestFunction } from 'proxy-chain';
+
+import { makeCertificate } from '../../tools/sandbox/certificate.mts';
+import { bought } from '../../tools/sandbox/counts.mts';
+import { faults, startSandbox, type Fault, type Sandbox } from '../../tools/sandbox/sandbox.mts';
+import { openShop, TOKEN } from './shop.mts';
+
+const shop = openShop();
+
+let secure: Sandbox;
+let proxy: Server;
+let answer: PrepareRequestFunction;
+
+beforeAll(async () => {
+	const folder = await mkdtemp(join(tmpdir(), 'streamskill-'));
+	const certificate = await makeCertificate(folder);
+	await rm(folder, { recursive: true });
+	secure = await startSandbox({ token: TOKEN, certificate });
+
+	const { connect } = tls;
+	jest.spyOn(tls, 'connect').mockImplementation(((options: tls.ConnectionOptions, ...more: never[]) =>
+		connect({ ...options, ca: certificate.cert }, ...more)) as typeof connect);
+
+	proxy = new Server({ host: '127.0.0.1', port: 0, prepareRequestFunction: (request) => answer(request) });
+	await proxy.listen();
+	process.env.HTTPS_PROXY = `http://127.0.0.1:${proxy.port}`;
+});
+afterAll(async () => {
+	delete process.env.HTTPS_PROXY;
+	jest.restoreAllMocks();
+	await proxy.close(true);
+	await secure.close();
+});
+
+async function orderThrough(onConnect: PrepareRequestFunction, { timeout = 10_000, fault }: { timeout?: number; fault?: Fault } = {}) {
+	answer = onConnect;
+	secure.reset();
+	if (fault) secure.fault({ fault });
+	// n8n's proxy client checks no certificate against an IP address.
+	const baseUrl = secure.url.replace('127.0.0.1', 'localhost');
+	const { success } = await shop.order(['a'], {
+		credentials: { accessToken: TOKEN, baseUrl }, onError: 'continueRegularOutput', options: { timeout },
+	});
+	return success[0].json;
+}
+
+const refuse = (status: number): PrepareRequestFunction => () => {
+	throw new RequestError('No way through', status);
+};
+
+const nothingWasSent = () => {
+	expect(secure.requests).toEqual([]);
+	expect(bought(secure)).toEqual({});
+};
+
+test('a proxy that connects: the order is bought, and the proxy has seen no token', async () => {
+	const seen: string[] = [];
+	const purchase = await orderThrough(({ request }) => {
+		seen.push(JSON.stringify([request.url, request.headers]));
+		return {};
+	});
+	expect(purchase).toMatchObject({ channel: 'a' });
+	expect(bought(secure)).toEqual({ a: 1 });
+	expect(seen).toHaveLength(1);
+	expect(seen[0]).not.toContain(TOKEN);
+});
+
+test.each([407, 500, 502, 503, 504])('a proxy that answers CONNECT with %i: certainly not bought, and the proxy is named', async (status) => {
+	expect(await orderThrough(refuse(status))).toMatchObject({
+		error: expect.stringMatching(new RegExp(`^The proxy .*\\(${status}\\)$`)) as string,
+		message: expect.stringContaining('proxy') as string,
+		details: { outcome: 'rejected', httpCode: status },
+	});
+	nothingWasSent();
+});
+
+test('a proxy that forbids: certainly not bought', async () => {
+	expect(await orderThrough(refuse(403))).toMatchObject({
+		message: expect.stringContaining('that no firewall is in between') as string,
+		details: { outcome: 'rejected', httpCode: 403 },
+	});
+	nothingWasSent();
+});
+
+test('a proxy that asks for a password', async () => {
+	expect(await orderThrough(() => ({ requestAuthentication: true }))).toMatchObject({
+		error: expect.stringMatching(/^The proxy .*\(407\)$/) as string,
+		details: { outcome: 'rejected', httpCode: 407 },
+	});
+	nothingWasSent();
+});
+
+const never = new Promise<undefined>(() => {});
+
+test.each<[string, string, PrepareRequestFunction, number]>([
+	['closes the connection', 'the proxy did not connect', ({ request }) => (request.socket.end(), never), 10_000],
+	['resets the connection', 'ECONNRESET', ({ request }) => (request.socket.resetAndDestroy(), never), 10_000],
+	['never answers', 'timeout', () => never, 300],
+])('a proxy that %s instead of connecting: certainly not bought', async (_, code, onConnect, timeout) => {
+	expect(await orderThrough(onConnect, { timeout })).toMatchObject({
+		error: `StreamSkill could not be reached (${code})`,
+		details: { outcome: 'rejected' },
+	});
+	nothingWasSent();
+});
+
+test('a proxy that is down: certainly not bought', async () => {
+	const { HTTPS_PROXY } = process.env;
+	process.env.HTTPS_PROXY = 'http://127.0.0.1:1';
+	try {
+		expect(await orderThrough(() => ({}))).toMatchObject({
+			error: 'StreamSkill could not be reached (ECONNREFUSED)', details: { outcome: 'rejected' },
+		});
+		nothingWasSent();
+	} finally {
+		process.env.HTTPS_PROXY = HTTPS_PROXY;
+	}
+});
+
+test('a purchase whose answer gets lost behind the proxy may have been bought', async () => {
+	expect(await orderThrough(() => ({}), { fault: faults.reset() })).toMatchObject({ details: { outcome: 'unknown' } });
+	expect(bought(secure)).toEqual({ a: 1 });
+});
+
+test("a 503 of StreamSkill's own, behind the proxy, says nothing", async () => {
+	const outcome = await orderThrough(() => ({}), { fault: faults.serverErrorAfter(503) });
+	expect(outcome).toMatchObject({ details: { outcome: 'unknown', httpCode: 503 } });
+	expect(bought(secure)).toEqual({ a: 1 });
+});
