@@ -115,11 +115,22 @@ class CredentialsHelper extends ICredentialsHelper {
 	preAuthentication = async () => undefined;
 	runPreAuthentication = async () => undefined;
 	getCredentials = () => Promise.reject(new Error('not used'));
-	getDecrypted = async () => this.credentials;
+	/** Resolves expressions for the item, as n8n does (n8n 2.41.1: credentials-helper.js, applyDefaultsAndOverwrites). */
+	getDecrypted: ICredentialsHelper['getDecrypted'] = async (_additionalData, _credential, _type, mode, executeData, _raw, values) => {
+		credentialReads.count++;
+		if (!values) return this.credentials;
+		const { workflow, runExecutionData, runIndex, itemIndex, node, connectionInputData } = values;
+		return workflow.expression.getParameterValue(
+			this.credentials as INodeParameters, runExecutionData, runIndex, itemIndex, node.name, connectionInputData, mode, {}, executeData, false, this.credentials as INodeParameters,
+		) as ICredentialDataDecryptedObject;
+	};
 	updateCredentials = async () => {};
 	updateCredentialsOauthTokenData = async () => {};
 	getCredentialsProperties = () => credentialType.properties;
 }
+
+/** How often a node has read its credential. */
+export const credentialReads = { count: 0 };
 
 let executions = 0;
 

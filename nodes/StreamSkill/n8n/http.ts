@@ -1,4 +1,4 @@
-import type { IExecuteFunctions, IHttpRequestOptions, IN8nHttpFullResponse } from 'n8n-workflow';
+import type { ICredentialDataDecryptedObject, IExecuteFunctions, IHttpRequestOptions, IN8nHttpFullResponse } from 'n8n-workflow';
 
 import { checkedAccessToken } from '../../../credentials/accessToken';
 import { checkedBaseUrl } from '../../../credentials/baseUrl';
@@ -28,23 +28,31 @@ export interface Answer {
 	isFromProxy?: boolean;
 }
 
+/** The way to StreamSkill, with the credential as each item of the list resolves it. */
 export interface Connection {
-	/** The credential's Base URL, without a trailing slash. */
-	baseUrl: string;
-	/** Sends one request and gives its answer. Rejects with what n8n's request helper threw when there is none. */
-	send(request: HttpRequest): Promise<Answer>;
+	/** The items whose credential cannot be used, and why. */
+	obstacles: Array<{ itemIndexes: number[]; message: string }>;
+	/** The Base URL of an item's credential, without a trailing slash. */
+	baseUrl(itemIndex: number): string;
+	/**
+	 * Sends one request with an item's credential and gives its answer. Rejects with what n8n's request helper threw
+	 * when there is none.
+	 */
+	send(itemIndex: number, request: HttpRequest): Promise<Answer>;
 }
 
 /**
- * Reads the credential, once for the whole run.
+ * Reads the credential of these items: nothing is to be sent for any of them before all are known to have one.
  *
  * @param timeout milliseconds that an answer may take, from the first byte sent to the last one received
- * @throws Error when the credential is missing, or holds no Access Token or no Base URL to send it to
  */
-export async function connect(context: IExecuteFunctions, timeout: number): Promise<Connection> {
-	const credentials = await context.getCredentials('streamSkillApi');
-	const baseUrl = checkedBaseUrl(credentials.baseUrl);
-	checkedAccessToken(credentials.accessToken);
+export async function connect(context: IExecuteFunctions, timeout: number, itemIndexes: number[]): Promise<Connection> {
+	const accounts = await readAccounts(context, itemIndexes);
+	const usable = (itemIndex: number) => {
+		const account = accounts.get(itemIndex);
+		if (account?.kind !== 'usable') throw new Error(`Item ${itemIndex} has no credential that can be used`);
+		return account;
+	};
 
 	// n8n aborts a request in flight when the execution is stopped, and the answer of a purchase is
 	// lost. It does so only for a caller with
@@ -54,9 +62,9 @@ export async function connect(context: IExecuteFunctions, timeout: number): Prom
 		logger: context.logger,
 		getNode: () => context.getNode(),
 	} as IExecuteFunctions;
-	const credentialsDecrypted = { id: '', name: '', type: 'streamSkillApi', data: credentials };
 
-	const send: Connection['send'] = async (request) => {
+	const send: Connection['send'] = async (itemIndex, request) => {
+		const { data } = usable(itemIndex);
 		const options: IHttpRequestOptions = {
 			...request,
 			encoding: 'stream',
@@ -74,7 +82,7 @@ export async function connect(context: IExecuteFunctions, timeout: number): Prom
 				caller,
 				'streamSkillApi',
 				options,
-				{ credentialsDecrypted },
+				{ credentialsDecrypted: { id: '', name: '', type: 'streamSkillApi', data } },
 			)) as IN8nHttpFullResponse;
 			return { statusCode, headers, body: await readBody(body as unknown as AsyncIterable<Uint8Array>) };
 		} catch (error) {
@@ -82,7 +90,52 @@ export async function connect(context: IExecuteFunctions, timeout: number): Prom
 		}
 	};
 
-	return { baseUrl, send };
+	return { obstacles: obstaclesIn(accounts), baseUrl: (itemIndex) => usable(itemIndex).baseUrl, send };
+}
+
+type Account =
+	| { kind: 'usable'; data: ICredentialDataDecryptedObject; baseUrl: string }
+	| { kind: 'unusable'; message: string };
+
+/**
+ * Reads the credential once if nothing in it depends on the item, since each reading takes n8n a look into its
+ * database. That shows in items that do not exist: an expression fails there, or gives another value (n8n-workflow:
+ * workflow-data-proxy.js). Two of them, for one that goes by whether the item's number is even.
+ */
+async function readAccounts(context: IExecuteFunctions, itemIndexes: number[]): Promise<Map<number, Account>> {
+	const accounts = new Map<number, Account>();
+	const [first, ...others] = itemIndexes;
+	if (first === undefined) return accounts;
+	const account = await readAccount(context, first);
+	accounts.set(first, account);
+
+	const beyond = context.getInputData().length;
+	const probes = others.length === 0 ? [] : [await readAccount(context, beyond), await readAccount(context, beyond + 1)];
+	const isSame = account.kind === 'usable' && probes.every((probe) => JSON.stringify(probe) === JSON.stringify(account));
+	for (const itemIndex of others) accounts.set(itemIndex, isSame ? account : await readAccount(context, itemIndex));
+	return accounts;
+}
+
+async function readAccount(context: IExecuteFunctions, itemIndex: number): Promise<Account> {
+	try {
+		const data = await context.getCredentials('streamSkillApi', itemIndex);
+		checkedAccessToken(data.accessToken);
+		return { kind: 'usable', data, baseUrl: checkedBaseUrl(data.baseUrl) };
+	} catch (error) {
+		return { kind: 'unusable', message: (error as Error).message };
+	}
+}
+
+/** Items that share a reason are told of together. */
+function obstaclesIn(accounts: Map<number, Account>): Connection['obstacles'] {
+	const byMessage = new Map<string, number[]>();
+	for (const [itemIndex, account] of accounts) {
+		if (account.kind === 'usable') continue;
+		const itemIndexes = byMessage.get(account.message);
+		if (itemIndexes) itemIndexes.push(itemIndex);
+		else byMessage.set(account.message, [itemIndex]);
+	}
+	return [...byMessage].map(([message, itemIndexes]) => ({ message, itemIndexes }));
 }
 
 /** What n8n throws for an answer with one of the `SERVER_ERRORS`; n8n before 2.41 leaves out the cause. */

@@ -45,10 +45,16 @@ export async function buy(context: IExecuteFunctions): Promise<INodeExecutionDat
 		return results.output();
 	}
 	const { connection, settings } = prepared;
-	for (const { item, order } of orders.filter(isPreview)) {
-		results.note(item, orderRequest(order, connection.baseUrl) as unknown as IDataObject);
+	for (const { itemIndexes, message } of connection.obstacles) {
+		results.holdBack(orders.filter(({ item }) => itemIndexes.includes(item)), heldBack(message, 'Fix this first.', way));
 	}
-	await new Dispatch(context, connection, settings, known, results).sendAll(orders.filter(isPaid));
+	results.stopIfFailed();
+	const blocked = new Set(connection.obstacles.flatMap(({ itemIndexes }) => itemIndexes));
+	const placeable = orders.filter(({ item }) => !blocked.has(item));
+	for (const { item, order } of placeable.filter(isPreview)) {
+		results.note(item, orderRequest(order, connection.baseUrl(item)) as unknown as IDataObject);
+	}
+	await new Dispatch(context, connection, settings, known, results).sendAll(placeable.filter(isPaid));
 
 	const output = results.output();
 	results.summarise(known.run, known.unknownReferences);
@@ -147,7 +153,7 @@ async function prepare(
 	}
 	try {
 		known.open(paid);
-		return { kind: 'ready', settings, connection: await connect(context, settings.timeout) };
+		return { kind: 'ready', settings, connection: await connect(context, settings.timeout, orders.map(({ item }) => item)) };
 	} catch (error) {
 		return obstacle(heldBack((error as Error).message, 'Fix this first.', way));
 	}

@@ -1,19 +1,19 @@
 import { sleep } from 'n8n-workflow';
 
-import type { Connection, HttpRequest } from '../../n8n/http';
+import type { Answer } from '../../n8n/http';
 import { readAnswer, readFailure, type Outcome } from './outcome';
 
 /** How often an order is tried that is answered 429, and how many milliseconds are waited for it in all. */
 const RATE_LIMIT = { tries: 5, wait: 60_000 };
 
-/** Sends an order, and again as long as it is answered 429, which is a certain no. */
-export async function sendOrder(
-	{ send }: Connection,
-	request: HttpRequest,
-	stopSignal?: AbortSignal,
-): Promise<Outcome> {
+/**
+ * Sends an order, and again as long as it is answered 429, which is a certain no.
+ *
+ * @param send sends it once
+ */
+export async function sendOrder(send: () => Promise<Answer>, stopSignal?: AbortSignal): Promise<Outcome> {
 	for (let tries = 1, waited = 0; ; tries++) {
-		const outcome = await send(request).then(readAnswer, readFailure);
+		const outcome = await send().then(readAnswer, readFailure);
 		if (outcome.kind === 'bought' || tries === RATE_LIMIT.tries) return outcome;
 		const { reason } = outcome;
 		if (reason.kind !== 'status' || reason.httpCode !== 429) return outcome;

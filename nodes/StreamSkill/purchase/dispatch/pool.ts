@@ -187,7 +187,8 @@ export class Dispatch {
 			return;
 		}
 		this.known.sending(ordered);
-		const outcome = await sendOrder(this.connection, orderRequest(order, this.connection.baseUrl), this.stopSignal);
+		const request = orderRequest(order, this.connection.baseUrl(item));
+		const outcome = await sendOrder(async () => await this.connection.send(item, request), this.stopSignal);
 		const reference = await this.known.answered(ordered, outcome);
 		if (outcome.kind === 'bought') {
 			this.results.bought(item, outcome.purchase);

@@ -1,0 +1,92 @@
+/** Whose money is spent: each order goes out with the credential as its own item resolves it. */
+import { bought } from '../../tools/sandbox/counts.mts';
+import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
+import { credentialReads } from './engine.mts';
+import { openShop, TOKEN, type Orders } from './shop.mts';
+
+const shop = openShop();
+
+/** Another account, with an address of its own. */
+let other: Sandbox;
+beforeAll(async () => {
+	other = await startSandbox({ token: 'other-token' });
+});
+afterAll(async () => await other.close());
+beforeEach(() => {
+	other.reset();
+	credentialReads.count = 0;
+});
+
+const mine = () => ({ tok: TOKEN, url: shop.sandbox.url });
+const others = () => ({ tok: other.token, url: other.url });
+const byItem = { accessToken: '={{ $json.tok }}', baseUrl: '={{ $json.url }}' };
+
+/** What each account has bought. */
+const accounts = () => [shop.sold(), bought(other)];
+
+test('the token and the address are those of the item', async () => {
+	const { success } = await shop.order(
+		[{ channel: 'a', ...mine() }, { channel: 'b', ...others() }, { channel: 'c', ...mine() }],
+		{ credentials: byItem },
+	);
+	expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b', 'c']);
+	expect(accounts()).toEqual([{ a: 1, c: 1 }, { b: 1 }]);
+});
+
+test('whatever goes out at the same time', async () => {
+	const items = Array.from({ length: 20 }, (_, i) => ({ channel: String(i), ...(i % 3 === 0 ? mine() : others()) }));
+	await shop.order(items, { credentials: byItem, options: { batching: { batch: { batchSize: -1, batchInterval: 0 } } } });
+	expect(Object.keys(shop.sold())).toEqual(['0', '3', '6', '9', '12', '15', '18']);
+	expect(Object.keys(bought(other))).toHaveLength(13);
+});
+
+test.each([
+	['a default where the item has none', '={{ $json.tok ?? $("Start").first().json.default }}', '={{ $json.url ?? $("Start").first().json.defaultUrl }}'],
+	['by turns', '={{ $itemIndex % 2 === 0 ? $("Start").first().json.default : $("Start").last().json.tok }}', '={{ $itemIndex % 2 === 0 ? $("Start").first().json.defaultUrl : $("Start").last().json.url }}'],
+])('%s', async (_, accessToken, baseUrl) => {
+	const first = { channel: 'a', default: TOKEN, defaultUrl: shop.sandbox.url };
+	await shop.order([first, { channel: 'b', ...others() }], { credentials: { accessToken, baseUrl } });
+	expect(accounts()).toEqual([{ a: 1 }, { b: 1 }]);
+});
+
+test('Dry Run shows the address of the item', async () => {
+	const { success } = await shop.order([{ channel: 'a', ...mine() }, { channel: 'b', ...others() }], {
+		credentials: byItem, options: { dryRun: true },
+	});
+	expect(success.map(({ json }) => json.url)).toEqual([`${shop.sandbox.url}/purchases/create`, `${other.url}/purchases/create`]);
+});
+
+describe('an item whose credential cannot be used', () => {
+	const good = () => [{ channel: 'a', ...mine() }, { channel: 'b', ...others() }];
+	const bad: Array<[string, object, RegExp]> = [
+		['no token', { tok: '' }, /^The Access Token .* is empty/],
+		['a token with a line break', { tok: 'a\nb' }, /^The Access Token .* line break/],
+		['an address that is none', { url: 'nowhere' }, /^The Base URL .* is not a web address/],
+		['an address without TLS', { url: 'http://example.com/v1' }, /^The Base URL .* unencrypted/],
+	];
+
+	test.each(bad)('%s: with On Error = Stop, nothing is bought for any item', async (_, wrong, message) => {
+		const items = [...good(), { channel: 'c', ...mine(), ...wrong }];
+		const { error } = await shop.order(items, { credentials: byItem });
+		expect(error!.message).toMatch(message);
+		expect(error!.context).toMatchObject({ itemIndex: 2 });
+		expect(accounts()).toEqual([{}, {}]);
+	});
+
+	test.each(bad)('%s: with Continue, the others are bought', async (_, wrong, message) => {
+		const items = [{ channel: 'c', ...mine(), ...wrong }, ...good()];
+		const { success, failed } = await shop.order(items, { credentials: byItem, onError: 'continueErrorOutput' });
+		expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b']);
+		expect(failed).toMatchObject([{ json: { error: expect.stringMatching(message) as string, details: { outcome: 'notSent' } }, pairedItem: { item: 0 } }]);
+		expect(accounts()).toEqual([{ a: 1 }, { b: 1 }]);
+	});
+});
+
+test.each<[string, () => Orders['credentials']]>([
+	['a fixed credential', () => ({ accessToken: TOKEN, baseUrl: shop.sandbox.url })],
+	['an expression that is the same for all items', () => ({ accessToken: `={{ "${TOKEN}" }}`, baseUrl: shop.sandbox.url })],
+])('%s is not read for each order', async (_, credentials) => {
+	await shop.order(Array.from({ length: 50 }, (_, i) => String(i)), { credentials: credentials() });
+	expect(Object.keys(shop.sold())).toHaveLength(50);
+	expect(credentialReads.count).toBeLessThanOrEqual(3);
+});
