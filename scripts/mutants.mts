@@ -17,7 +17,7 @@ interface Mutant {
 
 const mutants: Mutant[] = [
 	// The run.
-	{ name: 'more than Max Purchases per Run', file: 'purchase/create.ts', from: 'if (count > settings.maxPurchases)', to: 'if (false)', tests: ['ledger'] },
+	{ name: 'more than Max Purchases', file: 'purchase/create.ts', from: 'if (count > limit)', to: 'if (false)', tests: ['ledger'] },
 	{ name: 'Dry Run buys', file: 'purchase/create.ts', from: '=> !order.dryRun', to: '=> true', tests: ['ledger'] },
 	{ name: 'some are sent although others are no orders', file: 'purchase/create.ts', from: '\tresults.stopIfFailed();\n', to: '', tests: ['purchase'] },
 	{ name: 'sent without a look at the database', file: 'purchase/journal/known.ts', from: 'if (this.refusal && orders.length > 0)', to: 'if (false)', tests: ['keys', 'only while it is asked'] },

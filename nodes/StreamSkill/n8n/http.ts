@@ -50,8 +50,8 @@ export async function connect(context: IExecuteFunctions, timeout: number, itemI
 	const accounts = await readAccounts(context, itemIndexes);
 	const usable = (itemIndex: number) => {
 		const account = accounts.get(itemIndex);
-		if (account?.kind !== 'usable') throw new Error(`Item ${itemIndex} has no credential that can be used`);
-		return account;
+		if (account?.kind === 'usable') return account;
+		throw new Error(account?.message);
 	};
 
 	// n8n aborts a request in flight when the execution is stopped, and the answer of a purchase is

@@ -127,10 +127,11 @@ async function prepare(
 
 	const paid = orders.filter(isPaid);
 	const count = results.purchases.length + paid.length;
-	if (count > settings.maxPurchases) {
+	const limit = paid.reduce((least, { order }) => Math.min(least, order.maxPurchases ?? Infinity), Infinity);
+	if (count > limit) {
 		return obstacle(
 			heldBack(
-				`${count} items are more than Max Purchases per Run allows (${settings.maxPurchases})`,
+				`${count} items are more than Max Purchases allows (${limit})`,
 				'If all of them are meant to be bought, raise the limit.',
 				way,
 			),
