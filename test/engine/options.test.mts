@@ -59,3 +59,12 @@ test('a number that n8n has rounded, with a line break after the expression, buy
 	expect(error!.message).toMatch(/^Channel must not be "12345678901234567000\\n", which n8n makes of a number with too many digits/);
 	expect(sent()).toEqual({});
 });
+
+test('an expression that fails is named by its label, and what else the options say holds', async () => {
+	const nowhere = '={{ $("Nowhere").first().json.id }}';
+	const { error } = await order(['a'], {
+		parameters: { additionalFields: { quantity: nowhere }, options: { idempotencyKey: nowhere, maxPurchases: 'many' } },
+	});
+	for (const label of ['Quantity: ', 'Idempotency Key: ', 'Max Purchases must be a whole number']) expect(error!.message).toContain(label);
+	expect(sent()).toEqual({});
+});

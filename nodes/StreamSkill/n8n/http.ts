@@ -139,7 +139,7 @@ function obstaclesIn(accounts: Map<number, Account>): Connection['obstacles'] {
 }
 
 /** What n8n throws for an answer with one of the `SERVER_ERRORS`; n8n before 2.41 leaves out the cause. */
-interface ServerError {
+interface ServerError extends Error {
 	httpCode?: string | null;
 	/** Axios' error. */
 	cause?: { request?: { protocol?: string; socket?: { encrypted?: boolean } | null; destroy(): void } };

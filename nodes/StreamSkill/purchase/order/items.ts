@@ -22,28 +22,29 @@ export const readItems = (context: IExecuteFunctions): ReadItem[] =>
 /** Reads an item's parameters once each: every expression takes n8n half a millisecond. */
 function readItem(context: IExecuteFunctions, item: number): ReadItem {
 	const failures: FieldProblems = {};
-	/** @param key by which it is named if it cannot be read */
-	const parameter = (name: string, key: string): unknown => {
+	/** @param otherwise is asked where it cannot be evaluated */
+	const evaluate = (name: string, otherwise: (error: Error) => unknown): unknown => {
 		try {
 			return context.getNodeParameter(name, item);
 		} catch (error) {
-			failures[key] = [`${LABELS[key] ?? key}: ${(error as Error).message}`];
-			return undefined;
+			return otherwise(error as Error);
 		}
 	};
-	/** Reads a collection whole. Where an expression in it fails, each field by itself: one must not hide the others. */
-	const collection = (name: string): unknown => {
-		const value = parameter(name, name);
-		const written = context.getNode().parameters[name];
-		if (!(name in failures) || !isObject(written)) return value;
-		delete failures[name];
-		return Object.fromEntries(Object.keys(written).map((field) => [field, parameter(`${name}.${field}`, keyOf(field))]));
+	const fail = (key: string) => (error: Error) => {
+		failures[key] = [`${LABELS[key] ?? key}: ${error.message}`];
 	};
+	/** Where an expression in a collection fails, each field is read by itself: one must not hide the others. */
+	const collection = (name: string) =>
+		evaluate(name, (error) => {
+			const written = context.getNode().parameters[name];
+			if (!isObject(written)) return fail(name)(error);
+			return Object.fromEntries(Object.keys(written).map((field) => [field, evaluate(`${name}.${field}`, fail(keyOf(field)))]));
+		});
 
 	const options = collection('options');
 	const reading = readOrder({
-		tarifId: parameter('tarifId', 'tarif.id'),
-		channel: parameter('channel', 'channel'),
+		tarifId: evaluate('tarifId', fail('tarif.id')),
+		channel: evaluate('channel', fail('channel')),
 		additionalFields: collection('additionalFields'),
 		options,
 	});
@@ -63,11 +64,13 @@ function withProblems(reading: Reading, more: FieldProblems): Reading {
 	return { kind: 'invalid', problems: { ...problems, ...more }, treatment: reading.treatment };
 }
 
+const isExpression = (value: unknown) => typeof value === 'string' && value.startsWith('=');
+
 /** A model must not confirm anything by itself: in a tool, references are typed in by a person. */
 function withoutModel(context: IExecuteFunctions, reading: Reading): Reading {
 	if (!isTool(context)) return reading;
 	const options = context.getNode().parameters.options as IDataObject | undefined;
-	const filled = (['confirmedBought', 'confirmedNotBought'] as const).filter((name) => String(options?.[name] ?? '').startsWith('='));
+	const filled = (['confirmedBought', 'confirmedNotBought'] as const).filter((name) => isExpression(options?.[name]));
 	if (filled.length === 0) return reading;
 	const problems = Object.fromEntries(
 		filled.map((name) => [name, [`${LABELS[name]} must be typed in here, not filled by an expression or a model`]]),
