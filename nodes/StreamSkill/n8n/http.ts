@@ -54,9 +54,9 @@ export async function connect(context: IExecuteFunctions, timeout: number, itemI
 		throw new Error(account?.message);
 	};
 
-	// n8n aborts a request in flight when the execution is stopped, and the answer of a purchase is
-	// lost. It does so only for a caller with
-	// `getExecutionCancelSignal` (n8n-core: request-helper-functions.js), so this one goes without.
+	// n8n aborts a request in flight when the execution is stopped, and the answer of a purchase is lost. It does so
+	// only for a caller with `getExecutionCancelSignal` (n8n-core: request-helpers/authentication.js), so this one goes
+	// without.
 	const caller = {
 		helpers: context.helpers,
 		logger: context.logger,
