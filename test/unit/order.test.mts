@@ -382,9 +382,8 @@ describe('a collection that an expression turned into something else', () => {
 		expect(Object.values(problemsOf({ options: value as never })).join()).toContain('Options');
 	});
 
-	test.each([null, undefined, ''])('%j does not break the run', (value) => {
-		expect(() => read({ additionalFields: value as never })).not.toThrow();
-		expect(() => read({ options: value as never })).not.toThrow();
+	test.each([null, undefined, '', ' '])('%j is an empty one', (value) => {
+		expect(orderOf({ additionalFields: value as never, options: value as never })).toStrictEqual(plainOrder);
 	});
 });
 
@@ -436,12 +435,16 @@ describe.each([channel, idempotencyKey])('$label: text that only a mishap makes'
 		expect(sentence).toMatch(new RegExp(`^${label} is required but has nothing but invisible characters \\("(\\\\u[0-9a-f]{4})+"\\): type it anew$`));
 	});
 
-	test.each(['12345678901234567890', 'undefined_fan', 'nullable', 'NaNcy', 'dev_null', 'null-17', 'Undefined', '9007199254740991 ', 'a [object] b', '1e21'])(
+	test.each(['12345678901234567890', 'undefined_fan', 'nullable', 'NaNcy', 'dev_null', 'null-17', 'Undefined', '9007199254740991 ', '12345678901234567890abc ', 'a [object] b', '1e21'])(
 		'%j is somebody\'s, and taken',
 		(value) => {
 			expect(read(give(value)).kind).toBe('valid');
 		},
 	);
+});
+
+test('the sentence about invisible characters is short, however many there are', () => {
+	expect(problemsOf(channel.give('\u200b'.repeat(5000))).channel[0].length).toBeLessThan(200);
 });
 
 test.each(['\u200btwitch', 'twitch\u200b\n', '\ufeff twitch', '\u202atwitch\u202c'])('what nobody sees around a channel or a key is dropped: %j', (value) => {
