@@ -17,7 +17,7 @@ interface Mutant {
 
 const mutants: Mutant[] = [
 	// The run.
-	{ name: 'more than Max Purchases per Run', file: 'purchase/create.ts', from: 'if (count > settings.maxPurchases)', to: 'if (false)', tests: ['ledger'] },
+	{ name: 'more than Max Purchases', file: 'purchase/create.ts', from: 'if (count > limit)', to: 'if (false)', tests: ['ledger'] },
 	{ name: 'Dry Run buys', file: 'purchase/create.ts', from: '=> !order.dryRun', to: '=> true', tests: ['ledger'] },
 	{ name: 'some are sent although others are no orders', file: 'purchase/create.ts', from: '\tresults.stopIfFailed();\n', to: '', tests: ['purchase'] },
 	{ name: 'sent without a look at the database', file: 'purchase/journal/known.ts', from: 'if (this.refusal && orders.length > 0)', to: 'if (false)', tests: ['keys', 'only while it is asked'] },
@@ -78,6 +78,9 @@ const mutants: Mutant[] = [
 	{ name: 'a 401 is sent twice', file: 'n8n/http.ts', from: 'ignoreHttpStatusErrors: { ignore: true, except: SERVER_ERRORS }', to: 'ignoreHttpStatusErrors: false', tests: ['wire|purchase|pause'] },
 	{ name: 'Stop cuts an order on its way', file: 'n8n/http.ts', from: "} as IExecuteFunctions;", to: 'getExecutionCancelSignal: () => context.getExecutionCancelSignal() } as IExecuteFunctions;', tests: ['keys|pause|ledger', 'Stop|stop'] },
 	{ name: 'a 503 of StreamSkill is taken for a proxy', file: 'n8n/http.ts', from: ' && !request.socket.encrypted', to: '', tests: ['proxy'] },
+	{ name: "the first item's account pays for all", file: 'n8n/http.ts', from: 'isSame ? account : await readAccount(context, itemIndex)', to: 'account', tests: ['account'] },
+	{ name: 'an account by turns is taken for one account', file: 'n8n/http.ts', from: ', await readAccount(context, beyond + 1)', to: '', tests: ['account'] },
+	{ name: 'a request without a socket is taken for sent', file: 'purchase/dispatch/outcome.ts', from: '\tsocket === null ||\n', to: '', tests: ['proxy'] },
 	{ name: 'no end of a slow answer', file: 'n8n/http.ts', from: 'abortSignal: AbortSignal.timeout(timeout),', to: '', tests: ['wire|ledger'] },
 	{ name: 'an answer of any length', file: 'n8n/http.ts', from: 'if (bytes > MAX_BODY_BYTES) break;', to: '', tests: ['wire'] },
 	{ name: 'an answer that breaks off is none', file: 'n8n/http.ts', from: '} catch {\n\t\t// What', to: '} catch (error) {\n\t\tthrow error;\n\t\t// What', tests: ['wire|network'] },

@@ -197,7 +197,7 @@ async function keepPicture(page: Page, name: string) {
 		await editor.toggle('start');
 
 		await editor.add('Add Option', 'Batching', 'Confirmed Bought', 'Confirmed Not Bought', 'Dry Run', 'Expand', 'Idempotency Key');
-		await editor.add('Add Option', 'If Already Purchased', 'Max Purchases per Run', 'Response Language', 'Timeout');
+		await editor.add('Add Option', 'If Already Purchased', 'Max Purchases', 'Response Language', 'Timeout');
 		await editor.type('batchSize', '5');
 		await editor.type('batchInterval', '250');
 		await editor.type('confirmedBought', 'K7QM-3XPA');

@@ -5,6 +5,7 @@ import { DataDeduplicationService, ExecutionLifecycleHooks, WorkflowExecute } fr
 import {
 	createRunExecutionData,
 	ICredentialsHelper,
+	NodeApiError,
 	NodeHelpers,
 	Workflow,
 	type ICredentialDataDecryptedObject,
@@ -17,6 +18,7 @@ import {
 	type IRun,
 	type IRunExecutionData,
 	type IWorkflowExecuteAdditionalData,
+	type JsonObject,
 } from 'n8n-workflow';
 
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
@@ -96,6 +98,9 @@ export async function initEngine() {
 	Container.set(Logger, { info: log, warn: log, error: log, debug: () => {}, scoped: () => Container.get(Logger) } as unknown as Logger);
 	await DataDeduplicationService.init(deduplicator);
 }
+
+/** n8n 1.x leaves out the cause of a network failure, and with it the socket, which knows how far it came. */
+export const tellsCause = new NodeApiError({ name: '' } as INode, new Error('x') as unknown as JsonObject).cause !== undefined;
 
 /** A node that does something, then hands on its items, or others. */
 export const other = (work?: (items: INodeExecutionData[]) => Promise<IDataObject[] | void> | IDataObject[] | void): INodeType => ({

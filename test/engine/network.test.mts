@@ -5,13 +5,10 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import tls from 'node:tls';
 
 import { faults } from '../../tools/sandbox/sandbox.mts';
+import { tellsCause } from './engine.mts';
 import { openShop, TOKEN } from './shop.mts';
 
 const shop = openShop();
-
-/** n8n 1.x leaves out the cause of a network failure, and with it the socket, which knows how far the handshake came. */
-const { NodeApiError } = jest.requireActual<typeof import('n8n-workflow')>('n8n-workflow');
-const tellsCause = new NodeApiError({ name: '' } as never, new Error('x') as never).cause !== undefined;
 
 let server: Server;
 const sockets = new Set<Socket>();

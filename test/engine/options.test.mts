@@ -15,3 +15,56 @@ test.each(['={{ "none" }}', '={{ "" }}', '={{ [1] }}'])('what was bought before 
 	expect(told(success)).toEqual([[0, 'a'], [1, 'rejected']]);
 	expect(sent()).toEqual({ a: 1, b: 2 });
 });
+
+describe("optional numbers that a model fills with $fromAI", () => {
+	const ask = async (written: string, given?: unknown) =>
+		await order([{ query: { Quantity: given } } as never], {
+			parameters: { channel: 'a', additionalFields: { quantity: `={{ ${written} }}`, duration: `={{ ${written} }}`, interval: `={{ ${written} }}` } },
+			node: { tool: true },
+			onError: 'continueRegularOutput',
+		}).then(() => shop.sandbox.purchases.map((purchase) => purchase.order));
+
+	test.each([[null], [''], [' '], [undefined], ['\u200b']])('%j is left out', async (given) => {
+		expect(await ask('$fromAI("Quantity", "", "number")', given)).toEqual([{ tarif: { id: 1 }, channel: 'a' }]);
+	});
+
+	test.each([[0], [''], [null], [undefined]])('%j is left out with a blank in its place, as the documents advise', async (given) => {
+		expect(await ask('$fromAI("Quantity", "", "number") || ""', given)).toEqual([{ tarif: { id: 1 }, channel: 'a' }]);
+	});
+
+	test('0 is no number of anything: nothing is bought', async () => {
+		expect(await ask('$fromAI("Quantity", "", "number")', 0)).toEqual([]);
+	});
+
+	test('a number is ordered', async () => {
+		expect(await ask('$fromAI("Quantity", "", "number") || ""', '5')).toEqual([{ tarif: { id: 1, quantity: 5, duration: 5 }, channel: 'a', interval: 5 }]);
+	});
+});
+
+test('each item has its own limit, and the smallest counts', async () => {
+	const limited = [{ channel: 'a', limit: 5 }, { channel: 'b', limit: 1 }, { channel: 'c', limit: 5 }];
+	const { error } = await order(limited, { options: { maxPurchases: '={{ $json.limit }}' } });
+	expect(error!.message).toBe('3 items are more than Max Purchases allows (1)');
+	expect(sent()).toEqual({});
+});
+
+test.each(['[object Object]', 'undefined', 'null'])('%s for a channel buys nothing', async (channel) => {
+	const { error } = await order(['a', channel]);
+	expect(error!.message).toMatch(/^Channel must not be /);
+	expect(sent()).toEqual({});
+});
+
+test('a number that n8n has rounded, with a line break after the expression, buys nothing', async () => {
+	const { error } = await order([{ id: Number('12345678901234567890') }], { parameters: { channel: '={{ $json.id }}\n' } });
+	expect(error!.message).toMatch(/^Channel must not be "12345678901234567000\\n", which n8n makes of a number with too many digits/);
+	expect(sent()).toEqual({});
+});
+
+test('an expression that fails is named by its label, and what else the options say holds', async () => {
+	const nowhere = '={{ $("Nowhere").first().json.id }}';
+	const { error } = await order(['a'], {
+		parameters: { additionalFields: { quantity: nowhere }, options: { idempotencyKey: nowhere, maxPurchases: 'many' } },
+	});
+	for (const label of ['Quantity: ', 'Idempotency Key: ', 'Max Purchases must be a whole number']) expect(error!.message).toContain(label);
+	expect(sent()).toEqual({});
+});

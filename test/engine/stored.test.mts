@@ -30,7 +30,7 @@ const RUN = hasToken ? 'K8JE6e_g18jHeRCIlnbh98' : 'NRX-wrHokuQJ5peKg3vd3G';
 const TOOL_RUN = hasToken ? 'HW5fYt5GZMeLvVd7PbCJil' : 'FAasHBIE-3tnhYwWDGMRKa';
 const [A, B] = ['item 0 lAoLCRi4TvALoWbxSE6tPj', 'item 1 Xl83r81V57Z8kuE8pGPQ4B'];
 const bought = () => ({ kind: 'bought', purchase: shop.sandbox.purchases[0].purchase });
-const unknown = { kind: 'unknown', outcome: { kind: 'unknown', httpCode: 500, apiMessage: 'Internal Server Error' }, attempt: 1 };
+const unknown = { kind: 'unknown', outcome: { kind: 'unknown', reason: { kind: 'status', httpCode: 500 } }, attempt: 1 };
 
 test('of three orders', async () => {
 	expect(await leave()).toEqual({

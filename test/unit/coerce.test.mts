@@ -1,6 +1,8 @@
-import { fieldReader, integer, isBlank, oneOf } from '../../nodes/StreamSkill/purchase/order/coerce.ts';
+import { readFields } from '../../nodes/StreamSkill/purchase/order/read.ts';
+import { BODY } from '../../nodes/StreamSkill/purchase/order/table.ts';
+import { integer, isBlank, oneOf } from '../../nodes/StreamSkill/purchase/order/coerce.ts';
 
-test.each(['', ' ', '\r\n', '\u00a0', '\u2003', '\ufeff', null, undefined])('%j is blank', (value) => {
+test.each(['', ' ', '\r\n', '\u00a0', '\u2003', '\ufeff', '\u200b', ' \u00ad\u2060', '\u3164', null, undefined])('%j is blank', (value) => {
 	expect(isBlank(value)).toBe(true);
 });
 
@@ -19,13 +21,11 @@ test('a long value is cut in the sentence about it', () => {
 });
 
 test('a sentence has the label of its field, and good fields have none', () => {
-	const { parsed, required, optional } = fieldReader();
-	const read = integer({ min: 1, max: 2 });
-	expect([required('tarif.id', '1', read), optional('interval', 2, read), optional('lang', '', read)]).toEqual([1, 2, undefined]);
-	required('channel', '', read);
-	optional('Accept-Language', 3, read);
-	expect(parsed({})).toEqual({ kind: 'invalid', problems: {
+	const problems = {};
+	const given = { tarifId: '1', interval: 2, lang: '', channel: '', duration: 25 };
+	expect(readFields(BODY, given, problems)).toEqual({ 'tarif.id': 1, interval: 2 });
+	expect(problems).toEqual({
 		channel: ['Channel is required but blank'],
-		'Accept-Language': ['Response Language must be a whole number from 1 to 2, not 3'],
-	} });
+		'tarif.duration': ['Duration must be a whole number from 1 to 24, not 25'],
+	});
 });

@@ -5,7 +5,7 @@ import type { NotBought } from '../../nodes/StreamSkill/purchase/dispatch/outcom
 
 const order = (onDuplicate: Order['onDuplicate'], dryRun: boolean): Parsed<Order> => ({
 	kind: 'valid',
-	value: { body: { tarif: { id: 1 }, channel: 'a' }, onDuplicate, dryRun, confirmedBought: [], confirmedNotBought: [] },
+	value: { body: { tarif: { id: 1 }, channel: 'a' }, onDuplicate, dryRun, confirmedBought: [], confirmedNotBought: [], repeatManualOrders: false },
 });
 
 const problems = { channel: ['Channel is required but blank'] };

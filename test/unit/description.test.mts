@@ -13,6 +13,8 @@ interface Field {
 	displayName: string;
 	type: string;
 	default: unknown;
+	description?: string;
+	placeholder?: string;
 	required?: boolean;
 	typeOptions?: object;
 	options?: Field[];
@@ -56,6 +58,7 @@ test('the names that are saved in workflows', () => {
 			idempotencyKey: 'string',
 			maxPurchases: 'number',
 			onDuplicate: 'options',
+			repeatManualOrders: 'boolean',
 			confirmedBought: 'string',
 			confirmedNotBought: 'string',
 			timeout: 'number',
@@ -96,10 +99,11 @@ test.each([
 	['expand', 'expand', 'Expand'],
 	['idempotencyKey', 'idempotencyKey', 'Idempotency Key'],
 	['onDuplicate', 'onDuplicate', 'If Already Purchased'],
-	['maxPurchases', 'maxPurchases', 'Max Purchases per Run'],
+	['maxPurchases', 'maxPurchases', 'Max Purchases'],
+	['repeatManualOrders', 'repeatManualOrders', 'Repeat Manual Orders'],
 	['confirmedBought', 'confirmedBought', 'Confirmed Bought'],
 	['confirmedNotBought', 'confirmedNotBought', 'Confirmed Not Bought'],
-	['acceptLanguage', 'Accept-Language', 'Response Language'],
+	['acceptLanguage', 'acceptLanguage', 'Response Language'],
 	['timeout', 'timeout', 'Timeout'],
 ])('%s is labelled the same in the editor and in messages', (name, apiName, label) => {
 	expect(find(name).displayName).toBe(label);
@@ -113,6 +117,22 @@ test.each([
 	['interval', { minValue: 1, maxValue: 86400, numberPrecision: 0 }],
 ])('%s has the range of the API document', (name, range) => {
 	expect(find(name).typeOptions).toEqual(range);
+});
+
+test.each(['quantity', 'interval', 'duration'])('%s says what it orders when it is added and left as it is', (name) => {
+	const { default: added, description } = find(name);
+	expect(description).toContain(`Added and left as it is, it orders ${String(added)}.`);
+});
+
+describe.each(allFields(properties).map((field): [string, Field] => [field.name, field]))("%s keeps to n8n's rules", (_, field) => {
+	test('on words', () => {
+		const { displayName, description = '', type, placeholder = '' } = field;
+		expect(displayName).toMatch(/^[A-Z(]/);
+		if (type === 'boolean') expect(description).toMatch(/^Whether /);
+		if (!['collection', 'fixedCollection'].includes(type) && placeholder) expect(placeholder).toMatch(/^e\.g\. /);
+		// A description has a full stop if it has several sentences.
+		expect(description.endsWith('.')).toBe(/\. [A-Z]/.test(description));
+	});
 });
 
 test.each(['additionalFields', 'options'])('%s are sorted by label', (name) => {

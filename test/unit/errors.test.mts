@@ -156,7 +156,7 @@ describe('what the node finds out by itself', () => {
 describe('errorJson', () => {
 	const order: Order = {
 		body: { tarif: { id: 1 }, channel: 'twitch' },
-		idempotencyKey: 'order-7', onDuplicate: 'skip', confirmedBought: [], confirmedNotBought: [], dryRun: false,
+		idempotencyKey: 'order-7', onDuplicate: 'skip', confirmedBought: [], confirmedNotBought: [], repeatManualOrders: false, dryRun: false,
 	};
 
 	test.each<[string, FailedItem, object]>([

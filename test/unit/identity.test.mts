@@ -9,6 +9,7 @@ const order = (channel: string, tarif = 1, more: Partial<Order> = {}): Order => 
 	dryRun: false,
 	confirmedBought: [],
 	confirmedNotBought: [],
+	repeatManualOrders: false,
 	...more,
 });
 

@@ -1,4 +1,4 @@
-import { readOrder, type Order } from '../../nodes/StreamSkill/purchase/order/order.ts';
+import { readOrder, whatIsOrdered, type Order, type Treatment } from '../../nodes/StreamSkill/purchase/order/order.ts';
 
 interface Given {
 	tarifId?: unknown;
@@ -28,6 +28,7 @@ const plainOrder = {
 	confirmedBought: [],
 	confirmedNotBought: [],
 	dryRun: false,
+	repeatManualOrders: false,
 };
 
 const inFields = (name: string) => (value: unknown): Given => ({ additionalFields: { [name]: value } });
@@ -43,9 +44,11 @@ const lang = { field: 'lang', label: 'Language', give: inFields('lang') };
 const comment = { field: 'comment', label: 'Comment', give: inFields('comment') };
 const start = { field: 'start', label: 'Start', give: inFields('start') };
 const expand = { field: 'expand', label: 'Expand', give: inOptions('expand') };
-const acceptLanguage = { field: 'Accept-Language', label: 'Response Language', give: inOptions('acceptLanguage') };
+const acceptLanguage = { field: 'acceptLanguage', label: 'Response Language', give: inOptions('acceptLanguage') };
 const idempotencyKey = { field: 'idempotencyKey', label: 'Idempotency Key', give: inOptions('idempotencyKey') };
 const onDuplicate = { field: 'onDuplicate', label: 'If Already Purchased', give: inOptions('onDuplicate') };
+const maxPurchases = { field: 'maxPurchases', label: 'Max Purchases', give: inOptions('maxPurchases') };
+const repeatManualOrders = { field: 'repeatManualOrders', label: 'Repeat Manual Orders', give: inOptions('repeatManualOrders') };
 const dryRun = { field: 'dryRun', label: 'Dry Run', give: inOptions('dryRun') };
 
 const blanks = ['', '  ', '\t\n', '\u00a0', null, undefined];
@@ -67,6 +70,7 @@ test('an order with everything', () => {
 			idempotencyKey: ' order-7 ',
 			maxPurchases: 10,
 			onDuplicate: 'fail',
+			repeatManualOrders: 'true',
 			confirmedBought: 'k7qm-3xpa, ABCD EFGH',
 			confirmedNotBought: ['WXYZ3469', 'K7QM-3XPB'],
 			timeout: 1000,
@@ -88,6 +92,8 @@ test('an order with everything', () => {
 		confirmedBought: ['K7QM-3XPA', 'ABCD', 'EFGH'],
 		confirmedNotBought: ['WXYZ-3469', 'K7QM-3XPB'],
 		dryRun: true,
+		repeatManualOrders: true,
+		maxPurchases: 10,
 	});
 });
 
@@ -172,6 +178,7 @@ test('a large number is a Tarif ID but no Quantity, Duration or Interval', () =>
 describe.each([
 	{ ...start, of: (order: Order) => order.body.start },
 	{ ...dryRun, of: (order: Order) => order.dryRun },
+	{ ...repeatManualOrders, of: (order: Order) => order.repeatManualOrders },
 ])('$label', ({ field, label, give, of }) => {
 	test.each([
 		[true, true],
@@ -258,12 +265,6 @@ describe('blank values', () => {
 	)('$label is left out: $blank', ({ give, blank }) => {
 		expect(orderOf(give(blank))).toStrictEqual(plainOrder);
 	});
-
-	test.each(blanks)('an Idempotency Key that is there but blank (%j) buys nothing', (blank) => {
-		expect(problemsOf(idempotencyKey.give(blank))).toEqual({
-			idempotencyKey: ['Idempotency Key is required but blank'],
-		});
-	});
 });
 
 describe('Language', () => {
@@ -296,8 +297,8 @@ describe('Response Language', () => {
 
 	test.each(['de', 'EN', 'en-US', 'en, ru', 'en\r\nX-Other: 1', 1, true, ['en']])('%j is refused', (value) => {
 		const problems = problemsOf(acceptLanguage.give(value));
-		expect(Object.keys(problems)).toEqual(['Accept-Language']);
-		expect(problems['Accept-Language'][0]).toMatch(/^Response Language .*en, ru/);
+		expect(Object.keys(problems)).toEqual(['acceptLanguage']);
+		expect(problems.acceptLanguage[0]).toMatch(/^Response Language .*en, ru/);
 	});
 });
 
@@ -381,17 +382,144 @@ describe('a collection that an expression turned into something else', () => {
 		expect(Object.values(problemsOf({ options: value as never })).join()).toContain('Options');
 	});
 
-	test.each([null, undefined, ''])('%j does not break the run', (value) => {
-		expect(() => read({ additionalFields: value as never })).not.toThrow();
-		expect(() => read({ options: value as never })).not.toThrow();
+	test.each([null, undefined, '', ' '])('%j is an empty one', (value) => {
+		expect(orderOf({ additionalFields: value as never, options: value as never })).toStrictEqual(plainOrder);
 	});
 });
 
-test.each(blanks)('a Dry Run that is blank (%j) does not buy', (value) => {
-	expect(problemsOf(dryRun.give(value))).toEqual({ dryRun: ['Dry Run is required but blank'] });
+describe.each([dryRun, maxPurchases, repeatManualOrders, idempotencyKey])('$label that was added protects', ({ field, label, give }) => {
+	test.each(blanks)('so it is no order where it is blank: %j', (blank) => {
+		expect(problemsOf(give(blank))).toEqual({ [field]: [`${label} is required but blank`] });
+	});
+});
+
+test.each([[1, 1], ['100', 100]])('Max Purchases %j is %j', (value, limit) => {
+	expect(orderOf(maxPurchases.give(value)).maxPurchases).toBe(limit);
+});
+
+test.each([[0, '0'], [-1, '-1'], ['many', '"many"'], [NaN, 'NaN'], [true, 'true'], [1.5, '1.5']])('Max Purchases %p is refused', (value, shown) => {
+	expect(problemsOf(maxPurchases.give(value))).toEqual({ maxPurchases: [`Max Purchases must be a whole number of 1 or more, not ${shown}`] });
 });
 
 test.each([channel, comment, idempotencyKey])('$label: a number too large to be exact is not taken for text', ({ field, label, give }) => {
 	expect(problemsOf(give(Number('12345678901234567890')))[field][0]).toMatch(new RegExp(`^${label} must be text, not 12345678901234567`));
 	expect(read(give('12345678901234567890'))).toHaveProperty('value');
+});
+
+describe.each([channel, idempotencyKey])('$label: text that only a mishap makes', ({ field, label, give }) => {
+	test.each([
+		['[object Object]', 'choose one of its fields'],
+		['order-[object Object]', 'choose one of its fields'],
+		['[object Array]', 'choose one of its fields'],
+		['undefined', "check the field's name"],
+		[' undefined\n', "check the field's name"],
+		['https://www.twitch.tv/undefined', "check the field's name"],
+		['null', 'leave the item out'],
+		['https://www.twitch.tv/null', 'leave the item out'],
+		['NaN', 'check the numbers in it'],
+		['9007199254740993\n', 'read the number as text'],
+		[' 12345678901234567000', 'read the number as text'],
+		['1.2345678901234568e+21', 'read it as text'],
+		['1e+21\n', 'read it as text'],
+	])('%j is refused, with what to do', (value, advice) => {
+		const problems = problemsOf(give(value));
+		expect(Object.keys(problems)).toEqual([field]);
+		expect(problems[field]).toHaveLength(1);
+		expect(problems[field][0]).toMatch(new RegExp(`^${label} must not be `));
+		expect(problems[field][0]).toContain(JSON.stringify(value));
+		expect(problems[field][0]).toContain(advice);
+	});
+
+	test.each(['\u200b', '\ufeff\u200b', ' \u00ad ', '\u2060', '\u3164', '\u2800', '\u0000', '\u200d\ufe0f'])('nothing but what nobody sees (%j) is refused', (value) => {
+		const [sentence] = problemsOf(give(value))[field];
+		expect(sentence).toMatch(new RegExp(`^${label} is required but has nothing but invisible characters \\("(\\\\u[0-9a-f]{4})+"\\): type it anew$`));
+	});
+
+	test.each(['12345678901234567890', 'undefined_fan', 'nullable', 'NaNcy', 'dev_null', 'null-17', 'Undefined', '9007199254740991 ', '12345678901234567890abc ', 'a [object] b', '1e21'])(
+		'%j is somebody\'s, and taken',
+		(value) => {
+			expect(read(give(value)).kind).toBe('valid');
+		},
+	);
+});
+
+test('the sentence about invisible characters is short, however many there are', () => {
+	expect(problemsOf(channel.give('\u200b'.repeat(5000))).channel[0].length).toBeLessThan(200);
+});
+
+test.each(['\u200btwitch', 'twitch\u200b\n', '\ufeff twitch', '\u202atwitch\u202c'])('what nobody sees around a channel or a key is dropped: %j', (value) => {
+	expect(orderOf(channel.give(value)).body.channel).toBe('twitch');
+	expect(orderOf(idempotencyKey.give(value)).idempotencyKey).toBe('twitch');
+});
+
+describe('a Comment', () => {
+	test.each(['null', 'undefined', 'NaN', '12345678901234567000\n', 'a\u200bb'])('may say %j, which a person may have written', (value) => {
+		expect(orderOf(comment.give(value)).body.comment).toBe(value);
+	});
+
+	test('does not say [object Object], which nobody wrote', () => {
+		expect(problemsOf(comment.give('For [object Object]'))).toEqual({
+			comment: ['Comment must not be "For [object Object]", which an expression makes of a whole object: choose one of its fields'],
+		});
+	});
+
+	test('of nothing that can be seen is left out', () => {
+		expect(orderOf(comment.give('\u200b'))).toStrictEqual(plainOrder);
+	});
+});
+
+describe('how an item that is no order is to be treated', () => {
+	const treatmentOf = (options: Record<string, unknown>): Treatment => {
+		const reading = read({ channel: '', options });
+		expect(reading.kind).toBe('invalid');
+		return reading.treatment;
+	};
+
+	test('is what its options say', () => {
+		expect(treatmentOf({
+			confirmedBought: 'K7QM-3XPA', confirmedNotBought: 'K7QM-3XPB', dryRun: true, idempotencyKey: 'k', maxPurchases: 3,
+			onDuplicate: 'fail', repeatManualOrders: true,
+		})).toEqual({
+			confirmedBought: ['K7QM-3XPA'], confirmedNotBought: ['K7QM-3XPB'], dryRun: true, idempotencyKey: 'k', maxPurchases: 3,
+			onDuplicate: 'fail', repeatManualOrders: true,
+		});
+	});
+
+	test('is what holds without an option that cannot be read', () => {
+		expect(treatmentOf({ confirmedBought: 'K7QM-3XPA', dryRun: 'x', idempotencyKey: '', maxPurchases: 0, onDuplicate: 'x', repeatManualOrders: 'x' })).toEqual({
+			confirmedBought: ['K7QM-3XPA'], confirmedNotBought: [], dryRun: false, onDuplicate: 'skip', repeatManualOrders: false,
+		});
+	});
+});
+
+describe('what is ordered', () => {
+	const ordered = (given: Given) => whatIsOrdered(orderOf(given).body);
+	const plain = ordered({});
+
+	test('is a text that never changes: what is on record goes by it', () => {
+		expect(plain).toBe('[["channel","twitch"],["tarif.id",1]]');
+		const additionalFields = { comment: 'Hi', duration: 24, interval: 10, lang: 'en', quantity: 1000, start: true };
+		expect(ordered({ additionalFields })).toBe(
+			'[["channel","twitch"],["interval",10],["lang","en"],["start",true],["tarif.duration",24],["tarif.id",1],["tarif.quantity",1000]]',
+		);
+	});
+
+	test.each([
+		['a comment', { additionalFields: { comment: 'Hi' } }],
+		['what is said in another way', { tarifId: ' 1 ', channel: ' twitch\n' }],
+		['a blank field', { additionalFields: { quantity: '' } }],
+		['an option', { options: { expand: 'tarif', idempotencyKey: 'k' } }],
+	])('does not differ by %s', (_, given) => {
+		expect(ordered(given)).toBe(plain);
+	});
+
+	test.each([
+		['the tarif', { tarifId: 2 }],
+		['the channel', { channel: 'Twitch' }],
+		...[{ duration: 1 }, { interval: 1 }, { lang: 'auto' }, { quantity: 1 }, { start: false }].map((additionalFields): [string, Given] => [
+			JSON.stringify(additionalFields), { additionalFields },
+		]),
+	])('differs by %s', (_, given) => {
+		expect(ordered(given)).not.toBe(plain);
+	});
 });

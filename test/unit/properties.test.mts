@@ -51,6 +51,7 @@ const options = fc.record(
 		idempotencyKey: mostly(text),
 		maxPurchases: mostly(wholeNumber),
 		onDuplicate: mostly(word('skip', 'fail')),
+		repeatManualOrders: mostly(truth),
 		confirmedBought: mostly(fc.string()),
 		timeout: mostly(wholeNumber),
 	},
@@ -77,7 +78,7 @@ const parameters: fc.Arbitrary<OrderParameters> = fc.record({
 const expectSentences = (problems: Record<string, string[]>) => {
 	const sentences = Object.values(problems).flat();
 	expect(sentences).not.toHaveLength(0);
-	for (const sentence of sentences) expect(sentence).toMatch(/^[A-Z][\w ()]+ (must be|is required)/);
+	for (const sentence of sentences) expect(sentence).toMatch(/^[A-Z][\w ()]+ (must be|must not be|is required)/);
 };
 
 test('whatever the parameters are, they are an order that the API takes, or sentences on what is wrong', () => {
@@ -88,7 +89,7 @@ test('whatever the parameters are, they are an order that the API takes, or sent
 			if (result.kind === 'invalid') return expectSentences(result.problems);
 
 			orders++;
-			const { body, expand, acceptLanguage, idempotencyKey, onDuplicate, confirmedBought, confirmedNotBought, dryRun, ...rest } = result.value;
+			const { body, expand, acceptLanguage, idempotencyKey, onDuplicate, confirmedBought, confirmedNotBought, dryRun, repeatManualOrders, maxPurchases, ...rest } = result.value;
 			// What is sent is its JSON, which drops what is undefined: nothing may be.
 			expect(JSON.parse(JSON.stringify(body))).toStrictEqual(body);
 			expect(isCart(body) ? [] : isCart.errors).toEqual([]);
@@ -100,10 +101,13 @@ test('whatever the parameters are, they are an order that the API takes, or sent
 			expect('idempotencyKey' in (given.options as object)).toBe(idempotencyKey !== undefined);
 			expect(idempotencyKey ?? 'none').toMatch(/\S/);
 			expect(['skip', 'fail']).toContain(onDuplicate);
-			expect(typeof dryRun).toBe('boolean');
+			for (const truth of [dryRun, repeatManualOrders]) expect(typeof truth).toBe('boolean');
+			expect('maxPurchases' in (given.options as object)).toBe(maxPurchases !== undefined);
+			expect(maxPurchases ?? 1).toBeGreaterThanOrEqual(1);
+			expect(result.treatment).toEqual({ ...result.value, body: undefined });
 			for (const reference of [...confirmedBought, ...confirmedNotBought]) expect(reference).toMatch(/^\S+$/);
 		}),
-		{ numRuns: 2000 },
+		{ numRuns: 3000 },
 	);
 	expect(orders).toBeGreaterThan(50);
 });
@@ -113,10 +117,9 @@ test('whatever the options are, they are settings within their ranges, or senten
 		fc.property(options, (given) => {
 			const result = readSettings(given);
 			if (result.kind === 'invalid') return expectSentences(result.problems);
-			const { batchSize, batchInterval, maxPurchases, timeout } = result.value;
-			for (const atLeastOne of [batchSize, maxPurchases, timeout]) expect(atLeastOne).toBeGreaterThanOrEqual(1);
+			const { batchSize, batchInterval, timeout } = result.value;
+			for (const atLeastOne of [batchSize, timeout]) expect(atLeastOne).toBeGreaterThanOrEqual(1);
 			expect(batchInterval).toBeGreaterThanOrEqual(0);
-			expect('maxPurchases' in given).toBe(maxPurchases !== Infinity);
 		}),
 		{ numRuns: 1000 },
 	);

@@ -16,6 +16,7 @@ const order = (channel: string, tarif = 1, more: Partial<Order['body']> = {}): O
 	dryRun: false,
 	confirmedBought: [],
 	confirmedNotBought: [],
+	repeatManualOrders: false,
 });
 
 /** A row of a spreadsheet that names a channel. */

@@ -1,12 +1,12 @@
 import { readSettings } from '../../nodes/StreamSkill/purchase/order/settings.ts';
 
-const defaults = { batchSize: 1, batchInterval: 0, maxPurchases: Infinity, timeout: 60_000 };
+const defaults = { batchSize: 1, batchInterval: 0, timeout: 60_000 };
 
 const batch = (values: object) => ({ batching: { batch: values } });
 
 test.each([
 	['nothing', {}, {}],
-	['options that are none of its own', { dryRun: true, expand: ['tarif'] }, {}],
+	['options that are none of its own', { dryRun: true, expand: ['tarif'], maxPurchases: 'many' }, {}],
 	['Batching that was added and left alone', { batching: { batch: {} } }, {}],
 	['Batching that is empty', { batching: {} }, {}],
 	['Batching that is blank', { batching: '' }, {}],
@@ -22,8 +22,6 @@ test.each([
 	['a batch interval of 0', batch({ batchInterval: 0 }), { batchInterval: 0 }],
 	['a batch interval as text', batch({ batchInterval: '1000' }), { batchInterval: 1000 }],
 	['a blank batch interval', batch({ batchInterval: null }), {}],
-	['a limit', { maxPurchases: 1 }, { maxPurchases: 1 }],
-	['a limit as text', { maxPurchases: '100' }, { maxPurchases: 100 }],
 	['a timeout', { timeout: 1 }, { timeout: 1 }],
 	['a timeout as text', { timeout: '5000' }, { timeout: 5000 }],
 	['a blank timeout', { timeout: ' ' }, {}],
@@ -38,11 +36,6 @@ test.each([
 	['batchInterval', 'Batch Interval', batch({ batchInterval: -1 }), '-1'],
 	['batchInterval', 'Batch Interval', batch({ batchInterval: '1s' }), '"1s"'],
 	['batchInterval', 'Batch Interval', batch({ batchInterval: Infinity }), 'Infinity'],
-	['maxPurchases', 'Max Purchases per Run', { maxPurchases: 0 }, '0'],
-	['maxPurchases', 'Max Purchases per Run', { maxPurchases: -1 }, '-1'],
-	['maxPurchases', 'Max Purchases per Run', { maxPurchases: 'many' }, '"many"'],
-	['maxPurchases', 'Max Purchases per Run', { maxPurchases: NaN }, 'NaN'],
-	['maxPurchases', 'Max Purchases per Run', { maxPurchases: true }, 'true'],
 	['timeout', 'Timeout', { timeout: 0 }, '0'],
 	['timeout', 'Timeout', { timeout: '10s' }, '"10s"'],
 	['timeout', 'Timeout', { timeout: 1e12 }, '1000000000000'],
@@ -57,15 +50,8 @@ test.each([
 	expect(sentence.split(', not ')[1]).toBe(shown);
 });
 
-test.each(['', ' ', null, undefined])('a limit that is there but blank (%j) is not taken for none', (maxPurchases) => {
-	expect(readSettings({ maxPurchases })).toEqual({
-		kind: 'invalid',
-		problems: { maxPurchases: ['Max Purchases per Run is required but blank'] },
-	});
-});
-
 test('all problems are told at once', () => {
-	const result = readSettings({ ...batch({ batchSize: 'a', batchInterval: 'b' }), maxPurchases: 'c', timeout: 'd' });
+	const result = readSettings({ ...batch({ batchSize: 'a', batchInterval: 'b' }), timeout: 'd' });
 	expect(result).toHaveProperty('problems');
-	expect(Object.keys((result as { problems: object }).problems).sort()).toEqual(['batchInterval', 'batchSize', 'maxPurchases', 'timeout']);
+	expect(Object.keys((result as { problems: object }).problems).sort()).toEqual(['batchInterval', 'batchSize', 'timeout']);
 });

@@ -42,7 +42,7 @@ test('a reference', () => {
 });
 
 test('an identity', () => {
-	const order = { body: { tarif: { id: 7 }, channel: 'a' }, onDuplicate: 'skip' as const, dryRun: false, confirmedBought: [], confirmedNotBought: [] };
+	const order = { body: { tarif: { id: 7 }, channel: 'a' }, onDuplicate: 'skip' as const, dryRun: false, confirmedBought: [], confirmedNotBought: [], repeatManualOrders: false };
 	expect(identify([{ row: 1, channel: 'a' }, {}], [order, { ...order, idempotencyKey: 'k' }])).toEqual([
 		{ at: 'item 0 6N1-IG-7Q03qv107LHWA7E', what: '[7,"a"]', keyed: false, isUnique: true },
 		{ at: 'item 1 RBNvo1WzZ4oRRq0W9-hknp', what: 'key k', keyed: true, isUnique: false },

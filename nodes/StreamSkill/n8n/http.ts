@@ -50,13 +50,13 @@ export async function connect(context: IExecuteFunctions, timeout: number, itemI
 	const accounts = await readAccounts(context, itemIndexes);
 	const usable = (itemIndex: number) => {
 		const account = accounts.get(itemIndex);
-		if (account?.kind !== 'usable') throw new Error(`Item ${itemIndex} has no credential that can be used`);
-		return account;
+		if (account?.kind === 'usable') return account;
+		throw new Error(account?.message);
 	};
 
-	// n8n aborts a request in flight when the execution is stopped, and the answer of a purchase is
-	// lost. It does so only for a caller with
-	// `getExecutionCancelSignal` (n8n-core: request-helper-functions.js), so this one goes without.
+	// n8n aborts a request in flight when the execution is stopped, and the answer of a purchase is lost. It does so
+	// only for a caller with `getExecutionCancelSignal` (n8n-core: request-helpers/authentication.js), so this one goes
+	// without.
 	const caller = {
 		helpers: context.helpers,
 		logger: context.logger,
@@ -139,7 +139,7 @@ function obstaclesIn(accounts: Map<number, Account>): Connection['obstacles'] {
 }
 
 /** What n8n throws for an answer with one of the `SERVER_ERRORS`; n8n before 2.41 leaves out the cause. */
-interface ServerError {
+interface ServerError extends Error {
 	httpCode?: string | null;
 	/** Axios' error. */
 	cause?: { request?: { protocol?: string; socket?: { encrypted?: boolean } | null; destroy(): void } };

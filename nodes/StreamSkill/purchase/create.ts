@@ -12,7 +12,8 @@ import { decide } from './journal/decide';
 import { Journal, type Planned, type Recalled } from './journal/journal';
 import { readItems, type Item } from './order/items';
 import { orderRequest, type Order } from './order/order';
-import { DEFAULT_TIMEOUT, readSettings, type RunSettings } from './order/settings';
+import { readSettings, type RunSettings } from './order/settings';
+import { RUN_OPTIONS } from './order/table';
 import type { Failure, Obstacle } from './report/failure';
 import { Report } from './report/report';
 
@@ -64,7 +65,7 @@ class Run {
 	) {
 		this.report = new Report(context, items);
 		this.settings = readSettings(items.find(({ options }) => options)?.options ?? {});
-		this.journal = new Journal(context, items, this.settings.kind === 'valid' ? this.settings.value.timeout : DEFAULT_TIMEOUT);
+		this.journal = new Journal(context, items, this.settings.kind === 'valid' ? this.settings.value.timeout : RUN_OPTIONS.timeout.otherwise);
 		this.stopSignal = context.getExecutionCancelSignal();
 	}
 
@@ -113,7 +114,7 @@ class Run {
 	private conclude(recalled: Recalled): Planned | undefined {
 		const { item, known } = recalled;
 		const { report } = this;
-		const decision = decide(item.reading, known, item.treatment);
+		const decision = decide(item.reading, known);
 		switch (decision.kind) {
 			case 'send':
 				return { ...recalled, order: decision.order };

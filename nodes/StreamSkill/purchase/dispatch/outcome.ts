@@ -72,7 +72,7 @@ export function readAnswer({ statusCode: httpCode, headers, body, isFromProxy }:
 
 	const parsed = parse(body);
 	const json = isObject(parsed) ? parsed : undefined;
-	const unknown = (apiMessage: string): NotBought => ({ kind: 'unknown', reason: { kind: 'status', httpCode, apiMessage } });
+	const unknown = (apiMessage?: string): NotBought => ({ kind: 'unknown', reason: { kind: 'status', httpCode, apiMessage } });
 
 	if (httpCode >= 200 && httpCode < 300) {
 		return json && Number.isSafeInteger(json.id) && (json.id as number) > 0
@@ -84,8 +84,9 @@ export function readAnswer({ statusCode: httpCode, headers, body, isFromProxy }:
 	if (httpCode === 303) return unknown('a redirect (303)');
 
 	const isCertain = httpCode >= 300 && httpCode < 500 && httpCode !== 408;
+	if (!isCertain) return unknown();
 	return {
-		kind: isCertain ? 'rejected' : 'unknown',
+		kind: 'rejected',
 		reason: {
 			kind: 'status',
 			httpCode,
@@ -98,7 +99,6 @@ export function readAnswer({ statusCode: httpCode, headers, body, isFromProxy }:
 
 /** What it means that no answer came: `error` is what n8n's request helper threw. */
 export function readFailure(error: unknown): NotBought {
-
 	const failure = innermost(error);
 	const { code, text } = failure;
 	if (REFUSED_BY_N8N.test(text)) return { kind: 'rejected', reason: { kind: 'blocked' } };

@@ -1,8 +1,8 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { NotBought } from '../dispatch/outcome';
-import type { FieldProblems, Parsed } from '../order/coerce';
-import type { Order, Treatment } from '../order/order';
+import type { FieldProblems } from '../order/coerce';
+import type { Order, Reading } from '../order/order';
 
 /** How it is known that an order was bought whose purchase is not at hand. */
 export type Because =
@@ -57,7 +57,8 @@ export type Decision =
  * What is on record of an order outranks its fields, which may be invalid by now; a known purchase outranks Dry Run as
  * well.
  */
-export function decide(reading: Parsed<Order>, known: Knowledge, { dryRun, onDuplicate }: Treatment): Decision {
+export function decide(reading: Reading, known: Knowledge): Decision {
+	const { dryRun, onDuplicate } = reading.treatment;
 	const order = reading.kind === 'valid' ? reading.value : undefined;
 	switch (known.kind) {
 		case 'bought':

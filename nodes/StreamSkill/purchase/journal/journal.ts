@@ -94,9 +94,9 @@ export class Journal {
 		const container = context.getContext('node');
 		const token = tokenRoot(context);
 		const root = token ?? PastOrders.rootIn(container) ?? digest(DIGEST.root(context.getExecutionId()));
-		this.isPreview = items.every(({ treatment }) => treatment.dryRun);
+		this.isPreview = items.every(({ reading }) => reading.treatment.dryRun);
 		this.past = new PastOrders(container, { root: token === undefined ? root : undefined, executionId: context.getExecutionId(), isPreview: this.isPreview });
-		this.confirmations = new Confirmations(items.map(({ treatment }) => treatment), this.past.usedReferences);
+		this.confirmations = new Confirmations(items.map(({ reading }) => reading.treatment), this.past.usedReferences);
 
 		const { id: workflowId } = context.getWorkflow();
 		const { id: nodeId } = context.getNode();
@@ -145,7 +145,7 @@ export class Journal {
 	 */
 	async recall(): Promise<Recalled[]> {
 		const inputs = this.context.getInputData().map(({ json }) => json);
-		const names = namesOf(inputs, this.items.map(({ reading }) => (reading.kind === 'valid' ? reading.value : undefined)));
+		const names = namesOf(inputs, this.items.map(({ reading }) => reading));
 		const recalled = this.items.map((item, index): Recalled => ({
 			item,
 			names: names[index] ?? {},
@@ -201,7 +201,7 @@ export class Journal {
 	}
 
 	private get repeatsManualOrders(): boolean {
-		return this.items.every(({ treatment }) => treatment.repeatManualOrders);
+		return this.items.every(({ reading }) => reading.treatment.repeatManualOrders);
 	}
 
 	/** What was unknown when the execution's data was stored may be settled by now. */
@@ -323,7 +323,7 @@ export class Journal {
 	}
 
 	private async holdBackBlindly(recalled: Recalled[]) {
-		const isNew = ({ known, item }: Recalled) => known.kind === 'new' && item.reading.kind === 'valid' && !item.treatment.dryRun;
+		const isNew = ({ known, item }: Recalled) => known.kind === 'new' && item.reading.kind === 'valid' && !item.reading.treatment.dryRun;
 		const attempts = recalled.filter(isNew).map((planned) => ({ planned, won: [] as RecordId[], isLost: false }));
 		for (const list of this.lists) await this.claimIn(list, attempts);
 		for (const { planned, won } of attempts) {

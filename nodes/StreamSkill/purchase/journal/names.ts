@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import { digest } from '../../n8n/digest';
-import { orderedThing, type Order } from '../order/order';
+import { whatIsOrdered, type Reading } from '../order/order';
 import type { Names } from './past';
 import { DIGEST } from '../../n8n/stored';
 
@@ -13,18 +13,19 @@ import { DIGEST } from '../../n8n/stored';
  * - *key*: the user's Idempotency Key.
  *
  * @param inputs the node's input items
- * @param orders what each of them orders, as far as its fields are an order
+ * @param readings what each of them orders
  */
-export function namesOf(inputs: IDataObject[], orders: Array<Order | undefined>): Names[] {
+export function namesOf(inputs: IDataObject[], readings: Reading[]): Names[] {
 	const contents = inputs.map(contentOf);
 	const times = new Map<string, number>();
 	for (const content of contents) if (content !== undefined) times.set(content, (times.get(content) ?? 0) + 1);
 	return contents.map((content, index) => {
-		const order = orders[index];
+		const reading = readings[index];
+		const key = reading?.treatment.idempotencyKey;
 		return {
-			...(order && { order: digest(orderedThing(order.body)) }),
+			...(reading?.kind === 'valid' && { order: digest(whatIsOrdered(reading.value.body)) }),
 			...(content !== undefined && times.get(content) === 1 && { item: content }),
-			...(order?.idempotencyKey !== undefined && { key: digest(DIGEST.key(order.idempotencyKey)) }),
+			...(key !== undefined && { key: digest(DIGEST.key(key)) }),
 		};
 	});
 }

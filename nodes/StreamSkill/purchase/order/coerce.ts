@@ -1,16 +1,17 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import { LABELS } from './labels';
-
 /** Sentences on what is wrong with fields, by the API's name of the field. */
 export type FieldProblems = Record<string, string[]>;
 
 /** What reading some fields gives: their values, or what is wrong with each that is. */
 export type Parsed<T> = { kind: 'valid'; value: T } | { kind: 'invalid'; problems: FieldProblems };
 
+/** White space, and what nobody sees: zero-width characters, soft hyphens, blank letters, control characters. */
+const INVISIBLE = /^[\s\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]*$/u;
+
 /** Blank is what spreadsheets and forms leave where nobody filled anything in. */
 export const isBlank = (value: unknown) =>
-	value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
+	value === undefined || value === null || (typeof value === 'string' && INVISIBLE.test(value));
 
 /** A short text for any value, also for those that JSON has none for. */
 export function show(value: unknown): string {
@@ -70,30 +71,3 @@ export const oneOf =
 		if (!allowed.includes(choice as T)) throw new Error(`must be one of ${allowed.join(', ')}, not ${show(value)}`);
 		return choice as T;
 	};
-
-/** Reads fields one by one and gathers what is wrong with them. */
-export function fieldReader() {
-	const problems: FieldProblems = {};
-	const attempt = <T>(field: string, read: () => T): T | undefined => {
-		try {
-			return read();
-		} catch (error) {
-			problems[field] = [`${LABELS[field]} ${(error as Error).message}`];
-			return undefined;
-		}
-	};
-	return {
-		/** To be called with what was read, once all of it is. */
-		parsed: <T>(value: T): Parsed<T> =>
-			Object.keys(problems).length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', value },
-		/** A blank value is wrong. What is returned counts only when there are no problems. */
-		required: <T>(field: string, value: unknown, read: (value: unknown) => T): T =>
-			attempt(field, () => {
-				if (isBlank(value)) throw new Error('is required but blank');
-				return read(value);
-			}) as T,
-		/** A blank value is left out. */
-		optional: <T>(field: string, value: unknown, read: (value: unknown) => T): T | undefined =>
-			isBlank(value) ? undefined : attempt(field, () => read(value)),
-	};
-}

@@ -1,16 +1,16 @@
 import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
-import { isObject, type FieldProblems, type Parsed } from './coerce';
+import { isObject, type FieldProblems } from './coerce';
 import { LABELS } from './labels';
-import { readOrder, readTreatment, type Order, type Treatment } from './order';
+import { readOrder, type Reading } from './order';
+import { BODY, type Field } from './table';
 import { isTool } from '../../n8n/host';
 
 /** An input item, with what its parameters order. */
 export interface Item {
 	/** Its place in the input, from 0. */
 	itemIndex: number;
-	reading: Parsed<Order>;
-	treatment: Treatment;
+	reading: Reading;
 	/** The node's Options as evaluated for it, if they are a collection. */
 	options?: IDataObject;
 }
@@ -21,34 +21,59 @@ export const readItems = (context: IExecuteFunctions): Item[] =>
 
 /** Reads an item's parameters once each: every expression takes n8n half a millisecond. */
 function readItem(context: IExecuteFunctions, item: number): Item {
-	let field = '';
-	const parameter = (name: string, label: string) => {
-		field = label;
-		return context.getNodeParameter(name, item);
+	const failures: FieldProblems = {};
+	/** @param otherwise is asked where it cannot be evaluated */
+	const evaluate = (name: string, otherwise: (error: Error) => unknown): unknown => {
+		try {
+			return context.getNodeParameter(name, item);
+		} catch (error) {
+			return otherwise(error as Error);
+		}
 	};
-	let options: IDataObject | undefined;
-	try {
-		const given = parameter('options', 'options');
-		if (isObject(given)) options = given;
-		const reading = readOrder({
-			tarifId: parameter('tarifId', 'tarif.id'),
-			channel: parameter('channel', 'channel'),
-			additionalFields: parameter('additionalFields', 'additionalFields'),
-			options: given,
+	const fail = (key: string) => (error: Error) => {
+		failures[key] = [`${LABELS[key] ?? key}: ${error.message}`];
+	};
+	/** Where an expression in a collection fails, each field is read by itself: one must not hide the others. */
+	const collection = (name: string) =>
+		evaluate(name, (error) => {
+			const written = context.getNode().parameters[name];
+			if (!isObject(written)) return fail(name)(error);
+			return Object.fromEntries(Object.keys(written).map((field) => [field, evaluate(`${name}.${field}`, fail(keyOf(field)))]));
 		});
-		return { itemIndex: item, reading: confirmedByModel(context) ?? reading, treatment: readTreatment(options), options };
-	} catch (error) {
-		const problems = { [field]: [`${LABELS[field]}: ${(error as Error).message}`] };
-		return { itemIndex: item, reading: { kind: 'invalid', problems }, treatment: readTreatment(options), options };
-	}
+
+	const options = collection('options');
+	const reading = readOrder({
+		tarifId: evaluate('tarifId', fail('tarif.id')),
+		channel: evaluate('channel', fail('channel')),
+		additionalFields: collection('additionalFields'),
+		options,
+	});
+	return {
+		itemIndex: item,
+		reading: withoutModel(context, withProblems(reading, failures)),
+		options: isObject(options) ? options : undefined,
+	};
 }
 
+/** A field's key, by its name in the editor. */
+const keyOf = (name: string) => Object.entries<Field>(BODY).find(([, field]) => field.name === name)?.[0] ?? name;
+
+function withProblems(reading: Reading, more: FieldProblems): Reading {
+	if (Object.keys(more).length === 0) return reading;
+	const problems = reading.kind === 'invalid' ? reading.problems : {};
+	return { kind: 'invalid', problems: { ...problems, ...more }, treatment: reading.treatment };
+}
+
+const isExpression = (value: unknown) => typeof value === 'string' && value.startsWith('=');
+
 /** A model must not confirm anything by itself: in a tool, references are typed in by a person. */
-function confirmedByModel(context: IExecuteFunctions): Parsed<Order> | undefined {
-	if (!isTool(context)) return undefined;
+function withoutModel(context: IExecuteFunctions, reading: Reading): Reading {
+	if (!isTool(context)) return reading;
 	const options = context.getNode().parameters.options as IDataObject | undefined;
-	const filled = (['confirmedBought', 'confirmedNotBought'] as const).filter((name) => String(options?.[name] ?? '').startsWith('='));
-	if (filled.length === 0) return undefined;
-	const problem = (name: string) => [name, [`${LABELS[name]} must be typed in here, not filled by an expression or a model`]];
-	return { kind: 'invalid', problems: Object.fromEntries(filled.map(problem)) as FieldProblems };
+	const filled = (['confirmedBought', 'confirmedNotBought'] as const).filter((name) => isExpression(options?.[name]));
+	if (filled.length === 0) return reading;
+	const problems = Object.fromEntries(
+		filled.map((name) => [name, [`${LABELS[name]} must be typed in here, not filled by an expression or a model`]]),
+	);
+	return { kind: 'invalid', problems, treatment: { ...reading.treatment, confirmedBought: [], confirmedNotBought: [] } };
 }

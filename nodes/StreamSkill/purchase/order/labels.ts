@@ -1,24 +1,11 @@
-/** The editor's label of each field and option, for errors that a user can match with the form. */
+import { BATCHING, BODY, ORDER_OPTIONS, RUN_OPTIONS, type Field } from './table';
+
+/** The editor's label of each field and option, for messages that a user can match with the form. */
 export const LABELS: Record<string, string> = {
-	'tarif.id': 'Tarif ID',
-	'tarif.quantity': 'Quantity',
-	'tarif.duration': 'Duration',
-	channel: 'Channel',
-	interval: 'Interval',
-	lang: 'Language',
-	comment: 'Comment',
-	start: 'Start',
-	expand: 'Expand',
-	'Accept-Language': 'Response Language',
 	additionalFields: 'Additional Fields',
 	options: 'Options',
-	batchSize: 'Items per Batch',
-	batchInterval: 'Batch Interval (Ms)',
-	confirmedBought: 'Confirmed Bought',
-	confirmedNotBought: 'Confirmed Not Bought',
-	dryRun: 'Dry Run',
-	idempotencyKey: 'Idempotency Key',
-	onDuplicate: 'If Already Purchased',
-	maxPurchases: 'Max Purchases per Run',
-	timeout: 'Timeout',
+	batching: 'Batching',
+	...Object.fromEntries(
+		Object.entries<Field>({ ...BODY, ...ORDER_OPTIONS, ...BATCHING, ...RUN_OPTIONS }).map(([key, { label }]) => [key, label]),
+	),
 };

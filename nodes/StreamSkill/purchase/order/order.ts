@@ -1,48 +1,31 @@
+import type { IDataObject } from 'n8n-workflow';
+
 import type { HttpRequest } from '../../n8n/http';
-import { boolean, collection, fieldReader, integer, isBlank, oneOf, text, type Parsed } from './coerce';
-import { readReferences } from '../journal/references';
-import { EXPANDABLE, OPTION_RANGES, RANGES, RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './values';
+import { collection, isBlank, type FieldProblems, type Parsed } from './coerce';
+import { LABELS } from './labels';
+import { readFields, type Values } from './read';
+import { BODY, ORDER_OPTIONS } from './table';
 
-/** The body of `POST /purchases/create` (API document: schema CartObject). */
-export interface OrderBody {
-	tarif: { id: number; quantity?: number; duration?: number };
-	channel: string;
-	interval?: number;
-	lang?: string;
-	comment?: string;
-	start?: boolean;
-}
+/** `{ 'tarif.id': 1 }` as `{ tarif: { id: 1 } }`. */
+type Nested<V> = { [K in keyof V as K extends `${string}.${string}` ? never : K]: V[K] } & {
+	[G in GroupOf<keyof V>]: { [K in keyof V as K extends `${G}.${infer Name}` ? Name : never]: V[K] };
+};
 
-/** One item's order: what is sent, and how this node is to treat it. */
-export interface Order {
+type GroupOf<K> = K extends `${infer Group}.${string}` ? Group : never;
+
+/** The body of `POST /purchases/create`. */
+export type OrderBody = Nested<Values<typeof BODY>>;
+
+/** How this node is to treat an item's order: its options. */
+export type Treatment = Values<typeof ORDER_OPTIONS>;
+
+/** One item's order: what is sent, and how. */
+export interface Order extends Treatment {
 	body: OrderBody;
-	/** The API's comma-separated list. */
-	expand?: string;
-	acceptLanguage?: string;
-	idempotencyKey?: string;
-	onDuplicate: 'skip' | 'fail';
-	/** References of uncertain orders that a person has looked up. */
-	confirmedBought: string[];
-	confirmedNotBought: string[];
-	dryRun: boolean;
-	repeatManualOrders: boolean;
-	maxPurchases?: number;
 }
 
-export type Treatment = Pick<Order, 'onDuplicate' | 'confirmedBought' | 'confirmedNotBought' | 'dryRun' | 'repeatManualOrders'>;
-
-export function readTreatment(options: Record<string, unknown> = {}): Treatment {
-	const { optional } = fieldReader();
-	return {
-		onDuplicate: optional('onDuplicate', options.onDuplicate, oneOf(['skip', 'fail'] as const)) ?? 'skip',
-		confirmedBought: optional('confirmedBought', options.confirmedBought, references) ?? [],
-		confirmedNotBought: optional('confirmedNotBought', options.confirmedNotBought, references) ?? [],
-		dryRun: optional('dryRun', options.dryRun, boolean) ?? false,
-		repeatManualOrders: optional('repeatManualOrders', options.repeatManualOrders, boolean) ?? false,
-	};
-}
-
-export const orderedThing = ({ comment: _, ...body }: OrderBody): string => JSON.stringify(body);
+/** What an item asks for. How it is to be treated is known as far as it can be read, also of one that is no order. */
+export type Reading = Parsed<Order> & { treatment: Treatment };
 
 /** One item's parameters as n8n hands them over: literals, or whatever an expression gave. */
 export interface OrderParameters {
@@ -58,43 +41,52 @@ export interface OrderParameters {
  *
  * @returns the order, or what is wrong with each field that is
  */
-export function readOrder(parameters: OrderParameters): Parsed<Order> {
-	const { tarifId, channel } = parameters;
-	const { parsed, required, optional } = fieldReader();
-	const additionalFields = optional('additionalFields', parameters.additionalFields, collection) ?? {};
-	const options = optional('options', parameters.options, collection) ?? {};
-
-	const tarif = withoutUndefined({
-		id: required('tarif.id', tarifId, integer(RANGES['tarif.id'])),
-		quantity: optional('tarif.quantity', additionalFields.quantity, integer(RANGES['tarif.quantity'])),
-		duration: optional('tarif.duration', additionalFields.duration, integer(RANGES['tarif.duration'])),
-	});
-	const body = withoutUndefined({
-		tarif,
-		channel: required('channel', channel, (value) => text(value).trim()),
-		interval: optional('interval', additionalFields.interval, integer(RANGES.interval)),
-		lang: optional('lang', additionalFields.lang, oneOf(Object.keys(STREAM_LANGUAGES))),
-		comment: optional('comment', additionalFields.comment, text),
-		start: optional('start', additionalFields.start, boolean),
-	});
-	const order = withoutUndefined({
-		body,
-		expand: optional('expand', options.expand, expandList),
-		acceptLanguage: optional('Accept-Language', options.acceptLanguage, oneOf(Object.keys(RESPONSE_LANGUAGES))),
-		// A blank key or dry run would buy without the protection that was asked for.
-		idempotencyKey:
-			'idempotencyKey' in options
-				? required('idempotencyKey', options.idempotencyKey, (value) => text(value).trim())
-				: undefined,
-		onDuplicate: optional('onDuplicate', options.onDuplicate, oneOf(['skip', 'fail'] as const)) ?? 'skip',
-		confirmedBought: optional('confirmedBought', options.confirmedBought, references) ?? [],
-		confirmedNotBought: optional('confirmedNotBought', options.confirmedNotBought, references) ?? [],
-		dryRun: 'dryRun' in options ? required('dryRun', options.dryRun, boolean) : false,
-		repeatManualOrders: optional('repeatManualOrders', options.repeatManualOrders, boolean) ?? false,
-		maxPurchases: 'maxPurchases' in options ? required('maxPurchases', options.maxPurchases, integer(OPTION_RANGES.maxPurchases)) : undefined,
-	});
-	return parsed(order);
+export function readOrder({ tarifId, channel, additionalFields, options }: OrderParameters): Reading {
+	const problems: FieldProblems = {};
+	const fields = { ...fieldsOf('additionalFields', additionalFields, problems), tarifId, channel };
+	const body = nest(readFields(BODY, fields, problems));
+	const treatment = readFields(ORDER_OPTIONS, fieldsOf('options', options, problems), problems);
+	return Object.keys(problems).length > 0
+		? { kind: 'invalid', problems, treatment }
+		: { kind: 'valid', value: { body, ...treatment }, treatment };
 }
+
+/** The fields in one of the node's collections. */
+function fieldsOf(name: string, value: unknown, problems: FieldProblems): IDataObject {
+	if (isBlank(value)) return {};
+	try {
+		return collection(value);
+	} catch (error) {
+		problems[name] = [`${LABELS[name]} ${(error as Error).message}`];
+		return {};
+	}
+}
+
+function nest(values: Values<typeof BODY>): OrderBody {
+	const body: IDataObject = {};
+	for (const [key, value] of Object.entries(values)) {
+		const [group = key, name] = key.split('.');
+		if (name === undefined) body[key] = value;
+		else body[group] = { ...(body[group] as IDataObject | undefined), [name]: value };
+	}
+	return body as OrderBody;
+}
+
+/**
+ * What is ordered, as a text that is the same for the same order: all of the body that counts by its row in `BODY`,
+ * in the sequence of the API's names. A field that is added to the API one day changes no text of an order without it.
+ *
+ * A field that is left out and one with the value that the API documents as its default make two texts: such defaults
+ * are the API's to change, and what is not sent is not said.
+ */
+export function whatIsOrdered(body: OrderBody): string {
+	const counting = Object.entries(BODY).flatMap(([key, { isOrdered }]) => (isOrdered ? [key] : []));
+	const said = counting.sort().map((key): [string, unknown] => [key, valueAt(body, key)]);
+	return JSON.stringify(said.filter(([, value]) => value !== undefined));
+}
+
+const valueAt = (body: OrderBody, key: string): unknown =>
+	key.split('.').reduce<unknown>((value, name) => (value as IDataObject | undefined)?.[name], body);
 
 /** @returns the request that places the order (API document: `POST /purchases/create`) */
 export const orderRequest = ({ body, expand, acceptLanguage }: Order, baseUrl: string): HttpRequest => ({
@@ -108,15 +100,3 @@ export const orderRequest = ({ body, expand, acceptLanguage }: Order, baseUrl: s
 	},
 	body,
 });
-
-/** Takes the list that the editor makes as well as the API's comma-separated text. */
-function expandList(value: unknown): string | undefined {
-	const parts = Array.isArray(value) ? (value as unknown[]) : text(value).split(',');
-	const names = parts.filter((part) => !isBlank(part)).map(oneOf(Object.keys(EXPANDABLE)));
-	return [...new Set(names)].join(',') || undefined;
-}
-
-const references = (value: unknown) => readReferences(Array.isArray(value) ? value.map(text).join(' ') : text(value));
-
-const withoutUndefined = <T extends object>(fields: T): T =>
-	Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;

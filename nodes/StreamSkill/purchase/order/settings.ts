@@ -1,18 +1,9 @@
-import { fieldReader, integer, type Parsed } from './coerce';
-import { OPTION_RANGES } from './values';
+import { isObject, type FieldProblems, type Parsed } from './coerce';
+import { readFields, type Values } from './read';
+import { BATCHING, RUN_OPTIONS } from './table';
 
-/** Long enough for a slow API: an answer that is not waited for is an uncertain order. */
-export const DEFAULT_TIMEOUT = 60_000;
-
-/** The options that hold for the whole run. */
-export interface RunSettings {
-	/** How many orders go out together, from 1. */
-	batchSize: number;
-	/** Milliseconds between batches. */
-	batchInterval: number;
-	/** Milliseconds to wait for an answer. */
-	timeout: number;
-}
+/** The options that hold for the whole run. `batchSize` is from 1. */
+export type RunSettings = Values<typeof BATCHING> & Values<typeof RUN_OPTIONS>;
 
 /**
  * Reads the options that hold for the whole run.
@@ -21,13 +12,11 @@ export interface RunSettings {
  * @returns the settings, or what is wrong with each option that is
  */
 export function readSettings(options: Record<string, unknown>): Parsed<RunSettings> {
-	const { parsed, optional } = fieldReader();
-	const batch = (options.batching as { batch?: Record<string, unknown> } | undefined)?.batch ?? {};
-	const batchSize = optional('batchSize', batch.batchSize, integer(OPTION_RANGES.batchSize)) ?? 1;
-
-	return parsed({
-		batchSize: batchSize === -1 ? Infinity : Math.max(1, batchSize),
-		batchInterval: optional('batchInterval', batch.batchInterval, integer(OPTION_RANGES.batchInterval)) ?? 0,
-		timeout: optional('timeout', options.timeout, integer(OPTION_RANGES.timeout)) ?? DEFAULT_TIMEOUT,
-	});
+	const problems: FieldProblems = {};
+	const { batch } = isObject(options.batching) ? options.batching : {};
+	const { batchSize, batchInterval } = readFields(BATCHING, isObject(batch) ? batch : {}, problems);
+	const { timeout } = readFields(RUN_OPTIONS, options, problems);
+	return Object.keys(problems).length > 0
+		? { kind: 'invalid', problems }
+		: { kind: 'valid', value: { batchSize: batchSize === -1 ? Infinity : Math.max(1, batchSize), batchInterval, timeout } };
 }
