@@ -110,6 +110,10 @@ export class StreamSkillApi implements ICredentialType {
 	/**
 	 * The API documents one endpoint only, so the test sends it an empty order: a good token is
 	 * answered 422 (the order is incomplete), a bad one 401. Neither buys anything.
+	 *
+	 * Where there is no answer at all, n8n 2.x shows the bare code, such as ECONNREFUSED, before it looks at any rule (n8n:
+	 * credentials-tester.service.js). A test function could say more, but has n8n's deprecated helper only, which its
+	 * linter forbids.
 	 */
 	test: ICredentialTestRequest = {
 		request: {
