@@ -42,9 +42,10 @@ export interface Destination {
 	baseURL?: unknown;
 	url?: unknown;
 	uri?: unknown;
+	headers?: object;
 	skipSslCertificateValidation?: boolean;
 	rejectUnauthorized?: boolean;
-	agentOptions?: { rejectUnauthorized?: boolean };
+	agentOptions?: { rejectUnauthorized?: boolean; ca?: unknown };
 }
 
 /**
@@ -61,12 +62,22 @@ export function checkDestination(request: Destination, baseUrl: string) {
 			`The Access Token of the StreamSkill API credential goes to addresses under its Base URL only, and ${where} is none. Nothing was sent. Use an address that starts with ${baseUrl}/, or another credential`,
 		);
 	}
-	const { skipSslCertificateValidation, rejectUnauthorized, agentOptions } = request;
-	if (skipSslCertificateValidation || rejectUnauthorized === false || agentOptions?.rejectUnauthorized === false) {
+	if (mayBeTaken(request)) {
 		throw new Error(
-			'The Access Token of the StreamSkill API credential goes only to a server that proves who it is. Nothing was sent. Turn off Ignore SSL Issues',
+			'The Access Token of the StreamSkill API credential goes only to a server that proves who it is. Nothing was sent. Turn off Ignore SSL Issues and SSL Certificates, and set no Host header',
 		);
 	}
+}
+
+/** Whether somebody else than the host of the address could take the request: who listens in between, or shares its server. */
+function mayBeTaken({ headers = {}, skipSslCertificateValidation, rejectUnauthorized, agentOptions }: Destination): boolean {
+	return (
+		skipSslCertificateValidation === true ||
+		rejectUnauthorized === false ||
+		agentOptions?.rejectUnauthorized === false ||
+		agentOptions?.ca !== undefined ||
+		Object.keys(headers).some((name) => name.toLowerCase() === 'host')
+	);
 }
 
 /** As n8n (backend-network: http/axios/utils.js) and axios (buildFullPath.js) put it together. */

@@ -115,7 +115,7 @@ describe('the token goes to', () => {
 		[{ baseURL: 'https://api.streamskill.pro', uri: '/v1/purchases' }],
 		[{ baseURL: 'https://evil.com', url: 'https://api.streamskill.pro/v1/purchases' }],
 		[{ url: 'https://api.streamskill.pro/v1/x', uri: 'https://evil.com' }],
-		[{ url: 'https://api.streamskill.pro/v1/x', rejectUnauthorized: true, agentOptions: {} }],
+		[{ url: 'https://api.streamskill.pro/v1/x', rejectUnauthorized: true, agentOptions: {}, headers: { Accept: '*/*' } }],
 		[{ url: 'https://api.streamskill.pro/anything' }, 'https://api.streamskill.pro'],
 		[{ url: 'http://127.0.0.1:3000/v1/x' }, 'http://127.0.0.1:3000/v1'],
 	])('%j', (request, base = BASE) => {
@@ -171,10 +171,13 @@ describe('the token goes to', () => {
 		expect(() => checkDestination({ url: 'https://evil.com/?key=s3cret#s3cret' }, BASE)).toThrow(/^((?!s3cret).)*$/);
 	});
 
-	test.each<Destination>([{ skipSslCertificateValidation: true }, { rejectUnauthorized: false }, { agentOptions: { rejectUnauthorized: false } }])(
-		'no server that need not prove who it is: %j',
-		(request) => {
-			expect(() => checkDestination({ url: `${BASE}/x`, ...request }, BASE)).toThrow(/proves who it is.*Turn off Ignore SSL Issues$/);
-		},
-	);
+	test.each<Destination>([
+		{ skipSslCertificateValidation: true },
+		{ rejectUnauthorized: false },
+		{ agentOptions: { rejectUnauthorized: false } },
+		{ agentOptions: { ca: 'a certificate of their own' } },
+		{ headers: { hOST: 'evil.com' } },
+	])('no server that need not prove who it is: %j', (request) => {
+		expect(() => checkDestination({ url: `${BASE}/x`, ...request }, BASE)).toThrow(/proves who it is.*Turn off Ignore SSL Issues/);
+	});
 });
