@@ -295,9 +295,9 @@ describeExample('schedule.json', () => {
 
 describeExample('form-with-approval.json', () => {
 	/** Sends a request, and gives its execution and the approver's link once they have been asked. */
-	async function request(...values: string[]) {
+	async function request(values: string[], approved = armed('form-with-approval.json')) {
 		const { rest } = world.n8n;
-		const workflow = await createActive(world, armed('form-with-approval.json'));
+		const workflow = await createActive(world, approved);
 		try {
 			await submit(formOf(workflow, 'Request'), ...values);
 		} finally {
@@ -312,7 +312,7 @@ describeExample('form-with-approval.json', () => {
 	}
 
 	test('buys what was approved, once, and nothing before', async () => {
-		const { id, mail, link } = await request(FIRST, '1', '100');
+		const { id, mail, link } = await request([FIRST, '1', '100']);
 		expect(mail).toContain('To: approver@example.com');
 		expect(mail).toContain(`Tarif 1 for ${FIRST}, quantity: 100. This is a paid order.`);
 		// A mail scanner opens the link.
@@ -328,8 +328,16 @@ describeExample('form-with-approval.json', () => {
 		expect(sent(world.sandbox)).toEqual({ [FIRST]: 1 });
 	});
 
+	test('as it comes, it shows what was approved and sends nothing', async () => {
+		const { id, link } = await request([FIRST, '1', '100'], example('form-with-approval.json'));
+		await submit(link, 'Approve');
+		const execution = await world.n8n.rest.waitForExecution(id);
+		expect(JSON.stringify(jsonOf(execution, 'Bought'))).toContain(FIRST);
+		expect(world.sandbox.requests).toEqual([]);
+	});
+
 	test('buys nothing that was declined', async () => {
-		const { id, link } = await request(FIRST, '1', '');
+		const { id, link } = await request([FIRST, '1', '']);
 		await submit(link, 'Decline');
 		const execution = await world.n8n.rest.waitForExecution(id);
 		expect(jsonOf(execution, 'Declined')).toHaveLength(1);
@@ -338,7 +346,7 @@ describeExample('form-with-approval.json', () => {
 
 	test('an approved order that may have been bought fails, and ends well by its reference', async () => {
 		misbehave(FIRST, faults.reset());
-		const { id, link } = await request(FIRST, '1', '');
+		const { id, link } = await request([FIRST, '1', '']);
 		await submit(link, 'Approve');
 		const failed = await world.n8n.rest.waitForExecution(id);
 		expect(errorOf(failed)?.message).toMatch(/may have been bought/);
@@ -350,7 +358,7 @@ describeExample('form-with-approval.json', () => {
 
 	test('a crash in the middle of the purchase, and a retry after it, buy once', async () => {
 		misbehave(FIRST, faults.hang());
-		const { id, link } = await request(FIRST, '1', '');
+		const { id, link } = await request([FIRST, '1', '']);
 		await submit(link, 'Approve');
 		await until(() => world.sandbox.purchases.length > 0, 'The purchase');
 		await world.crashAndRestart();
