@@ -7,7 +7,7 @@ import type {
 } from 'n8n-workflow';
 
 import { checkedAccessToken } from './accessToken';
-import { checkedBaseUrl } from './baseUrl';
+import { checkDestination, checkedBaseUrl } from './baseUrl';
 
 const ORDER_REFUSED = 422;
 
@@ -38,6 +38,9 @@ const TEST_MESSAGES: Record<number, string> = {
 	504: 'StreamSkill does not answer its gateway (504). The token was not checked: test again later',
 };
 
+/** n8n sends the token on to wherever a redirect points. Its current helper knows the first of these, its old one the others. */
+const NO_REDIRECTS = { disableFollowRedirect: true, followRedirect: false, followAllRedirects: false };
+
 export class StreamSkillApi implements ICredentialType {
 	name = 'streamSkillApi';
 
@@ -48,7 +51,7 @@ export class StreamSkillApi implements ICredentialType {
 		dark: 'file:../nodes/StreamSkill/streamskill.dark.svg',
 	};
 
-	documentationUrl = 'https://api-docs.streamskill.pro';
+	documentationUrl = 'https://set-before-publishing.invalid/n8n-nodes-streamskill#credentials';
 
 	properties: INodeProperties[] = [
 		{
@@ -68,13 +71,35 @@ export class StreamSkillApi implements ICredentialType {
 			required: true,
 			description: 'Where the API is. Leave it as it is unless StreamSkill gives you another address.',
 		},
+		{
+			// In place of n8n's own field of this name, which allows every address unless it is changed (n8n-workflow:
+			// credential-domain-restrictions.js). HTTP Request and GraphQL go by it.
+			displayName: 'Allowed HTTP Request Domains',
+			name: 'allowedHttpRequestDomains',
+			type: 'options',
+			options: [
+				{
+					name: 'None',
+					value: 'none',
+					description: 'Only StreamSkill nodes can use this credential',
+				},
+				{
+					name: 'Base URL',
+					value: 'all',
+					description: 'The HTTP Request node can order as well, without anything that keeps it from buying twice',
+				},
+			],
+			default: 'none',
+			description: 'What n8n\'s HTTP Request and GraphQL nodes can use this credential for. The Access Token never goes to any address but those under the Base URL.',
+		},
 	];
 
 	/** A function, not n8n's generic form: that one evaluates an expression for every request. */
 	authenticate: IAuthenticate = async (credentials, requestOptions) => {
-		checkedBaseUrl(credentials.baseUrl);
+		checkDestination(requestOptions, checkedBaseUrl(credentials.baseUrl));
 		return {
 			...requestOptions,
+			...NO_REDIRECTS,
 			headers: {
 				...requestOptions.headers,
 				Authorization: `Bearer ${checkedAccessToken(credentials.accessToken)}`,
@@ -85,6 +110,10 @@ export class StreamSkillApi implements ICredentialType {
 	/**
 	 * The API documents one endpoint only, so the test sends it an empty order: a good token is
 	 * answered 422 (the order is incomplete), a bad one 401. Neither buys anything.
+	 *
+	 * Where there is no answer at all, n8n 2.x shows the bare code, such as ECONNREFUSED, before it looks at any rule (n8n:
+	 * credentials-tester.service.js). A test function could say more, but has n8n's deprecated helper only, which its
+	 * linter forbids.
 	 */
 	test: ICredentialTestRequest = {
 		request: {

@@ -8,7 +8,13 @@
  */
 export function checkedAccessToken(text: unknown): string {
 	const token = typeof text === 'string' ? text.trim() : '';
-	if (/^[\x21-\x7e]+$/.test(token)) return token;
-	const reason = token === '' ? 'is empty' : 'contains a space, a line break or another character that no token has';
-	throw new Error(`The Access Token of the StreamSkill API credential ${reason}. Copy it again from your StreamSkill account`);
+	const refuse = (reason: string, advice = 'Copy it again from your StreamSkill account') =>
+		new Error(`The Access Token of the StreamSkill API credential ${reason}. ${advice}`);
+
+	if (token === '') throw refuse('is empty');
+	if (/^bearer\s/i.test(token)) throw refuse('starts with the word Bearer', 'Leave that word out: n8n adds it');
+	if (!/^[\x21-\x7e]+$/.test(token)) {
+		throw refuse('contains a space, a line break or another character that no token has');
+	}
+	return token;
 }

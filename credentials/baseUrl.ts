@@ -36,3 +36,68 @@ export function checkedBaseUrl(text: unknown): string {
 	}
 	return base.replace(/\/+$/, '');
 }
+
+/** What tells where a request goes, in n8n's current form (`IHttpRequestOptions`) and its old one (`IRequestOptions`). */
+export interface Destination {
+	baseURL?: unknown;
+	url?: unknown;
+	uri?: unknown;
+	headers?: object;
+	skipSslCertificateValidation?: boolean;
+	rejectUnauthorized?: boolean;
+	agentOptions?: { rejectUnauthorized?: boolean; ca?: unknown };
+}
+
+/**
+ * Checks where a request goes before it gets the access token: any node may send one, such as n8n's HTTP Request.
+ *
+ * @param baseUrl as `checkedBaseUrl` returns it
+ * @throws Error that says what to do, unless the request goes to an address under the Base URL
+ */
+export function checkDestination(request: Destination, baseUrl: string) {
+	const address = addressOf(request);
+	if (!address || !isUnder(address, new URL(baseUrl))) {
+		const where = address ? address.origin + address.pathname : 'this one';
+		throw new Error(
+			`The Access Token of the StreamSkill API credential goes to addresses under its Base URL only, and ${where} is none. Nothing was sent. Use an address that starts with ${baseUrl}/, or another credential`,
+		);
+	}
+	if (mayBeTaken(request)) {
+		throw new Error(
+			'The Access Token of the StreamSkill API credential goes only to a server that proves who it is. Nothing was sent. Turn off Ignore SSL Issues and SSL Certificates, and set no Host header',
+		);
+	}
+}
+
+/** Whether somebody else than the host of the address could take the request: who listens in between, or shares its server. */
+function mayBeTaken({ headers = {}, skipSslCertificateValidation, rejectUnauthorized, agentOptions }: Destination): boolean {
+	return (
+		skipSslCertificateValidation === true ||
+		rejectUnauthorized === false ||
+		agentOptions?.rejectUnauthorized === false ||
+		agentOptions?.ca !== undefined ||
+		Object.keys(headers).some((name) => name.toLowerCase() === 'host')
+	);
+}
+
+/** As n8n (backend-network: http/axios/utils.js) and axios (buildFullPath.js) put it together. */
+function addressOf({ baseURL, url, uri }: Destination): URL | undefined {
+	const target = String(url ?? uri ?? '');
+	const isAbsolute = !baseURL || /^([a-z][a-z\d+\-.]*:)?\/\//i.test(target);
+	try {
+		return new URL(isAbsolute ? target : `${String(baseURL).replace(/\/+$/, '')}/${target.replace(/^\/+/, '')}`);
+	} catch {
+		return undefined;
+	}
+}
+
+function isUnder({ origin, username, password, pathname }: URL, base: URL): boolean {
+	return (
+		origin === base.origin &&
+		// axios would send these in place of the token.
+		username + password === '' &&
+		`${pathname}/`.startsWith(base.pathname.replace(/\/*$/, '/')) &&
+		// A server may read an encoded slash as one, and so leave the path.
+		!/%2f|%5c/i.test(pathname)
+	);
+}

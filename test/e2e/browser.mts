@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { chromium, selectors, type Browser, type BrowserContext } from 'playwright-core';
+import { chromium, selectors, type Browser, type BrowserContext, type BrowserContextOptions } from 'playwright-core';
 
 export type Theme = 'light' | 'dark';
 
@@ -26,6 +26,11 @@ export async function launchBrowser(): Promise<Browser> {
 
 export const WINDOW = { width: 1280, height: 800 };
 
+const DESKTOP = { viewport: WINDOW, deviceScaleFactor: 1 };
+
+/** A phone, held upright. */
+export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+
 /** Chromium says of itself that it is headless, and n8n takes no approvals from what looks like a bot. */
 const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
 
@@ -33,13 +38,12 @@ const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, l
 const TIPS = ['MAPPING_ONBOARDED', 'AUTOCOMPLETE_ONBOARDED', 'TABLE_HOVER_ONBOARDED', 'PIN_DATA_DISCOVERY_NDV', 'PIN_DATA_DISCOVERY_CANVAS'];
 
 /** A window of its own for a user of n8n with this theme, from which nothing leaves 127.0.0.1. */
-export async function openWindow(browser: Browser, baseURL: string, theme: Theme): Promise<BrowserContext> {
+export async function openWindow(browser: Browser, baseURL: string, theme: Theme, screen: Pick<BrowserContextOptions, keyof typeof PHONE> = DESKTOP): Promise<BrowserContext> {
 	selectors.setTestIdAttribute('data-test-id');
 	const context = await browser.newContext({
 		baseURL,
 		userAgent: USER_AGENT,
-		viewport: WINDOW,
-		deviceScaleFactor: 1,
+		...screen,
 		colorScheme: theme,
 		reducedMotion: 'reduce',
 		locale: 'en-US',

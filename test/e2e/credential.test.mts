@@ -1,4 +1,8 @@
-import type { Fault } from '../../tools/sandbox/sandbox.mts';
+import type { INodeParameters } from 'n8n-workflow';
+
+import { chain, node } from '../../tools/n8n/workflows.mts';
+import { faults, startSandbox, type Fault, type Sandbox } from '../../tools/sandbox/sandbox.mts';
+import { errorOf } from './executions.mts';
 import { startWorld, type World } from './world.mts';
 
 let world: World;
@@ -22,7 +26,7 @@ test('a good token', async () => {
 test.each<[string, () => { accessToken?: string; baseUrl?: string }, RegExp]>([
 	['a bad token', () => ({ accessToken: 'wrong' }), /does not accept the Access Token \(401\)/],
 	['no token', () => ({ accessToken: '' }), /The Access Token .* is empty/],
-	['more than a token', () => ({ accessToken: `Bearer ${world.sandbox.token}` }), /The Access Token .* contains a space/],
+	['more than a token', () => ({ accessToken: `Bearer ${world.sandbox.token}` }), /The Access Token .* starts with the word Bearer\. Leave that word out/],
 	['nobody there', () => ({ baseUrl: 'http://127.0.0.1:9/v1' }), /ECONNREFUSED|refused the connection/],
 	['a wrong path', () => ({ baseUrl: world.sandbox.origin }), /Nothing is at this address \(404\)/],
 	['http to a foreign host', () => ({ baseUrl: 'http://api.streamskill.pro/v1' }), /access token unencrypted/],
@@ -53,4 +57,64 @@ test.each<[string, Fault, RegExp]>([
 ])('%s is not taken for success', async (_, fault, message) => {
 	world.sandbox.fault({ fault });
 	expect(await test_()).toEqual({ status: 'Error', message: expect.stringMatching(message) });
+});
+
+describe('in n8n\'s HTTP Request node', () => {
+	let foreign: Sandbox;
+
+	beforeAll(async () => {
+		foreign = await startSandbox();
+	});
+	afterAll(async () => await foreign.close());
+	beforeEach(() => foreign.reset());
+
+	/** What becomes of a request with the credential, made by a user who has allowed that. */
+	async function request(url: string, { data = {}, options = {} }: { data?: object; options?: INodeParameters } = {}) {
+		const { rest } = world.n8n;
+		const { id, name, type } = await rest.createCredential({
+			...world.credential,
+			data: { ...world.credential.data, allowedHttpRequestDomains: 'all', ...data },
+		});
+		const authentication = { authentication: 'predefinedCredentialType', nodeCredentialType: type };
+		const body = { sendBody: true, specifyBody: 'json', jsonBody: '{}' };
+		const parameters = { method: 'POST', url, ...authentication, ...body, options };
+		const http = node('HTTP Request', 'httpRequest', parameters, { typeVersion: 4.2, credentials: { [type]: { id, name } } });
+		const workflow = await rest.createWorkflow(chain('HTTP Request', [node('Start', 'manualTrigger'), http]));
+		return errorOf(await rest.waitForExecution(await rest.runWorkflow(workflow.id)));
+	}
+
+	const at = ({ url }: Sandbox) => `${url}/purchases/create`;
+
+	test('it reaches StreamSkill, with the token', async () => {
+		await request(at(world.sandbox));
+		// An empty order, and a good token.
+		expect(world.sandbox.requests).toMatchObject([{ status: 422 }]);
+	});
+
+	test.each<[string, () => string]>([
+		['another address', () => at(foreign)],
+		['another path', () => `${world.sandbox.origin}/v2/purchases/create`],
+		['a path that leads out of the Base URL', () => `${world.sandbox.url}/../v2/purchases/create`],
+	])('its token is not sent to %s', async (_, url) => {
+		const error = await request(url());
+		expect(error?.message).toMatch(/The Access Token .* under its Base URL only/);
+		expect([...world.sandbox.requests, ...foreign.requests]).toEqual([]);
+	});
+
+	test('its token is not sent to a server that need not prove who it is', async () => {
+		expect((await request(at(world.sandbox), { options: { allowUnauthorizedCerts: true } }))?.message).toMatch(/Turn off Ignore SSL Issues/);
+		expect(world.sandbox.requests).toEqual([]);
+	});
+
+	test('its token does not follow a redirect', async () => {
+		world.sandbox.fault({ fault: faults.redirect(at(foreign), 307) });
+		expect(await request(at(world.sandbox))).toBeDefined();
+		expect(world.sandbox.requests).toHaveLength(1);
+		expect(foreign.requests).toEqual([]);
+	});
+
+	test('n8n sends nothing at all unless the user has allowed it', async () => {
+		expect((await request(at(world.sandbox), { data: { allowedHttpRequestDomains: undefined } }))?.message).toMatch(/prevent use within an HTTP Request/);
+		expect(world.sandbox.requests).toEqual([]);
+	});
 });

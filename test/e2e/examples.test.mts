@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 
 import { outputItems, OWNER, type StoredExecution, type StoredWorkflow, type WorkflowJson } from '../../tools/n8n/rest.mts';
-import { ITEM, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { ITEM, streamSkill, turnOffDryRun, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, sent } from '../../tools/sandbox/counts.mts';
 import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
-import { launchBrowser, openWindow } from './browser.mts';
+import { launchBrowser, openWindow, PHONE } from './browser.mts';
 import { startChatModel, type ChatModel } from './chatModel.mts';
 import { createActive, createCalled, errorOf, runWebhook, saveParameters } from './executions.mts';
 import { startMailbox, type Mailbox } from './mailbox.mts';
+import { recordPicture } from './pictures.mts';
 import { followText } from './uncertain.mts';
 import { startWorld, version, type World } from './world.mts';
 
@@ -61,6 +62,13 @@ function example(file: string): WorkflowJson {
 	return workflow;
 }
 
+/** An example as its note has the user leave it: with Dry Run off. */
+function armed(file: string): WorkflowJson {
+	const workflow = example(file);
+	turnOffDryRun(workflow);
+	return workflow;
+}
+
 /** Does what *Execute workflow* does. */
 const run = async ({ id }: StoredWorkflow) => await world.n8n.rest.waitForExecution(await world.n8n.rest.runWorkflow(id));
 
@@ -72,15 +80,16 @@ const misbehave = (channel: string, fault: Fault, times = Infinity) => world.san
 
 const refusal = faults.rejected(422, { errors: { channel: ['No such channel'] } });
 
-const CHANNELS = ['my_channel', 'my_second_channel'];
+const CHANNELS = ['(your channel)', '(your second channel)', '(your third channel)'] as const;
+const [FIRST, SECOND, THIRD] = CHANNELS;
 
-const ONCE_EACH = { my_channel: 1, my_second_channel: 1 };
+const ONCE_EACH = { [FIRST]: 1, [SECOND]: 1 };
 
-/** The executions of a workflow that ended, the oldest first, once there are so many that nobody started by hand. */
-async function ended({ id }: StoredWorkflow, count: number): Promise<StoredExecution[]> {
+/** The executions of a workflow that ended, the oldest first, once there are so many that somebody or nobody started by hand. */
+async function ended({ id }: StoredWorkflow, count: number, how: 'manual' | 'by itself' = 'by itself'): Promise<StoredExecution[]> {
 	const { rest } = world.n8n;
 	const found = await until(async () => {
-		const all = (await rest.executions(id)).filter(({ mode, stoppedAt }) => mode !== 'manual' && stoppedAt);
+		const all = (await rest.executions(id)).filter(({ mode, stoppedAt }) => (mode === 'manual') === (how === 'manual') && stoppedAt);
 		return all.length >= count && all;
 	}, `The end of ${count} executions`);
 	return await Promise.all(found.reverse().map(async (one) => await rest.execution(one.id)));
@@ -98,7 +107,7 @@ async function openEditor({ id }: StoredWorkflow): Promise<Page> {
 }
 
 /** Keeps what is on the screen, with all nodes in view, and without n8n's toasts and dots. */
-async function picture(page: Page, name: string) {
+async function picture(page: Page, name: string, file: string) {
 	await page.getByTestId('zoom-to-fit').click();
 	await page.mouse.move(0, 0);
 	await page.screenshot({
@@ -106,6 +115,7 @@ async function picture(page: Page, name: string) {
 		animations: 'disabled',
 		style: '.el-notification, .vue-flow__background { visibility: hidden }',
 	});
+	recordPicture(PICTURES, name, file);
 }
 
 /** A person at a browser: n8n takes no answers from bots. */
@@ -129,7 +139,7 @@ const formOf = ({ nodes }: StoredWorkflow, name: string) =>
 const tested: string[] = [];
 
 /** The tests of an example; n8n 1.x lacks the nodes of some. */
-function describeExample(file: string, tests: () => void, { needsV2 = false } = {}) {
+function describeExample(file: string, tests: () => void, { needsV2 = false, oneClick = false } = {}) {
 	tested.push(file);
 	(needsV2 && version.startsWith('1.') ? describe.skip : describe)(file, () => {
 		test('has a note beside its nodes, and only what anybody can import', async () => {
@@ -145,17 +155,45 @@ function describeExample(file: string, tests: () => void, { needsV2 = false } = 
 			const known = (await world.n8n.rest.nodeTypes()).flatMap(({ name, version }) => [version].flat().map((one) => `${name} ${one}`));
 			expect(known).toEqual(expect.arrayContaining(nodes.map(({ type, typeVersion }) => `${type} ${typeVersion}`)));
 		});
+
+		test('comes with Dry Run on, says how to turn it off, and names no channel that somebody can have', () => {
+			const text = readFileSync(join('examples', file), 'utf8');
+			const { nodes } = JSON.parse(text) as WorkflowJson;
+			const [note] = nodes;
+			const buys = nodes.filter(({ type }) => type.startsWith('n8n-nodes-streamskill.'));
+			expect(buys.map(({ parameters }) => (parameters.options as INodeParameters).dryRun)).toEqual(buys.map(() => true));
+			if (buys.length > 0) expect(note.parameters.content).toMatch(/\*\*Nothing is bought yet:\*\* \*Dry Run\* is on .* turn it off there/);
+			// In a list, and in a field of Edit Fields.
+			const written = [/channel\\": \\"([^"\\]+)/g, /"name": "channel",\s+"type": "string",\s+"value": "([^="]+)"/g];
+			const channels = written.flatMap((pattern) => [...text.matchAll(pattern)].map(([, channel]) => channel));
+			expect(channels.length > 0).toBe(oneClick);
+			expect(CHANNELS).toEqual(expect.arrayContaining(channels));
+		});
+
+		if (oneClick) {
+			test('imported and started with one click, it shows its orders and sends nothing', async () => {
+				const workflow = await world.create(example(file));
+				const page = await openEditor(workflow);
+				await page.getByTestId('execute-workflow-button').click();
+				const execution = await ended(workflow, 1, 'manual');
+				await page.context().close();
+				expect(execution).toMatchObject([{ status: 'success' }]);
+				expect(JSON.stringify(outputItems(execution[0], 'Create a purchase', { run: 0 }))).toContain(FIRST);
+				expect(world.sandbox.requests).toEqual([]);
+			});
+		}
+
 		tests();
 	});
 }
 
 describeExample('purchase.json', () => {
 	test('buys the order and hands it on', async () => {
-		const execution = await run(await world.create(example('purchase.json')));
-		expect(bought(world.sandbox)).toEqual({ my_channel: 1 });
+		const execution = await run(await world.create(armed('purchase.json')));
+		expect(bought(world.sandbox)).toEqual({ [FIRST]: 1 });
 		expect(jsonOf(execution, 'Next step')).toEqual([world.sandbox.purchases[0].purchase]);
 	});
-});
+}, { oneClick: true });
 
 describeExample('schedule.json', () => {
 	/** Has the schedule fire each second instead of each day, until `count` of its executions have ended. */
@@ -175,22 +213,22 @@ describeExample('schedule.json', () => {
 	}
 
 	test('buys for each channel once a day, however often it runs', async () => {
-		const workflow = await world.create(example('schedule.json'));
+		const workflow = await world.create(armed('schedule.json'));
 		const page = await openEditor(workflow);
 		await page.getByTestId('execute-workflow-button').click();
 		// On the way from One by one, to Bought, and out of it.
 		await until(async () => (await page.getByText('2 items').count()) === 3, 'The items on the canvas');
-		await picture(page, 'schedule');
+		await picture(page, 'schedule', 'schedule.json');
 		await page.context().close();
 		expect(world.sandbox.purchases.map(({ order }) => order)).toEqual([
-			{ tarif: { id: 1, quantity: 100 }, channel: 'my_channel' },
-			{ tarif: { id: 1, quantity: 50 }, channel: 'my_second_channel' },
+			{ tarif: { id: 1, quantity: 100 }, channel: FIRST },
+			{ tarif: { id: 1, quantity: 50 }, channel: SECOND },
 		]);
 
 		const executions = [await run(workflow), ...(await letFire(workflow, 2))];
 		for (const execution of executions) {
 			expect(execution.status).toBe('success');
-			expect(channelsOf(execution, 'One by one')).toEqual(CHANNELS);
+			expect(channelsOf(execution, 'One by one')).toEqual([FIRST, SECOND]);
 			expect(jsonOf(execution, 'Create a purchase')).toEqual([]);
 			expect(jsonOf(execution, 'Create a purchase', 1)).toEqual([]);
 		}
@@ -198,47 +236,47 @@ describeExample('schedule.json', () => {
 	});
 
 	test('a refused order goes to Not bought, the others are bought, and the next run tries it again', async () => {
-		misbehave('my_channel', refusal, 1);
-		const workflow = await world.create(example('schedule.json'));
+		misbehave(FIRST, refusal, 1);
+		const workflow = await world.create(armed('schedule.json'));
 		const first = await run(workflow);
 		expect(first.status).toBe('success');
 		expect(jsonOf(first, 'Not bought')).toMatchObject([{ error: 'Channel: No such channel', details: { outcome: 'rejected' } }]);
-		expect(channelsOf(first, 'Bought')).toEqual(['my_second_channel']);
+		expect(channelsOf(first, 'Bought')).toEqual([SECOND]);
 
-		expect(channelsOf(await run(workflow), 'Bought')).toEqual(['my_channel']);
+		expect(channelsOf(await run(workflow), 'Bought')).toEqual([FIRST]);
 		expect(bought(world.sandbox)).toEqual(ONCE_EACH);
 	});
 
 	test('orders that may have been bought raise the alert, each run anew, and are not sent again', async () => {
-		for (const channel of CHANNELS) misbehave(channel, faults.serverErrorAfter());
+		for (const channel of [FIRST, SECOND]) misbehave(channel, faults.serverErrorAfter());
 		const handler = await createCalled(world, example('error-workflow.json'));
-		const workflow = await world.create(example('schedule.json'));
+		const workflow = await world.create(armed('schedule.json'));
 		await world.n8n.rest.updateWorkflow(workflow.id, { settings: { ...workflow.settings, errorWorkflow: handler.id } });
 		const executions = await letFire(workflow, 2);
 		for (const execution of executions) {
 			expect(errorOf(execution)?.message).toMatch(
-				/^These orders may have been bought: my_channel \(reference \S{9}\), my_second_channel \(reference \S{9}\)\. Look them up/,
+				/^These orders may have been bought: \(your channel\) \(reference \S{9}\), \(your second channel\) \(reference \S{9}\)\. Look them up/,
 			);
 		}
 		expect(sent(world.sandbox)).toEqual(ONCE_EACH);
 		for (const report of await ended(handler, executions.length)) {
 			expect(jsonOf(report, 'Tell me')).toMatchObject(
-				CHANNELS.map((channel) => ({ channel, workflow: workflow.name, reference: expect.stringMatching(/^\S{9}$/) as string })),
+				[FIRST, SECOND].map((channel) => ({ channel, workflow: workflow.name, reference: expect.stringMatching(/^\S{9}$/) as string })),
 			);
 		}
 	});
 
 	test('who does what the alert says has each order once', async () => {
-		misbehave('my_channel', faults.serverErrorAfter(), 1);
-		misbehave('my_second_channel', faults.serverErrorBefore(), 1);
-		const workflow = await world.create(example('schedule.json'));
+		misbehave(FIRST, faults.serverErrorAfter(), 1);
+		misbehave(SECOND, faults.serverErrorBefore(), 1);
+		const workflow = await world.create(armed('schedule.json'));
 		const alert = errorOf(await run(workflow))!.message;
-		const references = new Map([...alert.matchAll(/(\w+) \(reference (\S+)\)/g)].map(([, channel, reference]) => [channel, reference]));
+		const references = new Map([...alert.matchAll(/(\([^)]+\)) \(reference (\S+)\)/g)].map(([, channel, reference]) => [channel, reference]));
 		expect(alert).toMatch(/Add the references of those that are there to the option Confirmed Bought of Create a purchase, and the references of the others to Confirmed Not Bought\. Then save the workflow, and execute it again on the same day\.$/);
 
 		const { options } = workflow.nodes.find(({ name }) => name === 'Create a purchase')!.parameters as { options: INodeParameters };
 		await saveParameters(world, workflow, {
-			options: { ...options, confirmedBought: references.get('my_channel')!, confirmedNotBought: references.get('my_second_channel')! },
+			options: { ...options, confirmedBought: references.get(FIRST)!, confirmedNotBought: references.get(SECOND)! },
 		});
 		for (let again = 0; again < 2; again++) {
 			expect(await run(workflow)).toMatchObject({ status: 'success' });
@@ -247,19 +285,19 @@ describeExample('schedule.json', () => {
 	});
 
 	test('an order that may have been bought does not keep the others from being handed on', async () => {
-		misbehave('my_channel', faults.serverErrorAfter());
-		const workflow = await world.create(example('schedule.json'));
+		misbehave(FIRST, faults.serverErrorAfter());
+		const workflow = await world.create(armed('schedule.json'));
 		const execution = await run(workflow);
-		expect(errorOf(execution)?.message).toMatch(/^These orders may have been bought: my_channel \(reference \S{9}\)\. /);
-		expect(channelsOf(execution, 'Bought')).toEqual(['my_second_channel']);
+		expect(errorOf(execution)?.message).toMatch(/^These orders may have been bought: \(your channel\) \(reference \S{9}\)\. /);
+		expect(channelsOf(execution, 'Bought')).toEqual([SECOND]);
 	});
-});
+}, { oneClick: true });
 
 describeExample('form-with-approval.json', () => {
 	/** Sends a request, and gives its execution and the approver's link once they have been asked. */
-	async function request(...values: string[]) {
+	async function request(values: string[], approved = armed('form-with-approval.json')) {
 		const { rest } = world.n8n;
-		const workflow = await createActive(world, example('form-with-approval.json'));
+		const workflow = await createActive(world, approved);
 		try {
 			await submit(formOf(workflow, 'Request'), ...values);
 		} finally {
@@ -274,24 +312,32 @@ describeExample('form-with-approval.json', () => {
 	}
 
 	test('buys what was approved, once, and nothing before', async () => {
-		const { id, mail, link } = await request('my_channel', '1', '100');
+		const { id, mail, link } = await request([FIRST, '1', '100']);
 		expect(mail).toContain('To: approver@example.com');
-		expect(mail).toContain('Tarif 1 for my_channel, quantity: 100. This is a paid order.');
+		expect(mail).toContain(`Tarif 1 for ${FIRST}, quantity: 100. This is a paid order.`);
 		// A mail scanner opens the link.
 		expect(await (await fetch(link, { headers })).text()).toContain('Approve a purchase?');
 		expect(world.sandbox.requests).toEqual([]);
 
 		await submit(link, 'Approve');
 		const execution = await world.n8n.rest.waitForExecution(id);
-		expect(world.sandbox.purchases.map(({ order }) => order)).toEqual([{ tarif: { id: 1, quantity: 100 }, channel: 'my_channel' }]);
+		expect(world.sandbox.purchases.map(({ order }) => order)).toEqual([{ tarif: { id: 1, quantity: 100 }, channel: FIRST }]);
 		expect(jsonOf(execution, 'Bought')).toEqual([world.sandbox.purchases[0].purchase]);
 
 		await fetch(link, { method: 'POST', headers, body: new FormData() });
-		expect(sent(world.sandbox)).toEqual({ my_channel: 1 });
+		expect(sent(world.sandbox)).toEqual({ [FIRST]: 1 });
+	});
+
+	test('as it comes, it shows what was approved and sends nothing', async () => {
+		const { id, link } = await request([FIRST, '1', '100'], example('form-with-approval.json'));
+		await submit(link, 'Approve');
+		const execution = await world.n8n.rest.waitForExecution(id);
+		expect(JSON.stringify(jsonOf(execution, 'Bought'))).toContain(FIRST);
+		expect(world.sandbox.requests).toEqual([]);
 	});
 
 	test('buys nothing that was declined', async () => {
-		const { id, link } = await request('my_channel', '1', '');
+		const { id, link } = await request([FIRST, '1', '']);
 		await submit(link, 'Decline');
 		const execution = await world.n8n.rest.waitForExecution(id);
 		expect(jsonOf(execution, 'Declined')).toHaveLength(1);
@@ -299,96 +345,167 @@ describeExample('form-with-approval.json', () => {
 	});
 
 	test('an approved order that may have been bought fails, and ends well by its reference', async () => {
-		misbehave('my_channel', faults.reset());
-		const { id, link } = await request('my_channel', '1', '');
+		misbehave(FIRST, faults.reset());
+		const { id, link } = await request([FIRST, '1', '']);
 		await submit(link, 'Approve');
 		const failed = await world.n8n.rest.waitForExecution(id);
 		expect(errorOf(failed)?.message).toMatch(/may have been bought/);
 		expect((await world.n8n.rest.retryExecution(id)).status).toBe('error');
 		const workflow = await world.n8n.rest.workflow(failed.workflowId);
 		expect(await followText(world, workflow, failed)).toMatchObject({ status: 'success' });
-		expect(sent(world.sandbox)).toEqual({ my_channel: 1 });
+		expect(sent(world.sandbox)).toEqual({ [FIRST]: 1 });
 	});
 
 	test('a crash in the middle of the purchase, and a retry after it, buy once', async () => {
-		misbehave('my_channel', faults.hang());
-		const { id, link } = await request('my_channel', '1', '');
+		misbehave(FIRST, faults.hang());
+		const { id, link } = await request([FIRST, '1', '']);
 		await submit(link, 'Approve');
 		await until(() => world.sandbox.purchases.length > 0, 'The purchase');
 		await world.crashAndRestart();
 		expect(await world.n8n.rest.waitForExecution(id)).toMatchObject({ status: 'crashed' });
 		const retried = await world.n8n.rest.retryExecution(id);
 		expect(errorOf(retried)?.message).toMatch(/may have been bought/);
-		expect(sent(world.sandbox)).toEqual({ my_channel: 1 });
+		expect(sent(world.sandbox)).toEqual({ [FIRST]: 1 });
 	});
 });
 
 describeExample('list-with-error-branch.json', () => {
-	test('collects what was not bought with its reason, and buys only that once it is mended', async () => {
-		misbehave('my_second_channel', refusal, 1);
-		const workflow = await world.create(example('list-with-error-branch.json'));
-		const invalid = { order: 'A-3', channel: '', outcome: 'invalid', reason: 'Channel is required but blank' };
+	const aText = expect.stringMatching(/\w/) as string;
+
+	test('collects what was not bought with its reason and what to do, and buys only that when the list runs again', async () => {
+		misbehave(SECOND, refusal, 1);
+		const workflow = await world.create(armed('list-with-error-branch.json'));
+		const invalid = { order: 'A-3', channel: '', outcome: 'invalid', reason: expect.stringContaining('Channel') as string, advice: aText };
 		const first = await run(workflow);
 		expect(first.status).toBe('success');
-		expect(channelsOf(first, 'Bought')).toEqual(['my_channel']);
+		expect(channelsOf(first, 'Bought')).toEqual([FIRST]);
 		expect(jsonOf(first, 'Reasons')).toEqual([
-			{ order: 'A-2', channel: 'my_second_channel', outcome: 'rejected', reason: 'Channel: No such channel' },
+			{ order: 'A-2', channel: SECOND, outcome: 'rejected', reason: expect.stringContaining('No such channel') as string, advice: aText },
 			invalid,
 		]);
 
 		const second = await run(workflow);
-		expect(channelsOf(second, 'Bought')).toEqual(['my_second_channel']);
+		expect(channelsOf(second, 'Bought')).toEqual([SECOND]);
 		expect(jsonOf(second, 'Reasons')).toEqual([invalid]);
 		expect(bought(world.sandbox)).toEqual(ONCE_EACH);
 	});
 
-	test('says of an order that it may have been bought', async () => {
-		misbehave('my_channel', faults.html());
-		const execution = await run(await world.create(example('list-with-error-branch.json')));
-		expect(jsonOf(execution, 'Reasons')).toMatchObject([{ order: 'A-1', outcome: 'unknown' }, { order: 'A-3' }]);
-		expect(channelsOf(execution, 'Bought')).toEqual(['my_second_channel']);
+	test('says of an order that it may have been bought, and what to do with its reference', async () => {
+		misbehave(FIRST, faults.html());
+		const execution = await run(await world.create(armed('list-with-error-branch.json')));
+		expect(jsonOf(execution, 'Reasons')).toMatchObject([
+			{ order: 'A-1', outcome: 'unknown', advice: expect.stringContaining('Confirmed Not Bought') as string },
+			{ order: 'A-3' },
+		]);
+		expect(channelsOf(execution, 'Bought')).toEqual([SECOND]);
 	});
-});
+}, { oneClick: true });
+
+describeExample('loop-with-wait.json', () => {
+	test('buys one order a round, and no order ends the loop', async () => {
+		misbehave(SECOND, refusal, 1);
+		const workflow = quick(armed('loop-with-wait.json'));
+		const stored = await world.create(workflow);
+		const first = await run(stored);
+		expect(first.status).toBe('success');
+		expect(jsonOf(first, 'Done')).toMatchObject([{ channel: FIRST }, { details: { outcome: 'rejected' } }, { channel: THIRD }]);
+
+		const second = await run(stored);
+		expect(second.status).toBe('success');
+		expect(jsonOf(second, 'Done')).toHaveLength(3);
+		expect(bought(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
+		expect(sent(world.sandbox)).toEqual({ [FIRST]: 1, [SECOND]: 2, [THIRD]: 1 });
+	});
+
+	test('an order that may have been bought does not end it either, and is not sent again', async () => {
+		misbehave(SECOND, faults.serverErrorAfter());
+		const workflow = await world.create(quick(armed('loop-with-wait.json')));
+		for (let again = 0; again < 2; again++) {
+			expect(jsonOf(await run(workflow), 'Done')).toMatchObject([{}, { details: { outcome: 'unknown' } }, {}]);
+		}
+		expect(sent(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
+	});
+
+	/** Its wait cut short. */
+	function quick(workflow: WorkflowJson): WorkflowJson {
+		workflow.nodes.find(({ name }) => name === 'Wait')!.parameters.amount = 0;
+		return workflow;
+	}
+}, { oneClick: true });
 
 describeExample('confirm-uncertain.json', () => {
-	test.each([
-		['Yes, it was bought', faults.serverErrorAfter(), 1, 'light'],
-		['No, send it once more', faults.serverErrorBefore(), 2, 'dark'],
-	] as const)('an uncertain order is settled by the form: %s', async (answer, fault, times, theme) => {
-		misbehave('my_second_channel', fault, 1);
-		const workflow = await createActive(world, example('confirm-uncertain.json'));
-		const trigger = 'When clicking ‘Execute workflow’';
-		const runByHand = async () => await world.n8n.rest.waitForExecution(await world.n8n.rest.runWorkflow(workflow.id, { trigger }));
-		try {
-			const first = await runByHand();
-			expect(channelsOf(first, 'Bought')).toEqual(['my_channel']);
-			const [{ text }] = jsonOf(first, 'Tell the person on duty') as Array<{ text: string }>;
-			const [, reference] = /^Order A-2 for my_second_channel may have been bought\. .* with its reference (\S{9})\.$/.exec(text)!;
-			// What nobody has settled does not go away, and is not sent again.
-			expect(jsonOf(await runByHand(), 'Tell the person on duty')).toEqual([{ text }]);
+	const IN_THE_ACCOUNT = 'In the account: these were bought';
+	const NOT_IN_IT = 'Not in the account: send these once more';
 
-			// Typed as from a phone.
-			const form = await (await openWindow(browser, world.n8n.url, theme)).newPage();
-			await form.goto(formOf(workflow, 'Confirm'));
-			await form.getByLabel('Reference').fill(reference.toLowerCase().replace('-', ''));
-			await form.getByLabel('Is it in the StreamSkill account?').selectOption(answer);
-			await form.screenshot({ path: join(PICTURES, `confirm-form.${theme}.png`) });
-			await form.getByRole('button', { name: 'Submit' }).click();
-			await form.getByText('Form Submitted').waitFor();
-			await form.context().close();
-			const [settled] = await ended(workflow, 1);
-			expect(settled.status).toBe('success');
-			for (const execution of [settled, await runByHand()]) {
-				expect(jsonOf(execution, 'Tell the person on duty')).toEqual([]);
-				expect(jsonOf(execution, 'Not bought')).toEqual([]);
-			}
-			expect(bought(world.sandbox)).toEqual(ONCE_EACH);
-			expect(sent(world.sandbox)).toEqual({ ...ONCE_EACH, my_second_channel: times });
-		} finally {
-			await world.n8n.rest.deactivate(workflow.id);
-		}
+	async function photograph(page: Page, name: string) {
+		await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+		recordPicture(PICTURES, name, 'confirm-uncertain.json');
+	}
+
+	/** Waits for the mail to the person on duty; gives the references in it, by channel. */
+	async function mailed(execution: string) {
+		const mail = await until(() => mailbox.mails.shift() ?? false, 'The mail');
+		await until(async () => (await world.n8n.rest.execution(execution)).status === 'waiting', 'The question');
+		const references = new Map([...mail.matchAll(/^.*Order \S+ for (.+): (\S{9})/gm)].map(([, channel, reference]) => [channel, reference]));
+		return { mail, references, reference: (channel: string) => references.get(channel)! };
+	}
+
+	test('a person with a phone settles by the mail and its form what may have been bought, and the workflow goes on', async () => {
+		misbehave(FIRST, faults.serverErrorAfter(), 1);
+		misbehave(SECOND, faults.serverErrorBefore(), 1);
+		const workflow = await world.create(armed('confirm-uncertain.json'));
+		const id = await world.n8n.rest.runWorkflow(workflow.id);
+		const { mail, references, reference } = await mailed(id);
+		// The others are bought all the same.
+		expect(bought(world.sandbox)).toEqual({ [FIRST]: 1, [THIRD]: 1 });
+		expect([...references.keys()]).toEqual([FIRST, SECOND]);
+
+		const context = await openWindow(browser, world.n8n.url, 'light', PHONE);
+		const letter = await context.newPage();
+		await letter.setContent(/<html.*<\/html>/s.exec(mail)![0]);
+		await photograph(letter, 'uncertain-mail');
+		const [phone] = await Promise.all([context.waitForEvent('page'), letter.getByRole('link', { name: 'Open the form' }).click()]);
+		// Typed as from a phone.
+		const typed = (channel: string) => reference(channel).toLowerCase().replace('-', '');
+		await phone.getByLabel(IN_THE_ACCOUNT).fill(typed(FIRST));
+		await phone.getByLabel(NOT_IN_IT).fill(typed(SECOND));
+		await photograph(phone, 'uncertain-form');
+		await phone.getByRole('button', { name: 'Submit' }).click();
+		await phone.getByText('Got it, thanks').waitFor();
+		await context.close();
+
+		const execution = await world.n8n.rest.waitForExecution(id);
+		expect(execution.status).toBe('success');
+		expect(channelsOf(execution, 'Bought')).toContain(SECOND);
+		expect(bought(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
+		expect(sent(world.sandbox)).toEqual({ [FIRST]: 1, [SECOND]: 2, [THIRD]: 1 });
+
+		// The whole list once more buys nothing, and asks nobody.
+		expect(await run(workflow)).toMatchObject({ status: 'success' });
+		expect(mailbox.mails).toEqual([]);
+		expect(sent(world.sandbox)).toEqual({ [FIRST]: 1, [SECOND]: 2, [THIRD]: 1 });
 	});
-});
+
+	test('a mistyped reference settles nothing, and the person is asked again', async () => {
+		misbehave(SECOND, faults.serverErrorBefore(), 1);
+		const id = await world.n8n.rest.runWorkflow((await world.create(armed('confirm-uncertain.json'))).id);
+		const link = (mail: string) => /href="([^"]+)"[^>]*>Open the form</.exec(mail)![1];
+		const first = await mailed(id);
+		await submit(link(first.mail), '', 'AAAA-AAAA');
+		const second = await mailed(id);
+		expect(sent(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
+		await submit(link(second.mail), '', second.reference(SECOND));
+		expect(await world.n8n.rest.waitForExecution(id)).toMatchObject({ status: 'success' });
+		expect(bought(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
+	});
+
+	test('what is not bought for certain asks nobody', async () => {
+		misbehave(SECOND, refusal, 1);
+		const execution = await run(await world.create(armed('confirm-uncertain.json')));
+		expect(jsonOf(execution, 'Not bought')).toMatchObject([{ details: { outcome: 'rejected' } }]);
+		expect(mailbox.mails).toEqual([]);
+	});
+}, { oneClick: true });
 
 describeExample('error-workflow.json', () => {
 	/** What is reported when a workflow that buys for these channels fails. */
@@ -433,8 +550,8 @@ describeExample('error-workflow.json', () => {
 describeExample(
 	'agent-with-approval.json',
 	() => {
-		const PROMPT = 'Buy 100 viewers for my_channel';
-		const order = { toolParameters: { Tarif_ID: 1, Channel: 'my_channel', Quantity: 100 }, hitlParameters: {} };
+		const PROMPT = `Buy 100 viewers for ${FIRST}`;
+		const order = { toolParameters: { Tarif_ID: 1, Channel: FIRST, Quantity: 100 }, hitlParameters: {} };
 		let page: Page;
 
 		const shown = async (text: string) => await page.getByTestId('canvas-chat').getByText(text).last().waitFor();
@@ -442,11 +559,11 @@ describeExample(
 		/** Asks the agent to buy, and waits for its question. */
 		async function ask() {
 			model.script(PROMPT, [[order]]);
-			page = await openEditor(await world.create(example('agent-with-approval.json')));
+			page = await openEditor(await world.create(armed('agent-with-approval.json')));
 			await page.getByTestId('workflow-chat-button').click();
 			await page.getByTestId('chat-input').fill(PROMPT);
 			await page.keyboard.press('Enter');
-			await shown('Shall I place this paid order: tarif 1, quantity 100, for my_channel?');
+			await shown(`Shall I place this paid order: tarif 1, quantity 100, for ${FIRST}?`);
 			expect(world.sandbox.requests).toEqual([]);
 		}
 
@@ -458,10 +575,10 @@ describeExample(
 			await ask();
 			await page.setViewportSize({ width: 1160, height: 1100 });
 			await page.getByTestId('canvas-chat').getByText('Decline', { exact: true }).scrollIntoViewIfNeeded();
-			await picture(page, 'agent-with-approval');
+			await picture(page, 'agent-with-approval', 'agent-with-approval.json');
 			await press('Approve');
 			await shown('Done.');
-			expect(world.sandbox.purchases.map(({ order }) => order)).toEqual([{ tarif: { id: 1, quantity: 100 }, channel: 'my_channel' }]);
+			expect(world.sandbox.purchases.map(({ order }) => order)).toEqual([{ tarif: { id: 1, quantity: 100 }, channel: FIRST }]);
 			expect(model.results(PROMPT)).toEqual([JSON.stringify([world.sandbox.purchases[0].purchase])]);
 		});
 

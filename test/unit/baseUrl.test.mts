@@ -1,4 +1,4 @@
-import { checkedBaseUrl } from '../../credentials/baseUrl.ts';
+import { checkDestination, checkedBaseUrl, type Destination } from '../../credentials/baseUrl.ts';
 
 test.each([
 	['https://api.streamskill.pro/v1', 'https://api.streamskill.pro/v1'],
@@ -96,4 +96,88 @@ test('a password in it is not repeated in the message', () => {
 	expect(() => checkedBaseUrl('https://user:s3cret@api.streamskill.pro')).toThrow(
 		expect.objectContaining({ message: expect.not.stringContaining('s3cret') as string }) as Error,
 	);
+});
+
+describe('the token goes to', () => {
+	const BASE = 'https://api.streamskill.pro/v1';
+
+	test.each<[Destination, string?]>([
+		[{ url: 'https://api.streamskill.pro/v1/purchases/create' }],
+		[{ uri: 'https://api.streamskill.pro/v1/purchases/create' }],
+		[{ url: 'https://api.streamskill.pro/v1' }],
+		[{ url: 'https://api.streamskill.pro/v1/' }],
+		[{ url: 'https://api.streamskill.pro/v1?x=https://evil.com' }],
+		[{ url: 'HTTPS://API.StreamSkill.pro:443/v1/purchases' }],
+		[{ url: 'https://api.streamskill.pro/v2/../v1/purchases' }],
+		[{ baseURL: BASE, url: '/purchases/create' }],
+		[{ baseURL: `${BASE}/`, url: 'purchases/create' }],
+		[{ baseURL: BASE }],
+		[{ baseURL: 'https://api.streamskill.pro', uri: '/v1/purchases' }],
+		[{ baseURL: 'https://evil.com', url: 'https://api.streamskill.pro/v1/purchases' }],
+		[{ url: 'https://api.streamskill.pro/v1/x', uri: 'https://evil.com' }],
+		[{ url: 'https://api.streamskill.pro/v1/x', rejectUnauthorized: true, agentOptions: {}, headers: { Accept: '*/*' } }],
+		[{ url: 'https://api.streamskill.pro/anything' }, 'https://api.streamskill.pro'],
+		[{ url: 'http://127.0.0.1:3000/v1/x' }, 'http://127.0.0.1:3000/v1'],
+	])('%j', (request, base = BASE) => {
+		expect(() => checkDestination(request, base)).not.toThrow();
+	});
+
+	test.each<[Destination]>([
+		// Another server.
+		[{ url: 'https://evil.com/v1/purchases' }],
+		[{ uri: 'https://evil.com/v1/purchases' }],
+		[{ url: 'https://evil.com', uri: 'https://api.streamskill.pro/v1/purchases' }],
+		[{ url: 'https://api.streamskill.pro.evil.com/v1' }],
+		[{ url: 'https://api.streamskill.pro./v1' }],
+		[{ url: 'https://evil.com/https://api.streamskill.pro/v1' }],
+		[{ url: 'https://api.streamskill.pro@evil.com/v1' }],
+		[{ url: 'https://evil.com\\@api.streamskill.pro/v1' }],
+		[{ url: 'https://api.streamskill.pro:8443/v1' }],
+		[{ url: 'http://api.streamskill.pro/v1' }],
+		[{ url: 'http://api.streamskill.pro:443/v1' }],
+		[{ url: 'https:evil.com/v1' }],
+		[{ url: '//evil.com/v1' }],
+		[{ baseURL: BASE, url: 'https://evil.com/v1' }],
+		[{ baseURL: BASE, url: '//evil.com/v1' }],
+		[{ baseURL: 'https://evil.com/v1', url: '/purchases/create' }],
+		// Somebody's name and password in place of the token.
+		[{ url: 'https://user:secret@api.streamskill.pro/v1' }],
+		// Another path of the same server.
+		[{ url: 'https://api.streamskill.pro' }],
+		[{ url: 'https://api.streamskill.pro/v2' }],
+		[{ url: 'https://api.streamskill.pro/V1' }],
+		[{ url: 'https://api.streamskill.pro/v10/purchases' }],
+		[{ url: 'https://api.streamskill.pro/v1/../v2' }],
+		[{ url: 'https://api.streamskill.pro/v1/%2e%2E/v2' }],
+		[{ url: 'https://api.streamskill.pro/v1\\..\\v2' }],
+		[{ url: 'https://api.streamskill.pro/v1/..%2fv2' }],
+		[{ url: 'https://api.streamskill.pro/v1/..%5Cv2' }],
+		[{ url: 'https://api.streamskill.pro//v1' }],
+		[{ baseURL: BASE, url: '../v2' }],
+		[{ baseURL: BASE, url: '/../v2' }],
+		// No address.
+		[{}],
+		[{ url: '' }],
+		[{ url: '/purchases/create' }],
+		[{ url: 'api.streamskill.pro/v1' }],
+		[{ url: 5 }],
+	])('no such address as %j', (request) => {
+		const check = () => checkDestination(request, BASE);
+		expect(check).toThrow(/^The Access Token .* under its Base URL only.*Use an address that starts with https:\/\/api\.streamskill\.pro\/v1\//);
+		expect(check).not.toThrow(/secret/);
+	});
+
+	test('what is in the query of another address is not repeated in the message', () => {
+		expect(() => checkDestination({ url: 'https://evil.com/?key=s3cret#s3cret' }, BASE)).toThrow(/^((?!s3cret).)*$/);
+	});
+
+	test.each<Destination>([
+		{ skipSslCertificateValidation: true },
+		{ rejectUnauthorized: false },
+		{ agentOptions: { rejectUnauthorized: false } },
+		{ agentOptions: { ca: 'a certificate of their own' } },
+		{ headers: { hOST: 'evil.com' } },
+	])('no server that need not prove who it is: %j', (request) => {
+		expect(() => checkDestination({ url: `${BASE}/x`, ...request }, BASE)).toThrow(/proves who it is.*Turn off Ignore SSL Issues/);
+	});
 });

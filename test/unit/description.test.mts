@@ -173,6 +173,8 @@ test('the credential', () => {
 	expect(credential.properties).toMatchObject([
 		{ name: 'accessToken', displayName: 'Access Token', typeOptions: { password: true }, required: true, default: '' },
 		{ name: 'baseUrl', displayName: 'Base URL', default: 'https://api.streamskill.pro/v1' },
+		// n8n's own name and values, so that its HTTP Request node goes by it.
+		{ name: 'allowedHttpRequestDomains', options: [{ value: 'none' }, { value: 'all' }], default: 'none' },
 	]);
 });
 

@@ -12,15 +12,10 @@ import { readAnswer, readFailure, type NotBought } from '../../nodes/StreamSkill
 
 const root = join(__dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
-const { scripts, version } = JSON.parse(read('package.json')) as { scripts: Record<string, string>; version: string };
+const { homepage, scripts, version } = JSON.parse(read('package.json')) as { homepage: string; scripts: Record<string, string>; version: string };
 
 const documents = [...readdirSync(root), ...readdirSync(join(root, 'docs')).map((file) => `docs/${file}`), 'examples/README.md']
 	.filter((file) => file.endsWith('.md'));
-
-/** Each document that there is in Russian as well. */
-const translated: Array<[string, string]> = documents
-	.filter((file) => file.endsWith('.ru.md'))
-	.map((russian) => [russian === 'docs/README.ru.md' ? 'README.md' : russian.replace('.ru.md', '.md'), russian]);
 
 /** How GitHub makes the anchors of a document's headings. */
 const anchors = (document: string) =>
@@ -48,8 +43,8 @@ describe.each(documents)('%s', (document) => {
 	});
 });
 
-test.each(['README.md', 'docs/README.ru.md'])('%s names every field of the editor', (document) => {
-	const text = read(document);
+test('README.md names every field of the editor', () => {
+	const text = read('README.md');
 	expect(Object.values(LABELS).filter((label) => !text.includes(label))).toEqual([]);
 });
 
@@ -70,8 +65,8 @@ const written = ['nodes/StreamSkill', 'credentials'].flatMap((folder) =>
 	),
 );
 
-describe.each(['docs/troubleshooting.md', 'docs/troubleshooting.ru.md'])('%s has an entry for each message', (document) => {
-	const text = read(document);
+describe('docs/troubleshooting.md has an entry for each message', () => {
+	const text = read('docs/troubleshooting.md');
 	const missing = (messages: string[]) => messages.flatMap(pieces).filter((piece) => !text.includes(piece));
 
 	test('about an order', () => {
@@ -102,21 +97,19 @@ describe.each(['docs/troubleshooting.md', 'docs/troubleshooting.ru.md'])('%s has
 	});
 });
 
-test.each(translated)('%s has the same sections, tables and examples in Russian', (english, russian) => {
-	const shape = (file: string) => {
-		const text = read(file);
-		const count = (pattern: RegExp) => text.match(pattern)?.length ?? 0;
-		return {
-			headings: [...text.matchAll(/^(#+) /gm)].map(([, level]) => level.length),
-			rows: count(/^\|/gm),
-			points: count(/^(-|\d\.) /gm),
-			codeBlocks: count(/^```/gm),
-			images: count(/!\[/g),
-		};
-	};
-	expect(shape(russian)).toEqual(shape(english));
-});
-
 test('the compose file pins this version', () => {
 	expect(read('docs/docker-compose.yml')).toContain(`n8n-nodes-streamskill@${version}`);
+});
+
+test('the Docs links of the node and the credential lead to the README and the troubleshooting of this project', () => {
+	const { resources } = JSON.parse(read('nodes/StreamSkill/StreamSkill.node.json')) as { resources: Record<string, Array<{ url: string }>> };
+	const credentials = `${homepage}#credentials`;
+	expect(anchors('README.md')).toContain('credentials');
+	expect(new StreamSkillApi().documentationUrl).toBe(credentials);
+	expect(resources).toMatchObject({
+		// n8n adds a query behind it, so it has no anchor (editor-ui: useNodeDocsUrl).
+		primaryDocumentation: [{ url: homepage }],
+		credentialDocumentation: [{ url: credentials }],
+		generic: [{ url: `${homepage}/blob/HEAD/docs/troubleshooting.md` }],
+	});
 });

@@ -62,3 +62,10 @@ export function chooseCredential({ nodes }: WorkflowJson, { id, name }: Credenti
 		if (one.type.startsWith('n8n-nodes-streamskill.')) one.credentials = { streamSkillApi: { id, name } };
 	}
 }
+
+/** Has an example place its orders instead of showing them. */
+export function turnOffDryRun({ nodes }: WorkflowJson) {
+	for (const { type, parameters } of nodes) {
+		if (type.startsWith('n8n-nodes-streamskill.')) (parameters.options as INodeParameters).dryRun = false;
+	}
+}
