@@ -14,26 +14,32 @@ const loopWithKey = { ...freshWithKey, shape: 'loop of 2', stored: 'as created' 
 
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
-// Where a lock was held, those who live have to wait for it, so all of them wait together.
-test.each([
-	['retry, no key', { ...readAnew, way: 'retry' }],
-	['retry, key', { ...freshWithKey, way: 'retry' }],
+const killedAt: Array<[string, Omit<Choice, 'point' | 'victim'>]> = [
+	['no key', { ...readAnew, way: 'retry' }],
+	['key', { ...freshWithKey, way: 'retry' }],
 	['two retries at once, no key', { ...readAnew, way: 'two retries at once' }],
 	['two retries at once, key', { ...freshWithKey, way: 'two retries at once' }],
-	['retry of a loop, no key', { ...loopWithout, way: 'retry' }],
-	['retry of a loop, key', { ...loopWithKey, way: 'retry' }],
-] as const)("killed at each call of n8n's database: %s", async (_name, choice) => {
-	const cells = upTo(60).map((call): Cell => cellOf({ ...choice, point: 'call' as never, victim: 'c' }, { name: `call ${call / 2}`, call }));
-	await playAll(cells, play, cells.length);
-}, 120_000);
+	['a loop, no key', { ...loopWithout, way: 'retry' }],
+	['a loop, key', { ...loopWithKey, way: 'retry' }],
+];
 
-test.each([
+const retryKilledAt: Array<[string, Omit<Choice, 'way' | 'victim'>]> = [
 	['not bought, no key', { ...readAnew, point: 'request' }],
 	['not bought, key', { ...freshWithKey, point: 'request' }],
 	['bought, no key', { ...readAnew, point: 'answer' }],
 	['bought, key', { ...freshWithKey, point: 'answer' }],
 	['bought, in a loop', { ...loopWithout, point: 'answer' }],
-] as const)("killed with an order on its way, and its retry at each call of n8n's database: %s", async (_name, choice) => {
-	const cells = upTo(48).map((call): Cell => cellOf({ ...choice, way: 'retry', victim: 'c' }, { name: `call ${call / 2} of the retry`, retryKilledAt: call }));
+];
+
+// Where a lock was held, those who live have to wait for it, so all of them wait together.
+test("killed at each call of n8n's database", async () => {
+	const cells = killedAt.flatMap(([name, choice]) =>
+		upTo(60).map((call): Cell => cellOf({ ...choice, point: 'call' as never, victim: 'c' }, { name: `${name}, call ${call / 2}`, call })));
+	await playAll(cells, play, cells.length);
+}, 120_000);
+
+test("killed with an order on its way, and its retry at each call of n8n's database", async () => {
+	const cells = retryKilledAt.flatMap(([name, choice]) =>
+		upTo(48).map((call): Cell => cellOf({ ...choice, way: 'retry', victim: 'c' }, { name: `${name}, call ${call / 2} of the retry`, retryKilledAt: call })));
 	await playAll(cells, play, cells.length);
 }, 120_000);

@@ -137,7 +137,7 @@ export class Play {
 			},
 			options: {
 				// What somebody else may have on its way is waited for so long.
-				timeout: 1000,
+				timeout: 2000,
 				batching: { batch: { batchSize, batchInterval: 0 } },
 				onDuplicate,
 				...(key && { idempotencyKey: key }),
@@ -181,10 +181,10 @@ export class Play {
 			if (point === 'database') return life.answered.has(victim) && (moment === 'database' || moment === 'later');
 			return moment === point && channel === victim && ++seen === nth;
 		});
-		const running = life.live(async () => await shop.order([], {
+		const running = async () => await life.live(async () => await shop.order([], {
 			...this.setupOfFirst(() => this.readFirst()), retryOf: created, mode: 'trigger', executionId: `execution ${prefix}`, streamSkill: processOf('doomed'), credentials: mortal(life),
 		}));
-		const ended = await Promise.race([running, life.end]);
+		const ended = await inTurn(async () => await Promise.race([running(), life.end]));
 		if (ended) {
 			// A refused order has ended the run before, and it goes on at the node, with the list of then.
 			this.read = () => this.readFirst();
@@ -204,13 +204,15 @@ export class Play {
 		const fail = () => {
 			throw new Error('Not now');
 		};
-		const { data } = await shop.order([], { ...this.setupOfFirst(fail), retryOf: created, mode: 'trigger' });
-		await shop.order([], { ...this.setupOfFirst(() => this.readFirst()), retryOf: data, after: fail });
+		const { data } = await inTurn(async () => await shop.order([], { ...this.setupOfFirst(fail), retryOf: created, mode: 'trigger' }));
+		await inTurn(async () => await shop.order([], { ...this.setupOfFirst(() => this.readFirst()), retryOf: data, after: fail }));
 		return data;
 	}
 
 	private async execute(retryOf: IRunExecutionData, more: Orders = {}): Promise<RunResult> {
-		const result = await shop.order([], { ...this.setup(this.read, this.cell.way === 'retry with the saved workflow'), retryOf, streamSkill: processOf('main'), ...more });
+		const execution = async () => await shop.order([], { ...this.setup(this.read, this.cell.way === 'retry with the saved workflow'), retryOf, streamSkill: processOf('main'), ...more });
+		const mayWait = this.confirmed.confirmedNotBought || this.cell.call || this.cell.retryKilledAt;
+		const result = mayWait ? await execution() : await inTurn(execution);
 		this.check(result);
 		return result;
 	}
@@ -314,7 +316,7 @@ export class Play {
 }
 
 /** Plays cells side by side, and tells all that fail by their names. */
-export async function playAll<T extends { name: string }>(cells: T[], play: (cell: T) => Promise<string[]>, sideBySide = 48) {
+export async function playAll<T extends { name: string }>(cells: T[], play: (cell: T) => Promise<string[]>, sideBySide = 64) {
 	const failures: string[] = [];
 	const queue = cells.values();
 	const player = async () => {
@@ -325,6 +327,23 @@ export async function playAll<T extends { name: string }>(cells: T[], play: (cel
 	};
 	await Promise.all(Array.from({ length: sideBySide }, player));
 	if (failures.length > 0) throw new Error(`${failures.length} of ${cells.length} cells fail:\n${failures.join('\n')}`);
+}
+
+/** So few executions at a time that none takes longer than Timeout: those that wait by themselves need no turn. */
+const IN_TURN = 10;
+const waiting: Array<() => void> = [];
+let running = 0;
+
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+	if (running === IN_TURN) await new Promise<void>((resolve) => waiting.push(resolve));
+	else running++;
+	try {
+		return await work();
+	} finally {
+		const next = waiting.shift();
+		if (next) next();
+		else running--;
+	}
 }
 
 export const play = async (cell: Cell) => await new Play(cell).play();
