@@ -28,7 +28,7 @@ export interface Told {
 export const orderOf = (tarif: unknown, channel: unknown) => `${String(tarif)} ${String(channel)}`;
 
 /** A run that n8n's recovery has made up, and one that it has marked as crashed. */
-const isMadeUp = ({ data, error }: ITaskData) =>
+export const isMadeUp = ({ data, error }: ITaskData) =>
 	error?.name === 'NodeCrashedError' || data?.main[0]?.[0]?.json.isArtificialRecoveredEventItem === true;
 
 /** @param size how many items of the list each call of the node gets */
@@ -334,7 +334,7 @@ const IN_TURN = 10;
 const waiting: Array<() => void> = [];
 let running = 0;
 
-async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+export async function inTurn<T>(work: () => Promise<T>): Promise<T> {
 	if (running === IN_TURN) await new Promise<void>((resolve) => waiting.push(resolve));
 	else running++;
 	try {
