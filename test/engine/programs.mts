@@ -70,6 +70,7 @@ export class Program {
 	private lines: Line[] = [];
 	private isStamped = false;
 	private ids = 0;
+	private deaths = 0;
 	private saved: Saved = { tarif: 1, key: 0, batchSize: 1, confirmedBought: [], confirmedNotBought: [] };
 	private readonly roots: Root[] = [];
 	private readonly runs: Run[] = [];
@@ -193,7 +194,7 @@ export class Program {
 		const isOriginal = what === 'execute';
 		const execution = async () => await life.live(async () => await shop.order([], {
 			...setup, retryOf: data, mode: isOriginal ? 'trigger' : 'retry',
-			executionId: `${this.prefix}${number}`, streamSkill: processOf(isKilled ? 'doomed' : this.random.pick(['main', 'worker'])),
+			executionId: `${this.prefix}${number}`, streamSkill: processOf(isKilled ? `doomed ${this.deaths++}` : this.random.pick(['main', 'worker'])),
 			...(isKilled && { credentials: mortal(life) }),
 		}));
 		const mayWait = saved.confirmedNotBought.length > 0 && !isOriginal;

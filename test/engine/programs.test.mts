@@ -1,10 +1,11 @@
 /**
  * Random programs against the promise: bought at most once for each order that is meant, each order that was paid is
- * told, and nothing is called bought that was not. `PROGRAMS=10000` plays more of them, `SEED=7` one.
+ * told, and nothing is called bought that was not. `PROGRAMS=10000` plays more of them, `SEED=7` one,
+ * and `SHOWN=99` shows more of what fails.
  */
 import { Program } from './programs.mts';
 
-const { PROGRAMS = '240', SEED } = process.env;
+const { PROGRAMS = '240', SEED, SHOWN = '5' } = process.env;
 const first = SEED ? Number(SEED) : 1;
 const count = SEED ? 1 : Number(PROGRAMS);
 const SIDE_BY_SIDE = 40;
@@ -24,6 +25,6 @@ test.each(chunks)('programs with the seeds %d to %d', async (from, to) => {
 	await Promise.all(Array.from({ length: SIDE_BY_SIDE }, player));
 	if (failures.length > 0) {
 		const seedsThatFail = failures.map((failure) => /\d+/.exec(failure)![0]);
-		throw new Error(`${failures.length} of ${to - from + 1} programs fail, with the seeds ${seedsThatFail.join(' ')}\n\n${failures.slice(0, 5).join('\n\n')}`);
+		throw new Error(`${failures.length} of ${to - from + 1} programs fail, with the seeds ${seedsThatFail.join(' ')}\n\n${failures.slice(0, Number(SHOWN)).join('\n\n')}`);
 	}
 }, 600_000);

@@ -31,10 +31,11 @@ export interface Death {
 	ended?: string[];
 }
 
+let deaths = 0;
 const inProcess = new Map<string, INodeType>();
 
-/** The node as one of several n8n processes has it, by its name. */
-export function processOf(name: 'doomed' | 'main' | 'worker'): INodeType {
+/** The node as one of several n8n processes has it, by its name. One that was killed keeps what a dead one would not. */
+export function processOf(name: 'main' | 'worker' | `doomed${string}`): INodeType {
 	const node = inProcess.get(name) ?? inAnotherProcess();
 	inProcess.set(name, node);
 	return node;
@@ -110,7 +111,7 @@ export function openShop() {
 			const life: Life = new Life((moment, of) =>
 				at === 'settle' ? life.answered.has(channel) && moment === 'database' : moment === at && of === channel);
 			const credentials = { accessToken: TOKEN, baseUrl: wire.url(life) };
-			const running = life.live(async () => await order([], { mode: 'trigger', streamSkill: processOf('doomed'), ...setup, retryOf: created, credentials }));
+			const running = life.live(async () => await order([], { mode: 'trigger', streamSkill: processOf(`doomed ${deaths++}`), ...setup, retryOf: created, credentials }));
 			if (await Promise.race([running, life.end])) throw new Error('The execution ended before it was killed');
 			await Promise.all(life.orders);
 			// Of a node that had run before, n8n's event log tells that.
