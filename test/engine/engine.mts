@@ -153,7 +153,7 @@ export const createExecution = (...rounds: IDataObject[][]): IRunExecutionData =
 /** Runs Start (→ Before) → StreamSkill → Success (→ Twin) / Failed, or what the wiring says, through n8n-core's `WorkflowExecute`. */
 export async function run(setup: RunSetup): Promise<RunResult> {
 	const { node = {}, twin, items = [{}], rounds = 1, before, after, wiring, credentials, retryOf, streamSkill: nodeType = realNode, workflowId = 'workflow-1', mode = setup.retryOf ? 'retry' : 'trigger' } = setup;
-	const executionId = setup.executionId ?? `execution-${++executions}`;
+	const executionId = setup.executionId ?? String(++executions);
 	const simple = (name: string, type: string): INode => ({
 		id: name, name, type: `test.${type}`, typeVersion: 1, position: [0, 0], parameters: {},
 	});

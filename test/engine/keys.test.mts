@@ -235,7 +235,7 @@ describe('when n8n\'s database fails', () => {
 		// A killed execution that n8n runs again: its data know of nothing.
 		const created = createExecution([{ channel: 'a' }]);
 		const again = async (tarifId: number) =>
-			await order([], { retryOf: created, mode: 'trigger', executionId: 'killed', onError: 'continueErrorOutput', parameters: { tarifId } });
+			await order([], { retryOf: created, mode: 'trigger', executionId: '90002', onError: 'continueErrorOutput', parameters: { tarifId } });
 		await again(1);
 		jest.spyOn(deduplicator, 'getProcessedDataCount').mockRejectedValueOnce(new Error('SQLITE_BUSY: database is locked'));
 		// Mended since: it is the item that tells.

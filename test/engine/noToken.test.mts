@@ -24,7 +24,7 @@ test('a failed execution is retried, twice as well, without buying again', async
 });
 
 test('a stalled job that n8n runs again under the same ID buys nothing again', async () => {
-	const setup = { retryOf: created(['a', 'b']), mode: 'trigger', executionId: 'stalled' } as const;
+	const setup = { retryOf: created(['a', 'b']), mode: 'trigger', executionId: '90001' } as const;
 	await order([], setup);
 	const { success } = await order([], setup);
 	expect(success).toEqual([]);

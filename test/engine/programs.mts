@@ -5,6 +5,7 @@
 import type { IDataObject, INodeExecutionData, IRunExecutionData } from 'n8n-workflow';
 
 import { faults } from '../../tools/sandbox/sandbox.mts';
+import { LOOK_UP_TIME, setForward } from './clock.mts';
 import { Life, recovered } from './crash.mts';
 import { createExecution, logLines, type RunResult } from './engine.mts';
 import { inTurn, isMadeUp, mortal, shop } from './identity/play.mts';
@@ -194,7 +195,7 @@ export class Program {
 		const isOriginal = what === 'execute';
 		const execution = async () => await life.live(async () => await shop.order([], {
 			...setup, retryOf: data, mode: isOriginal ? 'trigger' : 'retry',
-			executionId: `${this.prefix}${number}`, streamSkill: processOf(isKilled ? `doomed ${this.deaths++}` : this.random.pick(['main', 'worker'])),
+			executionId: String(1000 * this.seed + number), streamSkill: processOf(isKilled ? `doomed ${this.deaths++}` : this.random.pick(['main', 'worker'])),
 			...(isKilled && { credentials: mortal(life) }),
 		}));
 		const mayWait = saved.confirmedNotBought.length > 0 && !isOriginal;
@@ -303,6 +304,7 @@ export class Program {
 			const one = this.paidFor(run, line, paid).find(({ id }) => !spoken.has(id));
 			if (one) spoken.add(one.id);
 		}
+		setForward(LOOK_UP_TIME);
 		for (const { line, details } of fates) {
 			if (details?.outcome !== 'unknown' || !details.reference) continue;
 			const made = this.paidFor(run, line, paid).find(({ id }) => !spoken.has(id));

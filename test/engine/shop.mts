@@ -3,6 +3,7 @@ import type { IDataObject, INode, INodeExecutionData, INodeType, IRunExecutionDa
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults, startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { until as untilShared } from '../../tools/until.mts';
+import { LOOK_UP_TIME, passTime, resetClock } from './clock.mts';
 import { inAnotherProcess, Life, recovered, startWire, type Moment } from './crash.mts';
 import { createExecution, deduplicator, initEngine, logLines, run, type NodeSetup, type RunResult, type RunSetup } from './engine.mts';
 
@@ -54,6 +55,7 @@ export function openShop() {
 		wire.close();
 		await sandbox.close();
 	});
+	afterEach(resetClock);
 	beforeEach(() => {
 		sandbox.reset();
 		logLines.length = 0;
@@ -80,7 +82,7 @@ export function openShop() {
 
 	/** Looks up in the account what the uncertain orders of a run have come to, and gives the options that say so. */
 	const lookUp = (result: RunResult): IDataObject => {
-		const known = new Set([...purchasesOf(result), ...purchasesLogged()]);
+		const known = new Set(purchasesOf(result));
 		const references = { confirmedBought: [] as string[], confirmedNotBought: [] as string[] };
 		for (const { outcome, reference, order } of failuresOf(result)) {
 			if (outcome !== 'unknown') continue;
@@ -124,6 +126,7 @@ export function openShop() {
 			for (let retries = 0; failuresOf(result).some(({ outcome }) => outcome !== 'duplicate'); retries++) {
 				if (retries === 5) throw new Error(`It comes to no end:\n${wordsOf(result)}`);
 				const options = { ...setup.options, ...lookUp(result) };
+				passTime(LOOK_UP_TIME);
 				result = await order([], { ...setup, options, retryOf: result.run.status === 'error' ? result.data : retryOf });
 			}
 			return result;
@@ -171,9 +174,6 @@ export const purchasesOf = ({ error, success }: RunResult): number[] => {
 	const handedOver = (error?.context?.purchases ?? []) as Array<{ purchase: IDataObject }>;
 	return [...success.map(({ json }) => json), ...handedOver.map(({ purchase }) => purchase)].flatMap(({ id }) => (typeof id === 'number' ? id : []));
 };
-
-/** The IDs of the purchases that are in n8n's log. */
-export const purchasesLogged = (): number[] => logLines.flatMap(({ metadata }) => (metadata as { purchaseId?: number })?.purchaseId ?? []);
 
 /** The hints of all rounds of a run. */
 export const hintsOf = ({ data }: RunResult): string[] =>

@@ -60,7 +60,7 @@ test("calls side by side all come to n8n's database, which knows them when all e
 	const call = async (channel: string) => {
 		const created = createExecution([{ channel }]);
 		created.resumeToken = 'token';
-		return (await order([], { retryOf: created, mode: 'trigger', executionId: 'same' })).success;
+		return (await order([], { retryOf: created, mode: 'trigger', executionId: '90003' })).success;
 	};
 	const channels = [...'abcde'];
 	expect((await Promise.all(channels.map(call))).flatMap(told)).toEqual(channels.map((channel) => [0, channel]));

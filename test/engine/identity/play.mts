@@ -2,6 +2,7 @@
 import type { IDataObject, INodeExecutionData, IRunExecutionData, ITaskData } from 'n8n-workflow';
 
 import { faults } from '../../../tools/sandbox/sandbox.mts';
+import { LOOK_UP_TIME, setForward } from '../clock.mts';
 import { atNode, Life, recovered, startWire } from '../crash.mts';
 import { createExecution, logLines, type RunResult } from '../engine.mts';
 import { readList, type Row } from '../lists.mts';
@@ -89,6 +90,8 @@ export function confirm({ failed, bought }: Told, prefix: string): IDataObject {
 	return { confirmedBought: references.confirmedBought.join(' '), confirmedNotBought: references.confirmedNotBought.join(', ') };
 }
 
+let executions = 0;
+
 /** A cell while it is played. */
 export class Play {
 	/** What is not as it was promised. */
@@ -105,6 +108,9 @@ export class Play {
 
 	/** What the node gets when it goes on. */
 	private read = () => this.readLater();
+
+	/** A number of its own. */
+	private readonly executionId = String(1_000_000 + ++executions);
 
 	/** How many orders each call of the node gets. */
 	private readonly size: number;
@@ -172,7 +178,7 @@ export class Play {
 
 	/** Runs the execution until it is killed, and gives what n8n has stored then. */
 	private async kill(created: IRunExecutionData): Promise<IRunExecutionData | undefined> {
-		const { point, stored, change, prefix, shape, call } = this.cell;
+		const { point, stored, change, shape, call } = this.cell;
 		const { channel: victim, nth } = this.victim;
 		let seen = 0;
 		const life: Life = new Life((moment, channel) => {
@@ -182,7 +188,7 @@ export class Play {
 			return moment === point && channel === victim && ++seen === nth;
 		});
 		const running = async () => await life.live(async () => await shop.order([], {
-			...this.setupOfFirst(() => this.readFirst()), retryOf: created, mode: 'trigger', executionId: `execution ${prefix}`, streamSkill: processOf('doomed'), credentials: mortal(life),
+			...this.setupOfFirst(() => this.readFirst()), retryOf: created, mode: 'trigger', executionId: this.executionId, streamSkill: processOf('doomed'), credentials: mortal(life),
 		}));
 		const ended = await inTurn(async () => await Promise.race([running(), life.end]));
 		if (ended) {
@@ -228,7 +234,8 @@ export class Play {
 		const accounted = bought.length + failed.length + skipped;
 		if (ended === 'success' && accounted !== rows.length) this.complaints.push(`${accounted < rows.length ? 'an item is lost' : 'an item comes out twice'}`);
 		if (failed.some(({ outcome, reference }) => outcome === 'unknown' && !reference)) this.complaints.push('an uncertain order has no reference');
-		if (['later', 'never'].includes(this.cell.point) && this.cell.way !== 'two retries at once' && failed.some(({ outcome }) => outcome === 'unknown')) {
+		const isSettled = (order?: string) => order !== undefined && this.before.has(order);
+		if (['later', 'never'].includes(this.cell.point) && this.cell.way !== 'two retries at once' && failed.some(({ outcome, order }) => outcome === 'unknown' && isSettled(order))) {
 			this.complaints.push('an order is uncertain that was settled');
 		}
 	}
@@ -259,7 +266,7 @@ export class Play {
 				return failed.run.status === 'error' ? await this.execute(failed.data) : failed;
 			}
 			case 'the same execution run again':
-				return await this.execute(original, { mode: 'trigger', executionId: `execution ${prefix}` });
+				return await this.execute(original, { mode: 'trigger', executionId: this.executionId });
 			default:
 				return await this.execute(original);
 		}
@@ -282,6 +289,7 @@ export class Play {
 				return this.count(open.flatMap(({ order }) => order ?? []));
 			}
 			this.confirmed = confirm(told(result, this.size), prefix);
+			setForward(LOOK_UP_TIME);
 			result = await this.execute(retryOf);
 		}
 		this.count([]);

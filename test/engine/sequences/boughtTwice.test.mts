@@ -2,14 +2,13 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import { faults } from '../../../tools/sandbox/sandbox.mts';
-import { DAY, passTime, resetClock } from '../clock.mts';
+import { DAY, passTime } from '../clock.mts';
 import { createExecution, deduplicator } from '../engine.mts';
 import { branches, errorsLoopedBack, loop } from '../wirings.mts';
 import { failuresOf, hintsOf, onceEach, openShop, outcomes, processOf, referencesOf, told, until, wordsOf, type Orders } from '../shop.mts';
 
 const shop = openShop();
 const { order, lose, refuse, slow, kill, lookUp, finish, failBefore, sent, sold } = shop;
-afterEach(resetClock);
 
 const key = (idempotencyKey?: string) => (idempotencyKey === undefined ? {} : { idempotencyKey });
 
@@ -118,7 +117,9 @@ describe('3. Loop Over Items, one order a round', () => {
 		const original = await failBefore();
 		refuse('d');
 		await order([], { wiring: loop(), before: () => rows('abcdef'), retryOf: original });
-		await order([], { wiring: loop(), before: () => rows('xfedcba'), retryOf: original });
+		// Nothing tells yet that x is a new row, and not one of before with other fields: a person does.
+		const { run } = await finish(original, { wiring: loop(), before: () => rows('xfedcba') });
+		expect(run.status).toBe('success');
 		expect(sold()).toEqual(onceEach([...'abcdefx']));
 	});
 
@@ -454,7 +455,7 @@ describe('19. n8n forgets the oldest of 10,000 entries (a thousand times fewer h
 
 test('an execution that is created once and run twice under one ID buys once', async () => {
 	const created = createExecution([{ channel: 'a' }, { channel: 'b' }]);
-	const again = async () => await order([], { retryOf: created, mode: 'trigger', executionId: 'same', options: { timeout: 300 } });
+	const again = async () => await order([], { retryOf: created, mode: 'trigger', executionId: '90004', options: { timeout: 300 } });
 	await again();
 	await again();
 	expect(sold()).toEqual(onceEach(['a', 'b']));
