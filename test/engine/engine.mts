@@ -150,6 +150,10 @@ class CredentialsHelper extends ICredentialsHelper {
 /** How often a node has read its credential. */
 export const credentialReads = { count: 0 };
 
+/** As n8n makes a tool of a node (n8n: tool-generation/ai-tools.js). */
+const asTool = (nodeType: INodeType): INodeType =>
+	Object.create(nodeType, { description: { value: { ...nodeType.description, inputs: [], outputs: ['ai_tool'] } } }) as INodeType;
+
 let executions = 0;
 
 /** An execution as n8n stores it before it begins, with the items of each round. */
@@ -173,7 +177,8 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		id: node.id ?? id, name, type: `n8n-nodes-streamskill.streamSkill${node.tool ? 'Tool' : ''}`, typeVersion: 1, position: [0, 0],
 		parameters: { resource: 'purchase', operation: 'create', additionalFields: {}, options: {}, ...node.parameters },
 		credentials: node.withoutCredential ? undefined : { streamSkillApi: { id: 'credential-1', name: 'StreamSkill account' } },
-		rewireOutputLogTo: node.tool ? 'ai_tool' : undefined,
+		// With an agent in the workflow, n8n says so itself.
+		rewireOutputLogTo: node.tool && !wiring?.agent ? 'ai_tool' : undefined,
 		onError: node.onError, retryOnFail: node.retryOnFail, maxTries: node.maxTries, waitBetweenTries: 1,
 	});
 	const nodes: INode[] = [
@@ -195,7 +200,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 			after?.();
 		}),
 		'n8n-nodes-streamskill.streamSkill': nodeType,
-		'n8n-nodes-streamskill.streamSkillTool': nodeType,
+		'n8n-nodes-streamskill.streamSkillTool': asTool(nodeType),
 	};
 	for (const [name, type] of Object.entries(wiring?.nodes ?? {})) nodeTypes[`test.${name}`] = type;
 	const entry = wiring?.entry ?? 'StreamSkill';

@@ -96,14 +96,14 @@ test('that retry the same execution with another tarif, and items that tell what
 	}));
 }, 60_000);
 
-test('with keys, and one of two confirms as not bought what the other does: it is sent once more', async () => {
+test.each([['with keys', { idempotencyKey: 'k' }], ['without keys', {}]])('two that confirm the same as not bought send it once more (%s)', async (_name, key) => {
 	await Promise.all(SEEDS.map(async (seed) => {
 		const channel = `${seed}/a`;
 		shop.sandbox.fault({ match: { channel }, times: 1, fault: faults.serverErrorBefore(500) });
-		const setup: Orders = { workflowId: `workflow ${seed}`, onError: 'continueErrorOutput', options: { idempotencyKey: 'k', timeout: 2000 } };
+		const setup: Orders = { workflowId: `workflow ${seed}`, options: { ...key, timeout: 2000 } };
 		const lost = await order([channel], setup);
 		const options = { ...setup.options, ...lookUp(lost) };
-		await Promise.all(processes.map(async (name) => await order([channel], { ...setup, options, streamSkill: processOf(name) })));
+		await Promise.all(processes.map(async (name) => await order([], { ...setup, options, retryOf: lost.data, streamSkill: processOf(name) })));
 		expect({ seed, sent: sent()[channel] }).toEqual({ seed, sent: 2 });
 	}));
 }, 60_000);

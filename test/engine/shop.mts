@@ -3,8 +3,8 @@ import type { IDataObject, INode, INodeExecutionData, INodeType, IRunExecutionDa
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults, startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { until as untilShared } from '../../tools/until.mts';
+import { LOOK_UP_TIME, passTime, resetClock } from './clock.mts';
 import { inAnotherProcess, Life, recovered, startWire, type Moment } from './crash.mts';
-import { passTime, resetClock } from './clock.mts';
 import { createExecution, deduplicator, initEngine, logLines, run, type NodeSetup, type RunResult, type RunSetup } from './engine.mts';
 
 export const TOKEN = 'token-that-nobody-may-see';
@@ -32,10 +32,11 @@ export interface Death {
 	ended?: string[];
 }
 
+let deaths = 0;
 const inProcess = new Map<string, INodeType>();
 
-/** The node as one of several n8n processes has it, by its name. */
-export function processOf(name: 'doomed' | 'main' | 'worker'): INodeType {
+/** The node as one of several n8n processes has it, by its name. One that was killed keeps what a dead one would not. */
+export function processOf(name: 'main' | 'worker' | `doomed${string}`): INodeType {
 	const node = inProcess.get(name) ?? inAnotherProcess();
 	inProcess.set(name, node);
 	return node;
@@ -55,6 +56,7 @@ export function openShop() {
 		wire.close();
 		await sandbox.close();
 	});
+	afterEach(resetClock);
 	beforeEach(() => {
 		sandbox.reset();
 		logLines.length = 0;
@@ -112,7 +114,7 @@ export function openShop() {
 			const life: Life = new Life((moment, of) =>
 				at === 'settle' ? life.answered.has(channel) && moment === 'database' : moment === at && of === channel);
 			const credentials = { accessToken: TOKEN, baseUrl: wire.url(life) };
-			const running = life.live(async () => await order([], { mode: 'trigger', streamSkill: processOf('doomed'), ...setup, retryOf: created, credentials }));
+			const running = life.live(async () => await order([], { mode: 'trigger', streamSkill: processOf(`doomed ${deaths++}`), ...setup, retryOf: created, credentials }));
 			if (await Promise.race([running, life.end])) throw new Error('The execution ended before it was killed');
 			await Promise.all(life.orders);
 			// Of a node that had run before, n8n's event log tells that.
@@ -125,8 +127,7 @@ export function openShop() {
 			for (let retries = 0; failuresOf(result).some(({ outcome }) => outcome !== 'duplicate'); retries++) {
 				if (retries === 5) throw new Error(`It comes to no end:\n${wordsOf(result)}`);
 				const options = { ...setup.options, ...lookUp(result) };
-				// As long as it takes a person: by then, nobody is left who could still get an answer.
-				passTime(5 * 60_000);
+				passTime(LOOK_UP_TIME);
 				result = await order([], { ...setup, options, retryOf: result.run.status === 'error' ? result.data : retryOf });
 			}
 			return result;
@@ -174,9 +175,6 @@ export const purchasesOf = ({ error, success }: RunResult): number[] => {
 	const handedOver = (error?.context?.purchases ?? []) as Array<{ purchase: IDataObject }>;
 	return [...success.map(({ json }) => json), ...handedOver.map(({ purchase }) => purchase)].flatMap(({ id }) => (typeof id === 'number' ? id : []));
 };
-
-/** The IDs of the purchases that are in n8n's log. */
-export const purchasesLogged = (): number[] => logLines.flatMap(({ metadata }) => (metadata as { purchaseId?: number })?.purchaseId ?? []);
 
 /** The hints of all rounds of a run. */
 export const hintsOf = ({ data }: RunResult): string[] =>

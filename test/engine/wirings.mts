@@ -88,10 +88,29 @@ export function agent({ orders, breaksOff }: Model): INodeType {
 	};
 }
 
+/**
+ * As AI Agent 1 and 2 call their tools, by themselves: what is tried again begins its conversation anew. What the model
+ * may fill are the parameters with `$fromAI`.
+ */
+export function olderAgent({ orders, breaksOff }: Model): INodeType {
+	let conversation = -1;
+	return {
+		description: { ...other().description, displayName: 'AI Agent', name: 'agent', inputs: ['main', 'ai_tool'] as never },
+		async execute() {
+			conversation++;
+			const [tool] = (await this.getInputConnectionData('ai_tool', 0)) as Array<{ invoke: (input: IDataObject) => Promise<string> }>;
+			const answers: IDataObject[] = [];
+			for (const input of orders(conversation)) answers.push(...(JSON.parse(await tool.invoke(input)) as IDataObject[]));
+			if (breaksOff === conversation) throw new Error('The model cannot be reached');
+			return [answers.map((json) => ({ json }))];
+		},
+	};
+}
+
 /** An agent that has StreamSkill as its tool, by itself or once for each item of a loop. */
-export const agentWithTool = (model: Model, inLoop = false): Wiring => ({
+export const agentWithTool = (model: Model, inLoop = false, made = agent): Wiring => ({
 	entry: inLoop ? 'Loop' : 'Agent',
 	agent: 'Agent',
-	nodes: { ...(inLoop && { Loop: loopOverItems(1) }), Agent: agent(model) },
+	nodes: { ...(inLoop && { Loop: loopOverItems(1) }), Agent: made(model) },
 	connections: { Loop: [['Success'], ['Agent']], Agent: [[inLoop ? 'Loop' : 'Success']], StreamSkill: [] },
 });

@@ -2,14 +2,13 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import { faults } from '../../../tools/sandbox/sandbox.mts';
-import { DAY, passTime, resetClock } from '../clock.mts';
+import { DAY, passTime } from '../clock.mts';
 import { createExecution, deduplicator } from '../engine.mts';
 import { branches, errorsLoopedBack, loop } from '../wirings.mts';
 import { failuresOf, hintsOf, onceEach, openShop, outcomes, processOf, referencesOf, told, until, wordsOf, type Orders } from '../shop.mts';
 
 const shop = openShop();
 const { order, lose, refuse, slow, kill, lookUp, finish, failBefore, sent, sold } = shop;
-afterEach(resetClock);
 
 const key = (idempotencyKey?: string) => (idempotencyKey === undefined ? {} : { idempotencyKey });
 

@@ -1,13 +1,10 @@
 /** Lists so long that n8n's database is slow with them. */
-import { passTime, resetClock } from '../clock.mts';
+import { passTime } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
 import { onceEach, openShop, wordsOf } from '../shop.mts';
 
 const { order, kill, finish, sold } = openShop();
-afterEach(() => {
-	resetClock();
-	jest.restoreAllMocks();
-});
+afterEach(() => jest.restoreAllMocks());
 
 test("13. a crashed execution is retried however long its list is, although n8n's database is slow with long lists", async () => {
 	// 250 orders here, with ten times the time that n8n takes for 2,500: it compares each entry with the list (measured: 18 s for 10,000).

@@ -3,7 +3,7 @@ import type { INodeExecutionData } from 'n8n-workflow';
 
 import { faults } from '../../../tools/sandbox/sandbox.mts';
 import { deduplicator } from '../engine.mts';
-import { agentWithTool, loop } from '../wirings.mts';
+import { agentWithTool, loop, olderAgent } from '../wirings.mts';
 import { failuresOf, hintsOf, onceEach, onErrors, openShop, outcomes, processOf, referencesOf, told, wordsOf, type Orders } from '../shop.mts';
 
 const shop = openShop();
@@ -110,6 +110,34 @@ describe('14. an AI agent', () => {
 		expect(told(success).map(([, outcome]) => outcome)).toEqual(['unknown', 'unknown']);
 		expect(referencesOf({ success, failed: [] })).toHaveLength(2);
 		expect(sent()).toEqual({ a: 1 });
+	});
+
+	describe('of version 1 and 2', () => {
+		const setup: Orders = { node: asTool, parameters: { channel: '={{ $fromAI("channel", "", "string") }}' } };
+		const given = (result: Awaited<ReturnType<typeof order>>) =>
+			(result.data.resultData.runData.Agent ?? []).flatMap((task) => task.data?.main[0] ?? []).map(({ json }) => json.id);
+
+		test('in a loop is given the purchase of each round', async () => {
+			const result = await order([{ n: 1 }, { n: 2 }, { n: 3 }], { ...setup, wiring: agentWithTool({ orders: () => [a] }, true, olderAgent) });
+			expect(given(result)).toEqual([1, 2, 3]);
+			expect(sold()).toEqual({ a: 3 });
+		});
+
+		test('orders the same twice in one conversation, if its model does', async () => {
+			const result = await order([{}], { ...setup, wiring: agentWithTool({ orders: () => [a, a] }, false, olderAgent) });
+			expect(given(result)).toEqual([1, 2]);
+		});
+
+		test.each([true, false])('that is tried again is given what it bought (in a loop: %s)', async (inLoop) => {
+			const round = inLoop ? 1 : 0;
+			const items = inLoop ? [{ n: 1 }, { n: 2 }, { n: 3 }] : [{}];
+			const wiring = agentWithTool({ orders: () => [a], breaksOff: round }, inLoop, olderAgent);
+			const first = await order(items, { ...setup, wiring });
+			expect(first.run.status).toBe('error');
+			const second = await order([], { ...setup, wiring, retryOf: first.data });
+			expect(given(second)).toEqual(items.map((_, i) => i + 1));
+			expect(sold()).toEqual({ a: items.length });
+		});
 	});
 
 	test('counts against Max Purchases with all its calls', async () => {
