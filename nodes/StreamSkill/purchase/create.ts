@@ -63,9 +63,9 @@ class Run {
 		private readonly context: IExecuteFunctions,
 		items: Item[],
 	) {
-		this.report = new Report(context, items);
 		this.settings = readSettings(items.find(({ options }) => options)?.options ?? {});
 		this.journal = new Journal(context, items, this.settings.kind === 'valid' ? this.settings.value.timeout : RUN_OPTIONS.timeout.otherwise);
+		this.report = new Report(context, items, this.journal);
 		this.stopSignal = context.getExecutionCancelSignal();
 	}
 
@@ -101,7 +101,7 @@ class Run {
 	/** To be called in any case, also when the run has failed. */
 	close() {
 		const { journal, report } = this;
-		report.summarise(journal);
+		report.summarise();
 		journal.close(report.isComplete);
 	}
 

@@ -1,13 +1,13 @@
 import { exclusively, type Lease } from '../../n8n/lock';
 import type { Rows } from '../../n8n/rows';
-import type { End, FoundRecord, RecordId, RecordState } from './records';
+import type { End, FoundRecord, RecordId } from './records';
 import { ENTRY, ROW } from '../../n8n/stored';
 
 /** How many entries a row has before the list goes on in the next one: n8n writes a row whole each time. */
 const PART_LENGTH = 1000;
 
 /** How many entries are looked up in one call: n8n searches the row for each that it removes again. */
-const CHUNK = 400;
+const CHUNK = 200;
 
 const MINUTE = 60_000;
 
@@ -104,12 +104,17 @@ export class List {
 	}
 
 	private async withStates(records: RecordId[], lease: Lease): Promise<FoundRecord[]> {
-		const ends = ['bought', 'void', 'silent'] as const;
 		const found: FoundRecord[] = [];
 		for (const [part, group] of byPart(records)) {
-			const known = await this.probe(part, group.flatMap(({ name, number }) => ends.map((end) => ENTRY[end](name, number))), lease);
-			const stateOf = ({ name, number }: RecordId): RecordState => ends.find((end) => known.has(ENTRY[end](name, number))) ?? 'claimed';
-			found.push(...group.map((record) => ({ ...record, state: stateOf(record) })));
+			let open = group;
+			// Most were bought, so that is asked first.
+			for (const state of ['bought', 'void', 'silent'] as const) {
+				const entryOf = ({ name, number }: RecordId) => ENTRY[state](name, number);
+				const known = await this.probe(part, open.map(entryOf), lease);
+				found.push(...open.filter((record) => known.has(entryOf(record))).map((record) => ({ ...record, state })));
+				open = open.filter((record) => !known.has(entryOf(record)));
+			}
+			found.push(...open.map((record) => ({ ...record, state: 'claimed' as const })));
 		}
 		return found;
 	}

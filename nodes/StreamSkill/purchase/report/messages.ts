@@ -60,25 +60,50 @@ export function describe(failure: Failure, order?: Order): string {
 	}
 }
 
-/** @returns what to do about an item: the cause, then the one step that settles it */
-export function advise(failure: Failure, recourse: Recourse, order?: Order): string {
-	const next = NEXT_STEP[recourse];
+/** @returns what to do about an item: what to mend, then the one step that settles it */
+export const advise = (failure: Failure, recourse: Recourse, order?: Order): string =>
+	[...mend(failure, recourse, order), goOn([failure], recourse, order)].filter(Boolean).join(' ');
+
+/** @returns what to do first about an item, in sentences */
+export function mend(failure: Failure, recourse: Recourse, order?: Order): string[] {
 	switch (failure.kind) {
 		case 'invalid':
-			return `This order was not sent. Change the named fields, or the data that fills them. ${next}`;
+			return ['This order was not sent.', 'Change the named fields, or the data that fills them.'];
 		case 'rejected':
-			return `This order was not bought. ${adviseRejection(failure.reason)} ${next}`;
+			return ['This order was not bought.', adviseRejection(failure.reason)];
 		case 'unknown':
-			return adviseLookUp(failure.reference, recourse, order?.idempotencyKey !== undefined);
+			return lookUp(failure.reference, recourse, order?.idempotencyKey !== undefined);
 		case 'duplicate':
-			return adviseDuplicate(failure.because, recourse);
+			return ['This order was not sent.', ...adviseDuplicate(failure.because, recourse)];
 		case 'conflict':
-			return `This order was not sent. Give each order an Idempotency Key of its own. ${next}`;
+			return ['This order was not sent.', 'Give each order an Idempotency Key of its own.'];
 		case 'repeatedKey':
-			return `This order was not sent. Give each item an Idempotency Key of its own, or set If Already Purchased to Skip. ${next}`;
+			return ['This order was not sent.', 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'];
 		case 'heldBack':
-			return `This order was not sent. ${adviseObstacle(failure.obstacle, next)}`;
+			return ['This order was not sent.', ...adviseObstacle(failure.obstacle)];
 	}
+}
+
+/** @returns the one step that follows, which differs with how the execution was started; blank if none does */
+export function goOn(failures: Failure[], recourse: Recourse, order?: Order): string {
+	const isUncertain = failures.some(({ kind }) => kind === 'unknown');
+	if (isUncertain) {
+		switch (recourse) {
+			case 'editor':
+				return 'Then execute the workflow again.';
+			case 'retry':
+				return `Then ${RETRY}.`;
+			case 'anew':
+				return order?.idempotencyKey === undefined ? '' : 'Then run the item again with the same Idempotency Key.';
+			case 'tool':
+				return '';
+		}
+	}
+	const [failure] = failures;
+	const isSettled =
+		(failure?.kind === 'duplicate' && (recourse !== 'retry' || failure.because === 'key' || failure.because === 'editor')) ||
+		(failure?.kind === 'heldBack' && ['evaluation', 'unrecognised', 'stopped'].includes(failure.obstacle.kind));
+	return isSettled ? '' : NEXT_STEP[recourse];
 }
 
 const joinProblems = (problems: FieldProblems) => Object.values(problems).flat().join('; ');
@@ -155,43 +180,42 @@ function describeUnknown(reason: Reason | undefined, order?: Order): string {
 	}
 }
 
-const confirm = (references: string) =>
-	`If it is there, add ${references} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
-
-const LOOK_UP = 'Look in your StreamSkill account whether the order is there.';
-
-/** @returns how an order is settled that may have been bought */
-export function adviseLookUp(references: string, recourse: Recourse, isKeyed: boolean): string {
+/** @returns how an order is settled that may have been bought, in sentences */
+export function lookUp(references: string, recourse: Recourse, isKeyed: boolean): string[] {
+	const look = 'Look in your StreamSkill account whether the order is there.';
+	const confirm = `If it is there, add ${references} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {
 		case 'editor':
-			return `${LOOK_UP} ${confirm(references)} Then execute the workflow again.`;
 		case 'retry':
-			return `${LOOK_UP} ${confirm(references)} Then ${RETRY}.`;
+			return [look, confirm];
 		case 'anew':
-			return isKeyed
-				? `${LOOK_UP} ${confirm(references)} Then run the item again with the same Idempotency Key.`
-				: `${LOOK_UP} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`;
+			return isKeyed ? [look, confirm] : [look, 'If it is, nothing is left to do. If it is not, order this item alone in a new execution.'];
 		case 'tool':
 			return isKeyed
-				? `Do not order it again. A person has to look in the StreamSkill account whether it is there, and to add ${references} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`
-				: 'Do not order it again. A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered in a new execution.';
+				? [
+						'Do not order it again.',
+						`A person has to look in the StreamSkill account whether it is there, and to add ${references} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
+					]
+				: [
+						'Do not order it again.',
+						'A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered in a new execution.',
+					];
 	}
 }
 
-function adviseDuplicate(because: Because, recourse: Recourse): string {
-	const notSent = 'This order was not sent.';
+function adviseDuplicate(because: Because, recourse: Recourse): string[] {
 	switch (because) {
 		case 'key':
-			return `${notSent} Give it another Idempotency Key if it is meant to be bought as well.`;
+			return ['Give it another Idempotency Key if it is meant to be bought as well.', ...(recourse === 'retry' ? [TO_GO_ON] : [])];
 		case 'editor':
-			return `${notSent} Turn on the option Repeat Manual Orders if it is meant to be bought once more.`;
+			return ['Turn on the option Repeat Manual Orders if it is meant to be bought once more.'];
 		case 'confirmed':
-		case 'earlier': {
-			const where = "Its purchase is in the output of that other try, or in n8n's log.";
-			return recourse === 'retry' ? `${notSent} ${where} To go on with the others, set If Already Purchased to Skip. Then ${RETRY}.` : `${notSent} ${where}`;
-		}
+		case 'earlier':
+			return ["Its purchase is in the output of that other try, or in n8n's log.", ...(recourse === 'retry' ? [TO_GO_ON] : [])];
 	}
 }
+
+const TO_GO_ON = 'To go on with the others, set If Already Purchased to Skip.';
 
 function describeObstacle(obstacle: Obstacle): string {
 	switch (obstacle.kind) {
@@ -218,25 +242,28 @@ function describeObstacle(obstacle: Obstacle): string {
 	}
 }
 
-function adviseObstacle(obstacle: Obstacle, next: string): string {
+function adviseObstacle(obstacle: Obstacle): string[] {
 	switch (obstacle.kind) {
 		case 'settings':
-			return `Change the named options. ${next}`;
+			return ['Change the named options.'];
 		case 'limit':
-			return `If all of them are meant to be bought, raise the limit. ${next}`;
+			return ['If all of them are meant to be bought, raise the limit.'];
 		case 'credential':
-			return `Choose or mend the StreamSkill API credential. ${next}`;
+			return ['Choose or mend the StreamSkill API credential.'];
 		case 'token':
-			return `Check the Access Token in the StreamSkill API credential. ${next}`;
+			return ['Check the Access Token in the StreamSkill API credential.'];
 		case 'database':
-			return `Wait until n8n can use its database. ${next}`;
+			return ['Wait until n8n can use its database.'];
 		case 'unsaved':
-			return next;
+			return [];
 		case 'evaluation':
-			return 'Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.';
+			return ['Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.'];
 		case 'unrecognised':
-			return 'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow". If the list is meant to be another one, order it in a new execution.';
+			return [
+				'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow".',
+				'If the list is meant to be another one, order it in a new execution.',
+			];
 		case 'stopped':
-			return 'If the order is still wanted, place it in a new execution, without the items that were bought.';
+			return ['If the order is still wanted, place it in a new execution, without the items that were bought.'];
 	}
 }

@@ -1,15 +1,18 @@
 import { NodeApiError, NodeOperationError, type IDataObject, type INode } from 'n8n-workflow';
 
 import type { Recourse } from '../../n8n/host';
+import type { FieldProblems } from '../order/coerce';
 import type { Order } from '../order/order';
 import { outcomeOf, type Failure } from './failure';
-import { advise, adviseLookUp, describe } from './messages';
+import { advise, describe, goOn, lookUp, mend } from './messages';
 
 /** An item that came to no purchase, with its order if its fields were one. */
 export interface FailedItem {
 	itemIndex: number;
 	failure: Failure;
 	order?: Order;
+	/** What is wrong with its fields, also of one that is uncertain. */
+	problems?: FieldProblems;
 }
 
 /** A purchase with the item that it was made for. */
@@ -24,6 +27,8 @@ export interface EndedRun {
 	/** At least one. */
 	failed: FailedItem[];
 	purchases: MadePurchase[];
+	/** What a person is told besides, in sentences without a full stop. */
+	remarks: string[];
 	/** Items whose turn had not come. */
 	notTried: Array<{ itemIndex: number; order?: Order }>;
 }
@@ -32,9 +37,9 @@ export interface EndedRun {
  * What leaves by the error output for an item. n8n since 2.36 sends it there only if it has no other keys
  * than `error`, `message` and `details` (seen in n8n 2.41.1).
  */
-export function errorJson({ failure, order }: FailedItem, recourse: Recourse): IDataObject {
+export function errorJson({ failure, order, problems: ownProblems }: FailedItem, recourse: Recourse): IDataObject {
 	const reason = failure.kind === 'rejected' || failure.kind === 'unknown' ? failure.reason : undefined;
-	const problems = failure.kind === 'invalid' ? failure.problems : reason?.kind === 'status' ? reason.fieldErrors : undefined;
+	const problems = ownProblems ?? (reason?.kind === 'status' ? reason.fieldErrors : undefined);
 	return {
 		error: describe(failure, order),
 		message: advise(failure, recourse, order),
@@ -54,7 +59,7 @@ export function errorJson({ failure, order }: FailedItem, recourse: Recourse): I
  * order and the one next step. Its `context` has the purchases and the failed items as data, so that nothing is lost
  * with the run.
  */
-export function runError(node: INode, { failed, purchases, notTried }: EndedRun, recourse: Recourse) {
+export function runError(node: INode, { failed, purchases, remarks, notTried }: EndedRun, recourse: Recourse) {
 	const uncertain = failed.filter(({ failure }) => failure.kind === 'unknown');
 	const certain = failed.filter(({ failure }) => failure.kind !== 'unknown');
 	const [first] = [...uncertain, ...certain];
@@ -63,9 +68,10 @@ export function runError(node: INode, { failed, purchases, notTried }: EndedRun,
 	const message = titleOf(first, failed);
 	const description = [
 		...group('Bought', purchases, ({ purchase }) => `ID ${String(purchase.id)}`),
-		...group('May have been bought', uncertain, ({ failure, order }) => describe(failure, order)),
+		...group('May have been bought', uncertain, describeUncertain),
 		...group('Not bought', certain, ({ failure, order }) => describe(failure, order)),
 		...group('Not tried', notTried, () => ''),
+		...remarks.map((remark) => `${escapeHtml(remark)}.`),
 		...stepsOf(uncertain, certain, recourse),
 	].join('<br><br>');
 
@@ -92,16 +98,24 @@ function titleOf(first: FailedItem, failed: FailedItem[]): string {
 	return `Channel ${order.body.channel}, tarif ${order.body.tarif.id}: ${describe(failure, order)}`;
 }
 
+/** An order that is invalid by now is settled all the same. */
+const describeUncertain = ({ failure, order, problems = {} }: FailedItem) =>
+	[describe(failure, order), ...Object.values(problems).flat()].join('; ');
+
 function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recourse): string[] {
 	const references = uncertain.flatMap(({ failure }) => (failure.kind === 'unknown' ? failure.reference : []));
+	const [reference] = references;
 	const isKeyed = uncertain.every(({ order }) => order?.idempotencyKey !== undefined);
-	const [first] = certain;
+	const kinds = new Map(certain.map((item) => [item.failure.kind, item]));
+	const sentences = [
+		...(reference === undefined ? [] : lookUp(references.length > 1 ? 'its reference' : reference, recourse, isKeyed)),
+		...[...kinds.values()].flatMap(({ failure, order }) => mend(failure, recourse, order)),
+		goOn([...uncertain, ...certain].map(({ failure }) => failure), recourse, uncertain[0]?.order),
+	];
 	return [
-		references.length > 1 && `References: ${references.join(' ')}`,
-		references[0] && adviseLookUp(references.length > 1 ? 'its reference' : references[0], recourse, isKeyed),
-		// Not two next steps: what a person does about the uncertain ones comes first.
-		!references[0] && first && escapeHtml(advise(first.failure, recourse, first.order)),
-	].filter((step): step is string => Boolean(step));
+		...(references.length > 1 ? [`References: ${references.join(' ')}`] : []),
+		escapeHtml([...new Set(sentences)].filter((sentence) => sentence && !/^This order was not/.test(sentence)).join(' ')),
+	];
 }
 
 const MAX_LISTED = 50;

@@ -38,6 +38,7 @@ export class Report {
 	constructor(
 		private readonly context: IExecuteFunctions,
 		private readonly items: Item[],
+		private readonly remarks: Remarks,
 	) {
 		this.recourse = recourse(context);
 	}
@@ -83,8 +84,13 @@ export class Report {
 	private get failed(): FailedItem[] {
 		return this.items.flatMap((item) => {
 			const result = this.results.get(item);
-			return result?.kind === 'failed' ? { itemIndex: item.itemIndex, failure: result.failure, order: orderOf(item) } : [];
+			return result?.kind === 'failed' ? this.failedItem(item, result.failure) : [];
 		});
+	}
+
+	private failedItem(item: Item, failure: Failure): FailedItem {
+		const { itemIndex, reading } = item;
+		return { itemIndex, failure, order: orderOf(item), ...(reading.kind === 'invalid' && { problems: reading.problems }) };
 	}
 
 	/** Whether nothing can be tried again: Retry On Fail repeats a node whose first item has an `error`, also the API's own. */
@@ -105,7 +111,7 @@ export class Report {
 	stopIfFailed() {
 		if (!this.mustStop) return;
 		const notTried = this.items.filter((item) => !this.results.has(item)).map((item) => ({ itemIndex: item.itemIndex, order: orderOf(item) }));
-		throw runError(this.context.getNode(), { failed: this.failed, purchases: this.purchases, notTried }, this.recourse);
+		throw runError(this.context.getNode(), { failed: this.failed, purchases: this.purchases, remarks: referenceRemarks(this.remarks), notTried }, this.recourse);
 	}
 
 	/**
@@ -130,7 +136,7 @@ export class Report {
 			case 'previewed':
 				return { json: result.preview, pairedItem };
 			case 'failed':
-				return this.forErrorOutput({ json: errorJson({ itemIndex, failure: result.failure, order: orderOf(item) }, this.recourse), pairedItem });
+				return this.forErrorOutput({ json: errorJson(this.failedItem(item, result.failure), this.recourse), pairedItem });
 			case 'leftOut':
 				// Nothing at all would leave a model to guess.
 				return isTool(this.context)
@@ -142,7 +148,8 @@ export class Report {
 	}
 
 	/** Tells the user, and n8n's log, what the run did: also if it failed or was stopped. */
-	summarise({ run, unmetReferences, contradictoryReferences }: Remarks) {
+	summarise() {
+		const { run } = this.remarks;
 		const results = this.items.flatMap((item) => this.results.get(item) ?? []);
 		const leftOut = results.flatMap((result) => (result.kind === 'leftOut' ? result.because : []));
 		const summary = summarise({
@@ -158,10 +165,7 @@ export class Report {
 			leftOut.includes('earlier') &&
 				`The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"${run}"`,
 			leftOut.includes('editor') && 'To buy again what this node has bought by hand, turn on the option Repeat Manual Orders',
-			unmetReferences.length > 0 &&
-				`The reference ${unmetReferences.join(', ')} did nothing: it is mistyped, of another node, or was used before`,
-			contradictoryReferences.length > 0 &&
-				`The reference ${contradictoryReferences.join(', ')} did nothing: it is in both Confirmed Bought and Confirmed Not Bought`,
+			...referenceRemarks(this.remarks),
 		].filter((hint): hint is string => Boolean(hint));
 		// Not there where n8n runs the node as a tool.
 		const { addExecutionHints } = this.context as Partial<Pick<IExecuteFunctions, 'addExecutionHints'>>;
@@ -179,6 +183,15 @@ export class Report {
 		return output;
 	}
 }
+
+const referenceRemarks = ({ unmetReferences, contradictoryReferences }: Remarks): string[] => [
+	...(unmetReferences.length > 0
+		? [`The reference ${unmetReferences.join(', ')} did nothing: it is mistyped, of another node, or was used before`]
+		: []),
+	...(contradictoryReferences.length > 0
+		? [`The reference ${contradictoryReferences.join(', ')} did nothing: it is in both Confirmed Bought and Confirmed Not Bought`]
+		: []),
+];
 
 const orderOf = ({ reading }: Item): Order | undefined => (reading.kind === 'valid' ? reading.value : undefined);
 
