@@ -53,7 +53,7 @@ test('with the same keys buy each once', async () => {
 			await sleep(random.next() * 20);
 			return await run();
 		}));
-		expect({ seed, sold: Math.max(...ofTrial(sold(), rivals)) }).toEqual({ seed, sold: 1 });
+		expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
 		const ids = results.flatMap(purchasesOf);
 		expect({ seed, twice: ids.length - new Set(ids).size }).toEqual({ seed, twice: 0 });
 
@@ -74,7 +74,7 @@ test('that retry the same execution buy each order once', async () => {
 			await sleep(random.next() * 20);
 			return await order([], { ...retry, retryOf: original, streamSkill: processOf(random.pick(processes)) });
 		}));
-		expect({ seed, sold: Math.max(...ofTrial(sold(), rivals)) }).toEqual({ seed, sold: 1 });
+		expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
 		await finish(original, retry);
 		expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
 	}));
@@ -90,7 +90,7 @@ test('that retry the same execution with another tarif, and items that tell what
 			await sleep(random.next() * 20);
 			return await order([], { ...setup, before, parameters: { tarifId }, retryOf: original, streamSkill: processOf(random.pick(processes)) });
 		}));
-		expect({ seed, sold: Math.max(...ofTrial(sold(), rivals)) }).toEqual({ seed, sold: 1 });
+		expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
 		await finish(original, { ...setup, before });
 		expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
 	}));

@@ -3,7 +3,7 @@ import type { IDataObject, INode, INodeExecutionData, INodeType, IRunExecutionDa
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults, startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { until as untilShared } from '../../tools/until.mts';
-import { LOOK_UP_TIME, passTime, resetClock } from './clock.mts';
+import { LOOK_UP_TIME, resetClock, setForward } from './clock.mts';
 import { inAnotherProcess, Life, recovered, startWire, type Moment } from './crash.mts';
 import { createExecution, deduplicator, initEngine, logLines, run, type NodeSetup, type RunResult, type RunSetup } from './engine.mts';
 
@@ -83,6 +83,7 @@ export function openShop() {
 
 	/** Looks up in the account what the uncertain orders of a run have come to, and gives the options that say so. */
 	const lookUp = (result: RunResult): IDataObject => {
+		setForward(LOOK_UP_TIME);
 		const known = new Set(purchasesOf(result));
 		const references = { confirmedBought: [] as string[], confirmedNotBought: [] as string[] };
 		for (const { outcome, reference, order } of failuresOf(result)) {
@@ -127,7 +128,6 @@ export function openShop() {
 			for (let retries = 0; failuresOf(result).some(({ outcome }) => outcome !== 'duplicate'); retries++) {
 				if (retries === 5) throw new Error(`It comes to no end:\n${wordsOf(result)}`);
 				const options = { ...setup.options, ...lookUp(result) };
-				passTime(LOOK_UP_TIME);
 				result = await order([], { ...setup, options, retryOf: result.run.status === 'error' ? result.data : retryOf });
 			}
 			return result;

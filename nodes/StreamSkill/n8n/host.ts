@@ -100,10 +100,14 @@ export function callOf(context: IExecuteFunctions, itemIndex: number): Call {
 function callOfModel(context: IExecuteFunctions, itemIndex: number): Call {
 	const { closeFunctions, runExecutionData } = context as unknown as ToolInternals;
 	const { name, rewireOutputLogTo } = context.getNode();
-	const [source] = runExecutionData?.resultData?.runData?.[name]?.at(-1)?.source ?? [];
-	const round = `${source?.previousNode ?? ''} ${source?.previousNodeRun ?? 0}`;
+	const runs = runExecutionData?.resultData?.runData ?? {};
+	const [source] = runs[name]?.at(-1)?.source ?? [];
+	const agent = source?.previousNode ?? '';
+	const isOlder = rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions);
+	// What n8n calls the agent's run there is the tool's own (get-input-connection-data.js), so its ended ones are counted.
+	const round = `${agent} ${isOlder ? (runs[agent]?.length ?? 0) : (source?.previousNodeRun ?? 0)}`;
 	const isOfRound = (other: string) => other.startsWith(`${round}/`);
-	if (rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions)) {
+	if (isOlder) {
 		const id = `${round}/${tryOf(closeFunctions, context.getExecutionId())}`;
 		return { id, isTryOf: (other) => isOfRound(other) && other !== id };
 	}

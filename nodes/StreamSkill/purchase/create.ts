@@ -102,7 +102,8 @@ class Run {
 	close() {
 		const { journal, report } = this;
 		report.summarise();
-		journal.close(report.isComplete);
+		// An agent may be tried again after its tool was called.
+		journal.close(report.isComplete && !isTool(this.context));
 	}
 
 	/** Decides on each item by what is on record of it, and gives the orders that are left to be placed or shown. */

@@ -294,13 +294,22 @@ export class Journal {
 				if (mayBeAnswered && !this.isQuiet(records)) return this.onItsWay(one, reference, references);
 				if (!(await this.settleNow(records, 'void'))) return { kind: 'bought', because: 'earlier' };
 				open.state = { kind: 'void' };
-				one.taken = undefined;
-				return { kind: 'new' };
+				return await this.knowledgeAfterVoid(one);
 			case undefined:
 				// In the retry of a killed execution nobody is left who could answer; of a key or a lost claim, somebody may be.
 				if (mayBeAnswered && (one.isLost || !this.past.orders.includes(open))) return this.onItsWay(one, reference, references);
 				return { kind: 'unknown', outcome, reference };
 		}
+	}
+
+	/** Somebody else may have confirmed the same at the same moment, and have sent the order once more. */
+	private async knowledgeAfterVoid(one: Recalled): Promise<Knowledge> {
+		one.taken = undefined;
+		one.isLost = true;
+		await this.learn([one]);
+		await this.readKeys([one]);
+		this.pair([one]);
+		return await this.knowledgeOf(one);
 	}
 
 	/** Whether nobody can be left who waits for the answer: see `learn`. */
