@@ -197,7 +197,8 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	};
 	const to = (name: string, type: 'main' | 'ai_tool' = 'main') => ({ node: name, type, index: 0 });
 	const workflow = new Workflow({
-		id: workflowId, name: 'Test', active: false, nodes, settings: { executionOrder: 'v1' },
+		id: workflowId, name: 'Test', active: false, nodes, // n8n's own default takes long to reckon with.
+		settings: { executionOrder: 'v1', timezone: 'UTC' },
 		connections: {
 			...Object.fromEntries(Object.entries(connections).map(([name, outputs]) => [name, { main: outputs.map((names) => names.map((next) => to(next))) }])),
 			...(wiring?.agent && { StreamSkill: { ai_tool: [[to(wiring.agent, 'ai_tool')]] } }),
