@@ -3,6 +3,8 @@ module.exports = {
 	roots: ['<rootDir>/test'],
 	testMatch: ['**/unit/**/*.test.mts', '**/engine/**/*.test.mts'],
 	moduleFileExtensions: ['js', 'mjs', 'cjs', 'ts', 'mts', 'json', 'node'],
+	// By itself, jest leaves one processor idle.
+	maxWorkers: '100%',
 	transform: {
 		'\\.m?ts$': ['@swc/jest', { module: { type: 'commonjs' }, jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }],
 	},

@@ -127,7 +127,9 @@ class CredentialsHelper extends ICredentialsHelper {
 	isCredentialUsableByNode = () => true;
 	authenticate = async (credentials: ICredentialDataDecryptedObject, _: string, options: object) => {
 		if (typeof credentialType.authenticate !== 'function') throw new Error('authenticate is not a function');
-		await step('send', ((options as IHttpRequestOptions).body as { channel?: string } | undefined)?.channel);
+		const { body } = options as IHttpRequestOptions;
+		const order = (typeof body === 'string' ? JSON.parse(body) : body) as { channel?: string } | undefined;
+		await step('send', order?.channel);
 		return await credentialType.authenticate(credentials, options as IHttpRequestOptions);
 	};
 	preAuthentication = async () => undefined;
@@ -213,7 +215,9 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	};
 	const to = (name: string, type: 'main' | 'ai_tool' = 'main') => ({ node: name, type, index: 0 });
 	const workflow = new Workflow({
-		id: workflowId, name: 'Test', active: false, nodes, settings: { executionOrder: 'v1' },
+		id: workflowId, name: 'Test', active: false, nodes,
+		// n8n's own default takes long to reckon with.
+		settings: { executionOrder: 'v1', timezone: 'UTC' },
 		connections: {
 			...Object.fromEntries(Object.entries(connections).map(([name, outputs]) => [name, { main: outputs.map((names) => names.map((next) => to(next))) }])),
 			...(wiring?.agent && { StreamSkill: { ai_tool: [[to(wiring.agent, 'ai_tool')]] } }),

@@ -87,7 +87,7 @@ export function openShop() {
 		const known = new Set(purchasesOf(result));
 		const references = { confirmedBought: [] as string[], confirmedNotBought: [] as string[] };
 		for (const { outcome, reference, order } of failuresOf(result)) {
-			if (outcome !== 'unknown') continue;
+			if (outcome !== 'unknown' || [...references.confirmedBought, ...references.confirmedNotBought].includes(reference!)) continue;
 			// A field may have been mended since.
 			const made = sandbox.purchases.filter((one) => one.order.channel === order?.channel && !known.has(one.purchase.id))
 				.sort((one, other) => Number(other.order.tarif.id === order?.tarif.id) - Number(one.order.tarif.id === order?.tarif.id))[0];

@@ -8,6 +8,7 @@
 import type { IRunExecutionData } from 'n8n-workflow';
 
 import { faults } from '../../../tools/sandbox/sandbox.mts';
+import { LOOK_UP_TIME, setForward } from '../clock.mts';
 import { Life, recovered } from '../crash.mts';
 import { createExecution, type RunResult } from '../engine.mts';
 import { readList, type Change } from '../lists.mts';
@@ -24,6 +25,9 @@ interface Loop {
 	batchSize: number;
 }
 
+/** So few that none takes longer than Timeout. */
+const LOOPS_SIDE_BY_SIDE = 8;
+
 let loopCount = 0;
 
 const loops = (kind: string) =>
@@ -38,7 +42,7 @@ const loopSetup = ({ prefix, withKey, batchSize }: Loop): Orders => ({
 	workflowId: `workflow ${prefix}`,
 	onError: 'continueErrorOutput',
 	options: {
-		timeout: 1000,
+		timeout: 2000,
 		batching: { batch: { batchSize, batchInterval: 0 } },
 		onDuplicate: 'fail',
 		...(withKey && { idempotencyKey: '={{ $json.key }}' }),
@@ -55,6 +59,7 @@ async function finishLoop(loop: Loop, first: RunResult, original: IRunExecutionD
 	for (let executions = 0; told(result).failed.some(({ outcome }) => outcome !== 'duplicate'); executions++) {
 		if (executions === 6) return ['it comes to no end'];
 		const setup = loopSetup(loop);
+		setForward(LOOK_UP_TIME);
 		result = await shop.order([], { ...setup, options: { ...setup.options, ...confirm(told(result), loop.prefix) }, retryOf: original, streamSkill: processOf('main') });
 	}
 	const wanted = count(ordersOf(loopRows(loop).flat()));
@@ -90,7 +95,7 @@ describe('a loop', () => {
 			let result = await retry();
 			if (retries === 2) result = await retry();
 			return await finishLoop(loop, result, original);
-		});
+		}, LOOPS_SIDE_BY_SIDE);
 	}, 120_000);
 
 	test('failed before its later rounds, and a retry in them', async () => {
@@ -103,7 +108,7 @@ describe('a loop', () => {
 			const { data } = await shop.order([], { ...loopSetup(loop), retryOf: created, mode: 'trigger', after: failIn(1) });
 			await shop.order([], { ...loopSetup(loop), retryOf: data, after: failIn(3) });
 			return await finishLoop(loop, await shop.order([], { ...loopSetup(loop), retryOf: data }), data);
-		});
+		}, LOOPS_SIDE_BY_SIDE);
 	}, 120_000);
 });
 

@@ -83,6 +83,8 @@ export function confirm({ failed, bought }: Told, prefix: string): IDataObject {
 	const references: Record<'confirmedBought' | 'confirmedNotBought', string[]> = { confirmedBought: [], confirmedNotBought: [] };
 	for (const { outcome, order, reference } of failed) {
 		if (outcome !== 'unknown' || !order || !reference) continue;
+		// Orders for the same are held back with the reference of the one that is open.
+		if ([...references.confirmedBought, ...references.confirmedNotBought].includes(reference)) continue;
 		const isBought = (account.get(order) ?? 0) > (known.get(order) ?? 0);
 		references[isBought ? 'confirmedBought' : 'confirmedNotBought'].push(reference);
 		if (isBought) known.set(order, (known.get(order) ?? 0) + 1);

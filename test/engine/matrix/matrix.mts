@@ -7,9 +7,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
-import { initEngine, logLines, run, type RunResult } from './engine.mts';
-import { expectations, type Addresses, type Expectation } from './expectations.mts';
+import { startSandbox, type Sandbox } from '../../../tools/sandbox/sandbox.mts';
+import { initEngine, logLines, run, type RunResult } from '../engine.mts';
+import type { Addresses, Expectation } from './expectations.mts';
 import { hasFailed, Model, type Cell, type Fate } from './model.mts';
 
 /** How long the node wanted to wait: it is not kept waiting. */
@@ -232,19 +232,22 @@ async function playAll(fault: Expectation, cells: PlacedCell[]) {
 	throw new Error([`${failures.length} of ${cells.length} cells fail:`, ...names, `The first of them: ${failures[0]}`].join('\n\n'));
 }
 
-describe.each(expectations.map((fault): [string, Expectation] => [fault.name, fault]))('%s', (_name, fault) => {
-	test.each(onErrors)('On Error: %s', async (onError) => {
-		const cells = [...cellsOf(fault, onError)];
-		disturb(fault, cells);
-		if (fault.timesOut) timeoutInTurns();
+/** Plays every cell of these faults. Several files share them, so that they run side by side. */
+export function playMatrix(faults: Expectation[]) {
+	describe.each(faults.map((fault): [string, Expectation] => [fault.name, fault]))('%s', (_name, fault) => {
+		test.each(onErrors)('On Error: %s', async (onError) => {
+			const cells = [...cellsOf(fault, onError)];
+			disturb(fault, cells);
+			if (fault.timesOut) timeoutInTurns();
 
-		await playAll(fault, cells);
+			await playAll(fault, cells);
 
-		expect(JSON.stringify(logLines)).not.toContain(TOKEN);
-		expect(strays).toBe(0);
-		expect(sandbox.requests.filter(({ method, path }) => method !== 'POST' || path !== '/v1/purchases/create')).toEqual([]);
-		// n8n 1.x waits with the same function between its tries.
-		const allowed = [[1, 1], ...(fault.waits ?? [])];
-		expect(waits.filter((ms) => !allowed.some(([from, to]) => ms >= from && ms <= to))).toEqual([]);
-	}, 120_000);
-});
+			expect(JSON.stringify(logLines)).not.toContain(TOKEN);
+			expect(strays).toBe(0);
+			expect(sandbox.requests.filter(({ method, path }) => method !== 'POST' || path !== '/v1/purchases/create')).toEqual([]);
+			// n8n 1.x waits with the same function between its tries.
+			const allowed = [[1, 1], ...(fault.waits ?? [])];
+			expect(waits.filter((ms) => !allowed.some(([from, to]) => ms >= from && ms <= to))).toEqual([]);
+		}, 120_000);
+	});
+}

@@ -1,4 +1,4 @@
-import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
+import { faults, type Fault } from '../../../tools/sandbox/sandbox.mts';
 
 /** Addresses that only a running test knows. */
 export interface Addresses {
