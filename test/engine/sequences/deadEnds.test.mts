@@ -1,4 +1,5 @@
 /** Advice that does not help, and what is never said: where a person came to no end. */
+import { LOOK_UP_TIME, setForward } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
 import { loop, sideBySide } from '../wirings.mts';
 import { failuresOf, hintsOf, onceEach, openShop, outcomes, referencesOf, told, wordsOf, type Orders } from '../shop.mts';
@@ -47,6 +48,7 @@ describe('20. uncertain, and the item\'s fields are invalid by now', () => {
 			// Of several that were claimed together, b is the first.
 			const [b, ...others] = referencesOf(held);
 			expect(wordsOf(held)).toContain('Tarif ID');
+			setForward(LOOK_UP_TIME);
 			await order([], { options: { ...options, confirmedBought: b, confirmedNotBought: others.join() }, parameters: broken, retryOf: killed });
 			expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 		});
@@ -158,6 +160,7 @@ describe('23. a reference stays the same', () => {
 			expect(sent().b ?? 0).toBe(times - 1);
 			references.add(reference);
 			options = { confirmedNotBought: [...references].join(' ') };
+			setForward(LOOK_UP_TIME);
 		}
 		expect(references.size).toBe(3);
 	});
