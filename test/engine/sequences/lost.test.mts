@@ -329,3 +329,27 @@ describe('18. one webhook that is delivered six times at once', () => {
 		expect(results.flatMap(outcomes)).toEqual([]);
 	});
 });
+
+describe('Max Purchases counts for the execution, with its retries', () => {
+	test('over the rounds of a loop', async () => {
+		const result = await order(['a', 'b', 'c', 'd'], { wiring: loop({ errorsToo: true }), onError: 'continueErrorOutput', options: { maxPurchases: 2 } });
+		expect(sold()).toEqual(onceEach(['a', 'b']));
+		expect(outcomes(result)).toEqual(['notSent', 'notSent']);
+	});
+
+	test('over a retry', async () => {
+		const wiring = loop();
+		refuse('b');
+		const first = await order(['a', 'b', 'c', 'd'], { wiring, options: { maxPurchases: 2 } });
+		await order([], { wiring, options: { maxPurchases: 2 }, retryOf: first.data });
+		expect(sold()).toEqual(onceEach(['a', 'b']));
+	});
+
+	test('over the retry of a killed one', async () => {
+		const setup: Orders = { wiring: loop(), options: { maxPurchases: 3 } };
+		const killed = await kill(['a', 'b', 'c', 'd'], { at: 'answer', channel: 'b', ended: ['Start', 'Loop', 'StreamSkill'] }, setup);
+		const held = await order([], { ...setup, retryOf: killed });
+		await order([], { ...setup, options: { ...setup.options, ...lookUp(held) }, retryOf: held.data });
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+	});
+});
