@@ -2,6 +2,7 @@
 import type { INodeExecutionData } from 'n8n-workflow';
 
 import { faults } from '../../../tools/sandbox/sandbox.mts';
+import { LOOK_UP_TIME, passTime } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
 import { agentWithTool, loop, olderAgent } from '../wirings.mts';
 import { failuresOf, hintsOf, onceEach, onErrors, openShop, outcomes, processOf, referencesOf, told, wordsOf, type Orders } from '../shop.mts';
@@ -349,6 +350,7 @@ describe('Max Purchases counts for the execution, with its retries', () => {
 		const setup: Orders = { wiring: loop(), options: { maxPurchases: 3 } };
 		const killed = await kill(['a', 'b', 'c', 'd'], { at: 'answer', channel: 'b', ended: ['Start', 'Loop', 'StreamSkill'] }, setup);
 		const held = await order([], { ...setup, retryOf: killed });
+		passTime(LOOK_UP_TIME);
 		await order([], { ...setup, options: { ...setup.options, ...lookUp(held) }, retryOf: held.data });
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
