@@ -289,7 +289,6 @@ describe('Max Purchases', () => {
 
 describe('Dry Run', () => {
 	test('outputs what would be sent, sends nothing, records nothing and shows no token', async () => {
-		const calls = deduplicator.calls;
 		const result = await order(['a', 'b'], {
 			options: { dryRun: true, idempotencyKey: '={{ $json.channel }}', expand: ['tarif'], acceptLanguage: 'ru' },
 		});
@@ -307,7 +306,7 @@ describe('Dry Run', () => {
 			pairedItem: { item },
 		})));
 		expect(shop.sandbox.requests).toEqual([]);
-		expect(deduplicator.calls).toBe(calls);
+		expect([...deduplicator.lists]).toEqual([]);
 		expect(kept(result)).not.toContain('streamSkill');
 		expect(JSON.stringify([result.data, logLines])).not.toContain(TOKEN);
 	});
