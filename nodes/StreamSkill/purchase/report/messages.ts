@@ -135,6 +135,7 @@ function describeRejection(reason: Reason): string {
 		case 'blocked':
 			return 'StreamSkill could not be reached (blocked by n8n)';
 		case 'timeout':
+			return 'StreamSkill could not be reached (timeout)';
 		case 'unrecognised':
 		case 'abandoned':
 			return 'StreamSkill could not be reached';
