@@ -25,7 +25,7 @@ const RETRY = 'open the Executions tab, select this execution, click the Retry a
 
 /** The one step that follows once the cause is mended. None of them buys twice. */
 const NEXT_STEP: Record<Recourse, string> = {
-	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
+	editor: 'Then execute the workflow again, with Repeat Manual Orders off: what this node has bought by hand today or yesterday is left out.',
 	retry: `Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	anew: 'Then order this item alone in a new execution.',
 	tool: 'Then order it again if it is still wanted.',
@@ -90,7 +90,7 @@ export function goOn(failures: Failure[], recourse: Recourse, order?: Order): st
 	if (isUncertain) {
 		switch (recourse) {
 			case 'editor':
-				return 'Then execute the workflow again.';
+				return 'Then execute the workflow again, with Repeat Manual Orders off.';
 			case 'retry':
 				return `Then ${RETRY}.`;
 			case 'anew':
