@@ -37,10 +37,12 @@ export async function create(context: IExecuteFunctions): Promise<INodeExecution
 	const run = new Run(context, items);
 	try {
 		await run.execute();
-		return run.report.output();
+	} catch (error) {
+		run.survive(error);
 	} finally {
 		run.close();
 	}
+	return run.report.output();
 }
 
 /** One run of the operation. */
@@ -61,7 +63,7 @@ class Run {
 
 	constructor(
 		private readonly context: IExecuteFunctions,
-		items: Item[],
+		private readonly items: Item[],
 	) {
 		this.settings = readSettings(items.find(({ options }) => options)?.options ?? {});
 		this.journal = new Journal(context, items, this.settings.kind === 'valid' ? this.settings.value.timeout : RUN_OPTIONS.timeout.otherwise);
@@ -80,22 +82,34 @@ class Run {
 			report.holdBack(planned.map(({ item }) => item), { kind: 'settings', problems: settings.problems });
 			return;
 		}
-		const orders = planned.filter(({ order }) => !order.dryRun);
-		const obstacle = this.obstacleTo(orders);
-		if (obstacle) report.holdBack(orders.map(({ item }) => item), obstacle);
-
-		const connection = await connect(this.context, settings.value.timeout, planned.map(({ item }) => item.itemIndex));
+		const orders = this.unobstructed(planned.filter(({ order }) => !order.dryRun));
+		const shown = planned.filter(({ order }) => order.dryRun);
+		const open = [...orders, ...shown, ...this.waiting].map(({ item }) => item);
+		const connection = await connect(this.context, settings.value.timeout, open.map(({ itemIndex }) => itemIndex));
 		for (const { itemIndexes, message } of connection.obstacles) {
-			const unpaid = planned.filter(({ item }) => itemIndexes.includes(item.itemIndex));
-			report.holdBack(unpaid.map(({ item }) => item), { kind: 'credential', message });
+			const stuck = new Set(itemIndexes);
+			report.holdBack(open.filter(({ itemIndex }) => stuck.has(itemIndex)), { kind: 'credential', message });
 		}
 		report.stopIfFailed();
+		this.waiting = this.waiting.filter(({ item }) => !report.has(item));
 
-		const ready = planned.filter(({ item }) => !report.has(item));
-		for (const { item, order } of ready.filter(({ order }) => order.dryRun)) {
+		for (const { item, order } of shown.filter(({ item }) => !report.has(item))) {
 			report.preview(item, { order: { ...order.body }, request: orderRequest(order, connection.baseUrl(item.itemIndex)) }, true);
 		}
-		await this.sendAll(ready.filter(({ order }) => !order.dryRun), connection, settings.value);
+		await this.sendAll(orders.filter(({ item }) => !report.has(item)), connection, settings.value);
+	}
+
+	/**
+	 * To be called with what a run has thrown. Where n8n goes on after it, it would put out the input items as if they
+	 * were purchases (n8n-core: workflow-execute.js, handleNodeExecutionError).
+	 *
+	 * @throws the error, where that ends the execution
+	 */
+	survive(error: unknown) {
+		if (stopsOnFailure(this.context)) throw error;
+		const { message, stack } = error as Error;
+		this.context.logger.error(`StreamSkill stopped unexpectedly: ${message}`, { stack });
+		this.report.holdBack(this.items.filter((item) => !this.report.has(item)), { kind: 'defect', message });
 	}
 
 	/** To be called in any case, also when the run has failed. */
@@ -158,6 +172,14 @@ class Run {
 		}
 	}
 
+	/** @returns the orders, unless something keeps all of them back */
+	private unobstructed(orders: Planned[]): Planned[] {
+		const obstacle = this.obstacleTo(orders);
+		if (!obstacle) return orders;
+		this.report.holdBack(orders.map(({ item }) => item), obstacle);
+		return [];
+	}
+
 	/** What keeps all of these orders back. */
 	private obstacleTo(orders: Planned[]): Obstacle | undefined {
 		const { journal } = this;
@@ -196,7 +218,7 @@ class Run {
 				const waiting = this.waiting.splice(0);
 				await journal.wait(waiting, stopSignal);
 				if (stopSignal?.aborted) this.waiting.push(...waiting);
-				else open = this.plan(waiting);
+				else open = this.unobstructed(this.plan(waiting));
 			}
 		} finally {
 			for (const { item, known } of this.waiting) if (known.kind === 'onItsWay') report.fail(item, { kind: 'unknown', reference: known.reference });
@@ -237,8 +259,9 @@ class Run {
 			report.fail(item, obstacle);
 			return;
 		}
-		claim.start();
 		const request = orderRequest(order, connection.baseUrl(itemIndex));
+		claim.start();
+		report.sending(item, claim.reference);
 		const outcome = await sendOrder(async () => await connection.send(itemIndex, request), this.stopSignal);
 		if (outcome.kind === 'bought') trace(outcome.purchase, traced(itemIndex, order));
 		claim.settle(outcome);

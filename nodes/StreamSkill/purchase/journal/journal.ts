@@ -108,7 +108,7 @@ export class Journal {
 		this.keys = new Keys(rows, `key ${workflowId}`);
 		const list = (id: string, isShared: boolean) => new List(rows, id, this.past.endOf(id), isShared);
 		// Others may have the same root: retries, and, in n8n 1.x, a worker that n8n took for stalled.
-		const mayHaveRivals = token === undefined || context.getMode() === 'retry';
+		const mayHaveRivals = token === undefined || context.getMode() === 'retry' || this.past.lost !== undefined;
 		const own = list(scope, mayHaveRivals);
 		this.lists.push(own);
 		if (mayHaveRivals || this.past.isNew) this.unread.push(own);
@@ -161,18 +161,27 @@ export class Journal {
 	/** Looks up anew what is on record of these orders. */
 	async judge(recalled: Recalled[]): Promise<void> {
 		for (const { taken } of recalled) if (taken) this.takenNow.delete(taken);
-		try {
+		await this.unlessRefused(async () => {
 			await this.learn(recalled);
 			await this.readKeys(recalled);
+		});
+		for (const group of groupByCall(recalled)) this.pair(group);
+		for (const one of recalled) await this.unlessRefused(async () => void (one.known = await this.knowledgeOf(one)));
+		await this.unlessRefused(async () => {
+			if (this.isBlind(recalled)) await this.holdBackBlindly(recalled);
+			if (this.recognisesNone(recalled)) await this.holdBackWhatIsUnrecognised(recalled);
+		});
+		refuseKeysOfSeveralOrders(recalled);
+	}
+
+	/** Where n8n's database refuses, what the execution's own data knows still counts, and nothing more is sent. */
+	private async unlessRefused(work: () => Promise<void>) {
+		try {
+			await work();
 		} catch (error) {
 			if (!(error instanceof DatabaseRefusal)) throw error;
 			this.refusal = error;
 		}
-		for (const group of groupByCall(recalled)) this.pair(group);
-		for (const one of recalled) one.known = await this.knowledgeOf(one);
-		if (this.isBlind(recalled)) await this.holdBackBlindly(recalled);
-		if (this.recognisesNone(recalled)) await this.holdBackWhatIsUnrecognised(recalled);
-		refuseKeysOfSeveralOrders(recalled);
 	}
 
 	/** Reads what n8n's database has under the names of these orders into the execution's own data. */
@@ -182,7 +191,7 @@ export class Journal {
 			await this.refresh(list);
 			if (await list.isEmpty()) continue;
 			if (list === this.lists[0] && this.past.isNew) {
-				this.past.isLost = true;
+				this.past.lost = 'unmet';
 				list.share();
 			}
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
@@ -349,10 +358,10 @@ export class Journal {
 	 */
 	private recognisesNone(recalled: Recalled[]): boolean {
 		const [own] = this.lists;
-		if (!own || !this.past.isLost) return false;
+		if (!own || this.past.lost !== 'unmet') return false;
 		const isOnRecord = ({ names }: Recalled) => chainsOf(names, own).some(({ name }) => this.past.used(own.scope, name) > 0);
-		this.past.isLost = !recalled.some(isOnRecord);
-		return this.past.isLost;
+		if (recalled.some(isOnRecord)) this.past.lost = 'met';
+		return this.past.lost === 'unmet';
 	}
 
 	private async holdBackWhatIsUnrecognised(recalled: Recalled[]) {

@@ -42,8 +42,8 @@ interface Stored {
 	orders: PastOrder[];
 	/** How many purchases are forgotten here because their call is complete. */
 	complete: number;
-	/** Whether what this execution has sent before is known from n8n's database at most, and nothing of it was met yet. */
-	isLost?: boolean;
+	/** What this execution has sent before is known from n8n's database at most. `unmet`: none of it was recognised yet. */
+	lost?: 'unmet' | 'met';
 	usedReferences?: string[];
 	/** Lists that nobody was writing to when this execution came to them. */
 	quiet?: { executionId: string; scopes: Record<string, boolean> };
@@ -90,8 +90,8 @@ export class PastOrders {
 		return this.stored.complete + this.stored.orders.filter(isPlaced).length;
 	}
 
-	get isLost(): boolean {
-		return this.stored.isLost === true;
+	get lost(): Stored['lost'] {
+		return this.stored.lost;
 	}
 
 	/** References that somebody has confirmed, and that have done something in this execution. */
@@ -109,8 +109,8 @@ export class PastOrders {
 		if (scopes) scopes[scope] ??= await look();
 	}
 
-	set isLost(isLost: boolean) {
-		this.stored.isLost = isLost;
+	set lost(lost: Stored['lost']) {
+		this.stored.lost = lost;
 	}
 
 	endOf(scope: string): ListEnd {

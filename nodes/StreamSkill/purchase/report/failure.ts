@@ -17,7 +17,9 @@ export type Obstacle =
 	| { kind: 'evaluation' }
 	/** The execution has lost its data, and none of the orders on record is in the list. */
 	| { kind: 'unrecognised' }
-	| { kind: 'stopped' };
+	| { kind: 'stopped' }
+	/** The node itself went wrong. */
+	| { kind: 'defect'; message: string };
 
 /** Why an item came to no purchase. */
 export type Failure =

@@ -101,7 +101,7 @@ export function goOn(failures: Failure[], recourse: Recourse, order?: Order): st
 	const [failure] = failures;
 	const isSettled =
 		(failure?.kind === 'duplicate' && (recourse !== 'retry' || failure.because === 'key' || failure.because === 'editor')) ||
-		(failure?.kind === 'heldBack' && ['evaluation', 'unrecognised', 'stopped'].includes(failure.obstacle.kind));
+		(failure?.kind === 'heldBack' && ['evaluation', 'unrecognised', 'stopped', 'defect'].includes(failure.obstacle.kind));
 	return isSettled ? '' : NEXT_STEP[recourse];
 }
 
@@ -238,6 +238,8 @@ function describeObstacle(obstacle: Obstacle): string {
 			return 'This execution has placed orders before, and none of them is in the list that came now';
 		case 'stopped':
 			return 'The execution was stopped';
+		case 'defect':
+			return `The StreamSkill node stopped unexpectedly: ${obstacle.message}`;
 	}
 }
 
@@ -262,6 +264,8 @@ function adviseObstacle(obstacle: Obstacle): string[] {
 				'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow".',
 				'If the list is meant to be another one, order it in a new execution.',
 			];
+		case 'defect':
+			return ["Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, look in your StreamSkill account whether it is there."];
 		case 'stopped':
 			return ['If the order is still wanted, place it in a new execution, without the items that were bought.'];
 	}

@@ -59,6 +59,11 @@ export class Report {
 		this.results.set(item, { kind: 'previewed', preview, wouldBeSent });
 	}
 
+	/** Until it is told what came of it, the order may have been bought. That alone ends no run. */
+	sending(item: Item, reference: string) {
+		this.results.set(item, { kind: 'failed', failure: { kind: 'unknown', reference } });
+	}
+
 	fail(item: Item, failure: Failure) {
 		this.results.set(item, { kind: 'failed', failure });
 		this.anyFailed = true;
