@@ -1,10 +1,10 @@
 /** Who may spend, and whose account pays. */
 import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
-import { chain, node, streamSkill } from '../../tools/n8n/workflows.mts';
+import { chain, chooseCredential, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought } from '../../tools/sandbox/counts.mts';
 import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
-import { createActive, errorOf, runWebhook } from './executions.mts';
+import { errorOf, runWebhook } from './executions.mts';
 import { startWorld, version, type World } from './world.mts';
 
 let world: World;
@@ -24,21 +24,11 @@ describe('a credential by expression', () => {
 		const { id, name } = await world.n8n.rest.createCredential({
 			name: 'By expression',
 			type: 'streamSkillApi',
-			data: { accessToken: '={{ $json.token }}', baseUrl: '={{ $json.url }}' },
+			data: { accessToken: `={{ ${ITEM}.token }}`, baseUrl: `={{ ${ITEM}.url }}` },
 		});
-		const purchase = streamSkill({ tarifId: 1, channel: '={{ $json.channel }}' });
-		const workflow = await createActive(
-			world,
-			chain('by-expression', [
-				node('Webhook', 'webhook', { path: 'by-expression', httpMethod: 'POST' }, { typeVersion: 2, webhookId: 'by-expression' }),
-				node('Items', 'splitOut', { fieldToSplitOut: 'body.items' }),
-				node('Rows', 'set', { mode: 'raw', jsonOutput: "={{ $json['body.items'] }}", options: {} }, { typeVersion: 3.4 }),
-				purchase,
-			]),
-		);
-		await world.n8n.rest.updateWorkflow(workflow.id, {
-			nodes: workflow.nodes.map((one) => (one.name === purchase.name ? { ...one, credentials: { streamSkillApi: { id, name } } } : one)),
-		});
+		const made = webhookWorkflow('by-expression', streamSkill({ tarifId: 1, channel: `={{ ${ITEM}.channel }}` }));
+		chooseCredential(made, { id, name });
+		const workflow = await world.n8n.rest.createWorkflow(made);
 		await world.n8n.rest.activate(workflow.id);
 		const rows = [world.sandbox, other, world.sandbox].map(({ token, url }, i) => ({ token, url, channel: `channel-${i}` }));
 		const execution = await runWebhook(world, workflow, rows);
