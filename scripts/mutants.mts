@@ -40,7 +40,12 @@ const mutants: Mutant[] = [
 	// The run.
 	mutant('more than Max Purchases', 'purchase/create.ts#limitOf', { returns: 'Infinity' }, 'ledger'),
 	mutant('a model buys more than Max Purchases', `${CREATE}.obstacleToSending`, { condition: 'limit < Infinity', is: false }, 'tool'),
-	mutant('a model orders again what has no answer', `${CREATE}.obstacleToSending`, { condition: 'reference !== undefined', is: false }, 'tool'),
+	mutant(
+		'a model orders again what has no answer',
+		`${CREATE}.obstacleToSending`,
+		{ condition: 'reference !== undefined', is: false },
+		'tool',
+	),
 	mutant('a model that is told nothing buys', 'n8n/host.ts#dropsOutput', { returns: 'false' }, 'tool'),
 	mutant('an evaluation buys', 'n8n/host.ts#isEvaluation', { returns: 'false' }, 'options|purchase|ledger'),
 	mutant('some are sent although others are no orders', 'purchase/report/report.ts#Report.stopIfFailed', { returns: '' }, 'purchase'),
@@ -53,18 +58,53 @@ const mutants: Mutant[] = [
 
 	// How orders go out.
 	mutant('nothing ends the run', `${DISPATCH}/dispatch.ts#Queue.isOver`, { returns: 'false' }, 'keys|pause|ledger|purchase'),
-	mutant('more at a time than a batch', `${DISPATCH}/dispatch.ts#Queue.sendAll`, { condition: 'this.onTheirWay.size < this.size', is: true }, 'purchase|dispatch'),
+	mutant(
+		'more at a time than a batch',
+		`${DISPATCH}/dispatch.ts#Queue.sendAll`,
+		{ condition: 'this.onTheirWay.size < this.size', is: true },
+		'purchase|dispatch',
+	),
 	mutant('all orders are claimed at once', `${DISPATCH}/dispatch.ts`, { value: 'WINDOW', is: '1e9' }, 'identity|dispatch'),
 	mutant('a 500 is sent again', `${DISPATCH}/attempt.ts#sendOrder`, { condition: 'reason.httpCode !== 429', is: false }, 'ledger|matrix'),
-	mutant('a 429 is sent for ever', `${DISPATCH}/attempt.ts#sendOrder`, { condition: 'waited > RATE_LIMIT.wait', is: false }, 'matrix|pause'),
+	mutant(
+		'a 429 is sent for ever',
+		`${DISPATCH}/attempt.ts#sendOrder`,
+		{ condition: 'waited > RATE_LIMIT.wait', is: false },
+		'matrix|pause',
+	),
 	mutant('a request without a socket is taken for sent', `${DISPATCH}/outcome.ts#wasNeverSent`, { returns: 'false' }, 'proxy|network'),
-	mutant('a 408 is taken for a refusal', `${DISPATCH}/outcome.ts#readAnswer`, { value: 'isCertain', is: 'httpCode >= 300 && httpCode < 500' }, 'matrix'),
+	mutant(
+		'a 408 is taken for a refusal',
+		`${DISPATCH}/outcome.ts#readAnswer`,
+		{ value: 'isCertain', is: 'httpCode >= 300 && httpCode < 500' },
+		'matrix',
+	),
 
 	// What is on record.
-	mutant('what is on record as bought is sent', `${JOURNAL}/journal.ts#Journal.knowledgeOf`, { condition: "taken?.state.kind === 'bought'", is: false }, 'sequences|ledger'),
-	mutant('a key that was bought is new', `${JOURNAL}/journal.ts#Journal.knowledgeOf`, { condition: "stateOfKey(key) === 'bought'", is: false }, 'keys'),
-	mutant('a key of another order is new', `${JOURNAL}/journal.ts#Journal.knowledgeOf`, { condition: "key.state === 'bought'", is: false }, 'keys'),
-	mutant('an uncertain order of another round is sent', `${JOURNAL}/journal.ts#Journal.openElsewhere`, { returns: 'undefined' }, 'sequences|tool'),
+	mutant(
+		'what is on record as bought is sent',
+		`${JOURNAL}/journal.ts#Journal.knowledgeOf`,
+		{ condition: "taken?.state.kind === 'bought'", is: false },
+		'sequences|ledger',
+	),
+	mutant(
+		'a key that was bought is new',
+		`${JOURNAL}/journal.ts#Journal.knowledgeOf`,
+		{ condition: "stateOfKey(key) === 'bought'", is: false },
+		'keys',
+	),
+	mutant(
+		'a key of another order is new',
+		`${JOURNAL}/journal.ts#Journal.knowledgeOf`,
+		{ condition: "key.state === 'bought'", is: false },
+		'keys',
+	),
+	mutant(
+		'an uncertain order of another round is sent',
+		`${JOURNAL}/journal.ts#Journal.openElsewhere`,
+		{ returns: 'undefined' },
+		'sequences|tool',
+	),
 	mutant('what was read counts as read for ever', `${JOURNAL}/journal.ts#Journal.refresh`, { returns: '' }, 'identity|sequences|rivals'),
 	mutant('the database is not asked', `${JOURNAL}/journal.ts#Journal.learn`, { returns: '' }, 'sequences|identity'),
 	mutant('keys are not looked up', `${JOURNAL}/journal.ts#Journal.readKeys`, { returns: '' }, 'keys'),
@@ -81,21 +121,56 @@ const mutants: Mutant[] = [
 	mutant('what was bought by hand is not left out', 'n8n/host.ts#isManual', { returns: 'false' }, 'sequences'),
 
 	// Keys.
-	mutant('of several claims of a key the first counts', `${JOURNAL}/keys.ts#Keys.last`, { condition: 'await isThere(middle)', is: false }, 'keys|sequences'),
+	mutant(
+		'of several claims of a key the first counts',
+		`${JOURNAL}/keys.ts#Keys.last`,
+		{ condition: 'await isThere(middle)', is: false },
+		'keys|sequences',
+	),
 	mutant('every key stands for every order', `${JOURNAL}/keys.ts#Keys.owner`, { returns: "'same'" }, 'keys|sequences'),
 	mutant('a key is claimed twice', `${JOURNAL}/keys.ts#Keys.claim`, { returns: 'true' }, 'keys|rivals'),
-	mutant('a purchase becomes void', `${JOURNAL}/keys.ts#Keys.settle`, { condition: 'await this.rows.count(row)', is: false }, 'keys|sequences'),
-	mutant('who settles late as bought leaves the key free', `${JOURNAL}/keys.ts#Keys.settle`, { condition: 'last.number > number', is: false }, 'sequences|keys'),
-	mutant('a lost INSERT is a refusal of the database', `${JOURNAL}/keys.ts#Keys.insert`, { condition: 'this.rows.count(row)', is: false }, 'keys|rivals'),
+	mutant(
+		'a purchase becomes void',
+		`${JOURNAL}/keys.ts#Keys.settle`,
+		{ condition: 'await this.rows.count(row)', is: false },
+		'keys|sequences',
+	),
+	mutant(
+		'who settles late as bought leaves the key free',
+		`${JOURNAL}/keys.ts#Keys.settle`,
+		{ condition: 'last.number > number', is: false },
+		'sequences|keys',
+	),
+	mutant(
+		'a lost INSERT is a refusal of the database',
+		`${JOURNAL}/keys.ts#Keys.insert`,
+		{ condition: 'this.rows.count(row)', is: false },
+		'keys|rivals',
+	),
 
 	// Lists.
 	mutant('a look leaves a mark', `${JOURNAL}/list.ts#List.probe`, { drops: 'await this.rows.remove(' }, 'sequences|identity'),
-	mutant('what a killed reader left counts as settled', `${JOURNAL}/list.ts#List.probe`, { condition: 'ENTRY.reading', is: true }, 'identity|rivals'),
+	mutant(
+		'what a killed reader left counts as settled',
+		`${JOURNAL}/list.ts#List.probe`,
+		{ condition: 'ENTRY.reading', is: true },
+		'identity|rivals',
+	),
 	mutant('a list ends with its first row', `${JOURNAL}/list.ts#List.findEnd`, { returns: '' }, 'sequences|stored'),
 
 	// Whose order is whose.
-	mutant('an order is taken by its item alone', `${JOURNAL}/match.ts#match`, { value: 'sameOrder', is: '(_: Names) => [] as PastOrder[]' }, 'sequences|ledger'),
-	mutant('a mended order is new', `${JOURNAL}/match.ts#match`, { value: 'sameItem', is: '(_: Names) => [] as PastOrder[]' }, 'sequences|ledger'),
+	mutant(
+		'an order is taken by its item alone',
+		`${JOURNAL}/match.ts#match`,
+		{ value: 'sameOrder', is: '(_: Names) => [] as PastOrder[]' },
+		'sequences|ledger',
+	),
+	mutant(
+		'a mended order is new',
+		`${JOURNAL}/match.ts#match`,
+		{ value: 'sameItem', is: '(_: Names) => [] as PastOrder[]' },
+		'sequences|ledger',
+	),
 	mutant('one past order is taken twice', `${JOURNAL}/match.ts#match`, { drops: 'free.delete(' }, 'sequences|sameOrder'),
 	mutant('a refused number is given again', `${JOURNAL}/past.ts#PastOrders.next`, { returns: '1' }, 'ledger|purchase|sequences'),
 	mutant('a complete call is not forgotten', `${JOURNAL}/past.ts#PastOrders.close`, { returns: '' }, 'ledger|stored'),
@@ -115,7 +190,12 @@ const mutants: Mutant[] = [
 	mutant('no end of a slow answer', 'n8n/http.ts#connect', { value: 'abortSignal', is: 'undefined' }, 'wire|ledger'),
 	mutant("the first item's account pays for all", 'n8n/http.ts#readAccounts', { value: 'isSame', is: 'true' }, 'account'),
 	mutant('an account by turns is taken for one account', 'n8n/http.ts#readAccounts', { value: 'probes', is: '[account]' }, 'account'),
-	mutant('a 503 of StreamSkill is taken for a proxy', 'n8n/http.ts#answerIn', { value: 'isFromProxy', is: 'request?.socket != null' }, 'proxy'),
+	mutant(
+		'a 503 of StreamSkill is taken for a proxy',
+		'n8n/http.ts#answerIn',
+		{ value: 'isFromProxy', is: 'request?.socket != null' },
+		'proxy',
+	),
 	mutant('an answer of any length', 'n8n/http.ts#readBody', { condition: 'MAX_BODY_BYTES', is: false }, 'wire'),
 ];
 
@@ -126,7 +206,13 @@ function change(code: string, { name, file, at, change }: Mutant): string {
 		if (found.length !== 1) throw new Error(`${name}: ${file} has ${found.length} times ${what}`);
 		return found[0];
 	};
-	const scope = at === '' ? source : only(collect(source, (one) => (nameOf(one) === at ? one : undefined)), at);
+	const scope =
+		at === ''
+			? source
+			: only(
+					collect(source, (one) => (nameOf(one) === at ? one : undefined)),
+					at,
+				);
 	const replace = (node: ts.Node, text: string) => code.slice(0, node.getStart()) + text + code.slice(node.getEnd());
 	if ('returns' in change) {
 		const body = bodyOf(scope);
@@ -136,7 +222,13 @@ function change(code: string, { name, file, at, change }: Mutant): string {
 	if ('drops' in change) {
 		const { drops } = change;
 		const isIt = (one: ts.Node) => ts.isExpressionStatement(one) && one.getText().startsWith(drops);
-		return replace(only(collect(scope, (one) => (isIt(one) ? one : undefined)), drops), ';');
+		return replace(
+			only(
+				collect(scope, (one) => (isIt(one) ? one : undefined)),
+				drops,
+			),
+			';',
+		);
 	}
 	if ('condition' in change) {
 		const { condition } = change;
@@ -144,7 +236,13 @@ function change(code: string, { name, file, at, change }: Mutant): string {
 		return replace(partOf(only(found, condition), condition), String(change.is));
 	}
 	const { value } = change;
-	return replace(only(collect(scope, (one) => givenTo(value, one)), value), change.is);
+	return replace(
+		only(
+			collect(scope, (one) => givenTo(value, one)),
+			value,
+		),
+		change.is,
+	);
 }
 
 function collect<T>(node: ts.Node, pick: (one: ts.Node) => T | undefined): T[] {
@@ -168,7 +266,9 @@ function nameOf(node: ts.Node): string | undefined {
 	if (ts.isMethodDeclaration(node) || ts.isGetAccessor(node)) {
 		return ts.isClassDeclaration(node.parent) ? `${node.parent.name?.text}.${node.name.getText()}` : undefined;
 	}
-	return ts.isFunctionDeclaration(node) || (ts.isVariableDeclaration(node) && ts.isSourceFile(node.parent.parent.parent)) ? node.name?.getText() : undefined;
+	return ts.isFunctionDeclaration(node) || (ts.isVariableDeclaration(node) && ts.isSourceFile(node.parent.parent.parent))
+		? node.name?.getText()
+		: undefined;
 }
 
 function bodyOf(node: ts.Node): ts.Node | undefined {
@@ -199,7 +299,8 @@ function passes([file, name]: Mutant['tests']): boolean {
 }
 
 try {
-	for (const part of ['credentials', 'nodes', 'test', 'tools', 'package.json', 'tsconfig.json', 'jest.config.js']) cpSync(part, join(work, part), { recursive: true });
+	for (const part of ['credentials', 'nodes', 'test', 'tools', 'package.json', 'tsconfig.json', 'jest.config.js'])
+		cpSync(part, join(work, part), { recursive: true });
 	symlinkSync(resolve('node_modules'), join(work, 'node_modules'));
 	const pathOf = ({ file }: Mutant) => join(work, 'nodes/StreamSkill', file);
 	// Before the first test, so that a change that fits nowhere shows at once.
