@@ -53,7 +53,7 @@ test('Dry Run shows the address of the item', async () => {
 	const { success } = await shop.order([{ channel: 'a', ...mine() }, { channel: 'b', ...others() }], {
 		credentials: byItem, options: { dryRun: true },
 	});
-	expect(success.map(({ json }) => json.url)).toEqual([`${shop.sandbox.url}/purchases/create`, `${other.url}/purchases/create`]);
+	expect(success.map(({ json }) => (json.request as { url: string }).url)).toEqual([`${shop.sandbox.url}/purchases/create`, `${other.url}/purchases/create`]);
 });
 
 describe('an item whose credential cannot be used', () => {

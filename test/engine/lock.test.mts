@@ -1,22 +1,46 @@
 /** The lock between n8n processes, of which the other ones are played by what they leave in n8n's database. */
-import { deduplicator } from './engine.mts';
+import type { DeduplicationItemTypes, IExecuteFunctions } from 'n8n-workflow';
+
+import { digest } from '../../nodes/StreamSkill/n8n/digest.ts';
+import { exclusively, type Lease } from '../../nodes/StreamSkill/n8n/lock.ts';
+import { DatabaseRefusal, Rows } from '../../nodes/StreamSkill/n8n/rows.ts';
+import { createExecution, deduplicator } from './engine.mts';
 import { openShop, told, until } from './shop.mts';
 
 const shop = openShop();
 const { order, sent, sold } = shop;
 
-const LOCK = 'workflow-1 streamskill-1:lock';
+const ROW = `streamskill-1:orders:${digest('root 7')}`;
+const LOCK = `workflow-1 ${ROW}:lock`;
 
-const buy = async () => await order(['a'], { onError: 'continueErrorOutput', options: { idempotencyKey: '={{ $json.channel }}' } });
+/** An execution of an n8n without token, which may run it a second time while the first one still does. */
+const buy = async () => {
+	const created = createExecution([{ channel: 'a' }]);
+	delete (created as { resumeToken?: string }).resumeToken;
+	return await order([], { retryOf: created, mode: 'trigger', executionId: '7', onError: 'continueErrorOutput' });
+};
 
 beforeEach(() => void deduplicator.lists.set(LOCK, ['locked 0']));
 afterEach(() => jest.restoreAllMocks());
 
 /** Each look at the clock is a second later. */
 function letTimeFly() {
-	const now = Date.now();
+	const now = performance.now();
 	let seconds = 0;
-	jest.spyOn(Date, 'now').mockImplementation(() => now + 1000 * seconds++);
+	jest.spyOn(performance, 'now').mockImplementation(() => now + 1000 * seconds++);
+}
+
+/** Each look whether the lock is free finds that its owner has renewed it meanwhile. */
+function letOthersRenew(times: number) {
+	const count = deduplicator.getProcessedDataCount.bind(deduplicator);
+	let looks = 0;
+	jest.spyOn(deduplicator, 'getProcessedDataCount').mockImplementation(async (...call) => {
+		if (call[1].node?.id === `${ROW}:lock`) {
+			if (looks++ < times) deduplicator.lists.get(LOCK)?.push(`renewed ${looks}`);
+			else deduplicator.lists.delete(LOCK);
+		}
+		return await count(...call);
+	});
 }
 
 test('an order waits while another process has the lock, and goes out once that gives it free', async () => {
@@ -37,7 +61,16 @@ test('another process that died with the lock does not hold up orders for ever',
 	expect(sold()).toEqual({ a: 1 });
 });
 
-test('without the lock nothing is bought, and no key is touched', async () => {
+test('another process that works for long, and renews the lock, is not taken for dead', async () => {
+	letTimeFly();
+	const clear = jest.spyOn(deduplicator, 'clearAllProcessedItems');
+	letOthersRenew(9);
+	expect(await exclusively(rows(), ROW, true, async () => await Promise.resolve('in turn'))).toBe('in turn');
+	// By whoever had it last.
+	expect(clear).toHaveBeenCalledTimes(1);
+});
+
+test('without the lock nothing is bought, and no order is touched', async () => {
 	letTimeFly();
 	jest.spyOn(deduplicator, 'clearAllProcessedItems').mockImplementation(async (_scope, { node }) => void node?.id);
 	const { failed } = await buy();
@@ -47,22 +80,38 @@ test('without the lock nothing is bought, and no key is touched', async () => {
 	expect([...deduplicator.lists]).toEqual([[LOCK, ['locked 0']]]);
 });
 
-test('another process that is faster to insert the lock is waited for', async () => {
+test.each([1, 10])('others that are faster to insert the lock, %d times in a row, are waited for', async (times) => {
 	deduplicator.lists.delete(LOCK);
-	jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementationOnce(async (_items, _scope, { node }) => {
-		expect(node?.id).toBe('streamskill-1:lock');
-		throw new Error('SQLITE_CONSTRAINT: UNIQUE constraint failed');
-	});
+	beFaster(times);
 	expect(told((await buy()).success)).toEqual([[0, 'a']]);
 });
+
+test('a database that refuses the lock time and again is broken', async () => {
+	deduplicator.lists.delete(LOCK);
+	beFaster(11);
+	const { failed } = await buy();
+	expect(told(failed)).toEqual([[0, 'notSent']]);
+	expect(failed[0].json.error).toMatch(/UNIQUE constraint failed$/);
+	expect(sent()).toEqual({});
+});
+
+/** Somebody else inserts the lock at the same moment, and gives it free at once. */
+function beFaster(times: number) {
+	const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
+	let left = times;
+	jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementation(async (...call) => {
+		if (call[2].node?.id !== `${ROW}:lock` || left-- <= 0) return await record(...call);
+		throw new Error('SQLITE_CONSTRAINT: UNIQUE constraint failed');
+	});
+}
 
 test('who stalls with the lock for so long that others may have it buys nothing, and leaves it to them', async () => {
 	const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
 	deduplicator.lists.delete(LOCK);
 	jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementationOnce(async (...locking) => {
 		const answer = await record(...locking);
-		const later = Date.now() + 30_000;
-		jest.spyOn(Date, 'now').mockReturnValue(later);
+		const later = performance.now() + 30_000;
+		jest.spyOn(performance, 'now').mockReturnValue(later);
 		deduplicator.lists.set(LOCK, ['another']);
 		return answer;
 	});
@@ -71,4 +120,96 @@ test('who stalls with the lock for so long that others may have it buys nothing,
 	expect(failed[0].json.error).toMatch(/n8n was too busy to keep the lock on its list of orders/);
 	expect(sent()).toEqual({});
 	expect([...deduplicator.lists]).toEqual([[LOCK, ['another']]]);
+});
+
+/** The rows as the node of an execution has them. */
+function rows(): Rows {
+	const node = { id: 'streamskill-1' };
+	const data = { workflow: { id: 'workflow-1' }, node } as never;
+	return new Rows({
+		node,
+		helpers: {
+			getProcessedDataCount: async (scope: never, options: never) => await deduplicator.getProcessedDataCount(scope, data, options),
+			checkProcessedAndRecord: async (items: DeduplicationItemTypes[], scope: never, options: never) =>
+				await deduplicator.checkProcessedAndRecord(items, scope, data, options),
+			clearAllProcessedItems: async (scope: never) => await deduplicator.clearAllProcessedItems(scope, data),
+		},
+	} as unknown as IExecuteFunctions);
+}
+
+describe('who has the lock', () => {
+	beforeEach(() => void deduplicator.lists.delete(LOCK));
+
+	/** Lets the clock show what the test says. */
+	function clock() {
+		let now = performance.now();
+		jest.spyOn(performance, 'now').mockImplementation(() => now);
+		return { forward: (ms: number) => void (now += ms) };
+	}
+
+	const length = () => deduplicator.lists.get(LOCK)!.length;
+
+	test('may work for as long as it renews', async () => {
+		const time = clock();
+		await exclusively(rows(), ROW, true, async (lease) => {
+			for (let renewals = 0; renewals < 10; renewals++) {
+				const before = length();
+				time.forward(4000);
+				await lease.renew();
+				// To those who wait, it shows as another number of entries.
+				expect(length()).toBe(before + 1);
+			}
+		});
+		expect(deduplicator.lists.has(LOCK)).toBe(false);
+	});
+
+	test('does not ask the database each time', async () => {
+		const time = clock();
+		await exclusively(rows(), ROW, true, async (lease) => {
+			const before = length();
+			for (let i = 0; i < 5; i++) await lease.renew();
+			time.forward(2000);
+			await lease.renew();
+			expect(length()).toBe(before);
+		});
+	});
+
+	test('has lost it after a pause that others may have taken for death, and says so before it writes', async () => {
+		const time = clock();
+		const work = exclusively(rows(), ROW, true, async (lease: Lease) => {
+			time.forward(5001);
+			deduplicator.lists.set(LOCK, ['another']);
+			await lease.renew();
+		});
+		await expect(work).rejects.toThrow(DatabaseRefusal);
+		expect(deduplicator.lists.get(LOCK)).toEqual(['another']);
+	});
+
+	test('goes by a clock that nobody sets', async () => {
+		await exclusively(rows(), ROW, true, async (lease) => {
+			jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000);
+			await lease.renew();
+		});
+		expect(deduplicator.lists.has(LOCK)).toBe(false);
+	});
+
+	test('gives it free when its work fails', async () => {
+		const work = exclusively(rows(), ROW, true, async () => await Promise.reject(new Error('a bug')));
+		await expect(work).rejects.toThrow('a bug');
+		expect(deduplicator.lists.has(LOCK)).toBe(false);
+	});
+});
+
+test('within one process, work on a row is done in turn, with a lock or without, also after one that failed', async () => {
+	deduplicator.lists.delete(LOCK);
+	const steps: string[] = [];
+	const work = (name: string, fails = false) => async () => {
+		steps.push(`${name} begins`);
+		await new Promise((resolve) => setImmediate(resolve));
+		steps.push(`${name} ends`);
+		if (fails) throw new Error(name);
+	};
+	const all = [exclusively(rows(), ROW, true, work('first', true)), exclusively(rows(), ROW, false, work('second')), exclusively(rows(), ROW, true, work('third'))];
+	await Promise.allSettled(all);
+	expect(steps).toEqual(['first', 'second', 'third'].flatMap((name) => [`${name} begins`, `${name} ends`]));
 });

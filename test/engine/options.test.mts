@@ -44,7 +44,7 @@ describe("optional numbers that a model fills with $fromAI", () => {
 test('each item has its own limit, and the smallest counts', async () => {
 	const limited = [{ channel: 'a', limit: 5 }, { channel: 'b', limit: 1 }, { channel: 'c', limit: 5 }];
 	const { error } = await order(limited, { options: { maxPurchases: '={{ $json.limit }}' } });
-	expect(error!.message).toBe('3 items are more than Max Purchases allows (1)');
+	expect(error!.message).toBe('3 orders are more than Max Purchases allows (1)');
 	expect(sent()).toEqual({});
 });
 

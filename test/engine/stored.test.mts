@@ -11,89 +11,119 @@ const shop = openShop();
 /** n8n 1.x has no token for resuming an execution: what is stored goes by the ID of the execution there. */
 const hasToken = createExecution().resumeToken !== undefined;
 
+const NOW = Date.UTC(2026, 10, 25, 12);
+
 /** Orders three times, always in the same execution: one is bought, one has no answer, and one is refused. */
-async function leave(more: Orders = {}) {
+async function leave({ token, ...more }: Orders & { token?: string } = {}) {
 	shop.sandbox.fault({ match: { channel: 'b' }, fault: faults.serverErrorBefore(500) });
 	shop.sandbox.fault({ match: { channel: 'c' }, fault: faults.rejected(422) });
 	const created = createExecution(['a', 'b', 'c'].map((channel) => ({ channel, toolCallId: `call ${channel}` })));
-	if (hasToken) created.resumeToken = 'token';
+	if (token === undefined) delete (created as { resumeToken?: string }).resumeToken;
+	else created.resumeToken = token;
+	jest.spyOn(Date, 'now').mockReturnValue(NOW);
 	const { data } = await shop.order([], { retryOf: created, mode: 'trigger', executionId: '7', onError: 'continueErrorOutput', ...more });
+	jest.restoreAllMocks();
 	return {
 		execution: JSON.parse(JSON.stringify(data.executionData!.contextData['node:StreamSkill'])) as object,
 		customData: data.resultData.metadata,
-		database: Object.fromEntries(deduplicator.lists),
+		// What goes out together is written together, so the sequence is that of the answers.
+		database: Object.fromEntries([...deduplicator.lists].map(([row, entries]) => [row, [...entries].sort()])),
 	};
 }
 
-const ROOT = hasToken ? {} : { root: 'eQJpm-Qsio5G-7tFAXJlF-' };
-const RUN = hasToken ? 'K8JE6e_g18jHeRCIlnbh98' : 'NRX-wrHokuQJ5peKg3vd3G';
-const TOOL_RUN = hasToken ? 'HW5fYt5GZMeLvVd7PbCJil' : 'FAasHBIE-3tnhYwWDGMRKa';
-const [A, B] = ['item 0 lAoLCRi4TvALoWbxSE6tPj', 'item 1 Xl83r81V57Z8kuE8pGPQ4B'];
-const bought = () => ({ kind: 'bought', purchase: shop.sandbox.purchases[0].purchase });
-const unknown = { kind: 'unknown', outcome: { kind: 'unknown', reason: { kind: 'status', httpCode: 500 } }, attempt: 1 };
+/** What stands for the three orders, their items and their keys, and for the execution: with a token, and without. */
+const ORDERS = ['MXhwZcq8CCxiRn4m4gjLHq', '3bbqWKi8iOPmIQY3kugjEU', 'nWX7HQE08iDxnrk32UKW8X'];
+const ITEMS = ['lAoLCRi4TvALoWbxSE6tPj', 'Xl83r81V57Z8kuE8pGPQ4B', 'iG1zC2U6UNh2ae6WO0fX6l'];
+const KEYS = ['TELVbePCRBpRA4N4_0rOSG', '21AEZWOXAE_iR8UPgYB14j', 'oNkHpVc6AgAGmwI-qySINd'];
+const [BY_TOKEN, BY_ID] = ['PEaenWxYddN6Q_NT1PiOYf', 'Qdhlabzts28LrqeaQtylYV'];
+const LIST = `streamskill-1:orders:${hasToken ? BY_TOKEN : BY_ID}`;
+const BY_HAND = 'streamskill-1:editor:2026-11-25';
 
-test('of three orders', async () => {
-	expect(await leave()).toEqual({
-		execution: {
-			streamSkillOrders: {
-				firstRun: 0,
-				...ROOT,
-				runs: {
-					'0': [
-						{ at: A, what: '[1,"a"]', entry: 'order 1 [1,"a"]', state: bought() },
-						{ at: B, what: '[1,"b"]', entry: 'order 1 [1,"b"]', state: unknown },
-					],
-				},
-			},
-		},
+const record = (scope: string, name: string) => ({ scope, name, number: 1, part: 1 });
+
+/** The orders that are kept: the first has its purchase, the second has no answer, and the third is over. */
+const kept = (calls: string[], recordsOf: (place: number) => object[], keys?: string[]) => {
+	const states = [
+		{ kind: 'bought', purchase: shop.sandbox.purchases[0].purchase },
+		{ kind: 'unknown', outcome: { kind: 'unknown', reason: { kind: 'status', httpCode: 500 } }, isSilent: true },
+	];
+	return states.map((state, place) => ({
+		order: ORDERS[place], item: ITEMS[place], ...(keys && { key: keys[place] }), call: calls[place], records: recordsOf(place), state,
+	}));
+};
+
+const inList = (list: string) => (place: number) => [record(list, `order ${ORDERS[place]}`), record(list, `item ${ITEMS[place]}`)];
+
+const numbered = (...names: string[]) => Object.fromEntries(names.map((name) => [name, 1]));
+const orders = ORDERS.map((order) => `order ${order}`);
+const names = ORDERS.flatMap((order, place) => [`order ${order}`, `item ${ITEMS[place]}`]);
+
+/** What a list has of names that were claimed, and have ended. */
+const entries = (all: string[], perOrder: number) =>
+	[...all.map((name) => `${name} 1`), ...all.map((name, i) => `${['bought', 'silent', 'void'][Math.floor(i / perOrder)]} ${name} 1`), 'written 29926800'].sort();
+
+const execution = (list: string, stored: object) => ({
+	streamSkillOrders: {
+		used: { [list]: numbered(...names) },
+		ends: { [list]: { part: 1, length: 13 } },
+		complete: 0,
+		quiet: { executionId: '7', scopes: {} },
+		usedReferences: [],
+		...(list.endsWith(BY_ID) && { root: BY_ID }),
+		...stored,
+	},
+});
+
+test.each([
+	['with a token', 'token', LIST],
+	['without', undefined, `streamskill-1:orders:${BY_ID}`],
+])('of three orders of an execution %s', async (_, token, list) => {
+	expect(await leave({ token })).toEqual({
+		execution: execution(list, { orders: kept(['0', '0'], inList(list)) }),
 		customData: { streamSkillPurchases: '1' },
-		database: {
-			[`workflow-1 streamskill-1:run:${RUN}`]: [
-				...['order 1 [1,"a"]', A, `${A} for [1,"a"]`, 'done order 1 [1,"a"]', `done ${A}`],
-				...['order 1 [1,"b"]', B, `${B} for [1,"b"]`],
-				...['order 1 [1,"c"]', 'void order 1 [1,"c"]'],
-			],
-		},
+		database: { [`workflow-1 ${list}`]: entries(names, 2) },
 	});
 });
 
 test('of three orders with Idempotency Keys', async () => {
-	expect(await leave({ options: { idempotencyKey: '={{ $json.channel }}' } })).toEqual({
-		execution: {
-			streamSkillOrders: {
-				firstRun: 0,
-				...ROOT,
-				runs: {
-					'0': [
-						{ at: A, what: 'key a', entry: 'key a', state: bought() },
-						{ at: B, what: 'key b', entry: 'key b', state: unknown },
-					],
-				},
-			},
-		},
+	const recordsOf = (place: number) => [record('key workflow-1', KEYS[place]), ...inList(LIST)(place)];
+	expect(await leave({ token: 'token', options: { idempotencyKey: '={{ $json.channel }}' } })).toEqual({
+		execution: execution(LIST, { orders: kept(['0', '0'], recordsOf, KEYS) }),
 		customData: { streamSkillPurchases: '1' },
-		database: { 'workflow-1 streamskill-1': ['key a', 'key b', 'open key b'] },
+		database: {
+			[`workflow-1 ${LIST}`]: entries(names, 2),
+			[`workflow-1 streamskill:key:${KEYS[0]}:1`]: [ORDERS[0], 'claimed'],
+			[`workflow-1 streamskill:key:${KEYS[0]}:1:end`]: ['bought', 'bought for certain', 'end'],
+			[`workflow-1 streamskill:key:${KEYS[1]}:1`]: [ORDERS[1], 'claimed'],
+			[`workflow-1 streamskill:key:${KEYS[1]}:1:silent`]: ['silent'],
+			[`workflow-1 streamskill:key:${KEYS[2]}:1`]: ['claimed', ORDERS[2]],
+			[`workflow-1 streamskill:key:${KEYS[2]}:1:end`]: ['end', 'void'],
+		},
 	});
 });
 
-test('of an order that a model made', async () => {
-	const { execution, database } = await leave({ onError: undefined, node: { tool: true } });
-	expect(execution).toEqual({
-		streamSkillOrders: {
-			firstRun: 0,
-			...ROOT,
-			runs: {
-				tool: [
-					{ at: A, what: '[1,"a"]', entry: 'order 1 [1,"a"]', call: 'jaYSnqsaf9xTZq5VWICMlh', state: bought() },
-					{ at: B, what: '[1,"b"]', entry: 'order 1 [1,"b"]', call: 'tdkiVr05X4jVsacSGZb-lS', state: unknown },
-				],
+test('of three orders by hand', async () => {
+	expect(await leave({ token: 'token', mode: 'manual' })).toEqual({
+		execution: execution(LIST, {
+			used: { [LIST]: numbered(...names), [BY_HAND]: numbered(...orders) },
+			ends: {
+				[LIST]: { part: 1, length: 13 },
+				[BY_HAND]: { part: 1, length: 7 },
+				'streamskill-1:editor:2026-11-24': { part: 1, length: 0 },
 			},
-		},
+			orders: kept(['0', '0'], (place) => [...inList(LIST)(place), record(BY_HAND, orders[place])]),
+		}),
+		customData: { streamSkillPurchases: '1' },
+		database: { [`workflow-1 ${LIST}`]: entries(names, 2), [`workflow-1 ${BY_HAND}`]: entries(orders, 1) },
 	});
-	expect(database).toEqual({
-		[`workflow-1 streamskill-1:run:${TOOL_RUN}`]: [
-			...['order 1 [1,"a"]', A, `${A} for [1,"a"]`, 'done order 1 [1,"a"]', `done ${A}`],
-			...['order 1 [1,"b"]', B, `${B} for [1,"b"]`],
-		],
+});
+
+test('of orders that a model made', async () => {
+	// The agent and its run, and the call. Here is no agent.
+	const calls = [' 0/jaYSnqsaf9xTZq5VWICMlh', ' 0/tdkiVr05X4jVsacSGZb-lS'];
+	expect(await leave({ token: 'token', onError: undefined, node: { tool: true } })).toEqual({
+		execution: execution(LIST, { orders: kept(calls, inList(LIST)) }),
+		customData: { streamSkillPurchases: '1' },
+		database: { [`workflow-1 ${LIST}`]: entries(names, 2) },
 	});
 });

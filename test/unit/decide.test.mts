@@ -1,70 +1,80 @@
-import type { Parsed } from '../../nodes/StreamSkill/purchase/order/coerce.ts';
 import { decide, type Decision, type Knowledge } from '../../nodes/StreamSkill/purchase/journal/decide.ts';
-import type { Order } from '../../nodes/StreamSkill/purchase/order/order.ts';
+import type { Reading } from '../../nodes/StreamSkill/purchase/order/order.ts';
 import type { NotBought } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
 
-const order = (onDuplicate: Order['onDuplicate'], dryRun: boolean): Parsed<Order> => ({
-	kind: 'valid',
-	value: { body: { tarif: { id: 1 }, channel: 'a' }, onDuplicate, dryRun, confirmedBought: [], confirmedNotBought: [], repeatManualOrders: false },
-});
-
 const problems = { channel: ['Channel is required but blank'] };
+const body = { tarif: { id: 1 }, channel: 'a' };
+
+function reading(isValid: boolean, onDuplicate: 'skip' | 'fail', dryRun: boolean): Reading {
+	const treatment = { onDuplicate, dryRun, confirmedBought: [], confirmedNotBought: [], repeatManualOrders: false };
+	return isValid ? { kind: 'valid', value: { body, ...treatment }, treatment } : { kind: 'invalid', problems, treatment };
+}
+
 const purchase = { id: 7 };
 const outcome: NotBought = { kind: 'unknown', reason: { kind: 'status', httpCode: 500 } };
 const reference = 'K7QM-3XPA';
 
-const readings: Array<Parsed<Order>> = [
-	{ kind: 'invalid', problems },
-	order('skip', false),
-	order('fail', false),
-	order('skip', true),
-	order('fail', true),
-];
-
 const known: Record<string, Knowledge> = {
 	'never sent': { kind: 'new' },
-	'bought, at hand': { kind: 'bought', purchase },
+	'bought, at hand': { kind: 'bought', purchase, because: 'earlier' },
 	'confirmed, at hand': { kind: 'bought', purchase, because: 'confirmed' },
-	'bought earlier': { kind: 'bought' },
+	'bought earlier': { kind: 'bought', because: 'earlier' },
 	'bought with the key': { kind: 'bought', because: 'key' },
+	'bought by hand': { kind: 'bought', because: 'editor' },
 	confirmed: { kind: 'bought', because: 'confirmed' },
 	'no answer': { kind: 'unknown', outcome, reference },
 	'cannot be told': { kind: 'unknown', reference },
+	'on its way': { kind: 'onItsWay', reference },
+	'key of another': { kind: 'conflict', with: 'record' },
+	'key twice': { kind: 'conflict', with: 'list' },
+	'key unclear': { kind: 'conflict', with: 'unclear' },
+	'not recognised': { kind: 'unrecognised' },
 };
 
-/** If Already Purchased is Skip or Fail; Dry Run in the last two columns. */
+/** If Already Purchased is Skip or Fail; whether it is a Dry Run; whether the fields are an order at all. */
 const table = `
-	known of it         | invalid  | skip     | fail      | skip, dry | fail, dry
-	never sent          | refuse   | send     | send      | preview   | preview
-	bought, at hand     | handBack | handBack | handBack  | handBack  | handBack
-	confirmed, at hand  | handBack | handBack | handBack  | handBack  | handBack
-	bought earlier      | skip     | skip     | duplicate | skip      | duplicate
-	bought with the key | skip     | skip     | duplicate | skip      | duplicate
-	confirmed           | skip     | skip     | skip      | skip      | skip
-	no answer           | holdBack | holdBack | holdBack  | preview   | preview
-	cannot be told      | holdBack | holdBack | holdBack  | preview   | preview
+	known of it         | skip         | fail         | skip, dry    | fail, dry    | invalid      | invalid, dry
+	never sent          | send         | send         | send         | send         | refuse       | refuse
+	bought, at hand     | handBack     | handBack     | handBack     | handBack     | handBack     | handBack
+	confirmed, at hand  | handBack     | handBack     | handBack     | handBack     | handBack     | handBack
+	bought earlier      | leaveOut     | duplicate    | left out     | left out     | leaveOut     | left out
+	bought with the key | leaveOut     | duplicate    | left out     | left out     | leaveOut     | left out
+	bought by hand      | leaveOut     | duplicate    | left out     | left out     | leaveOut     | left out
+	confirmed           | leaveOut     | leaveOut     | left out     | left out     | leaveOut     | left out
+	no answer           | holdBack     | holdBack     | held back    | held back    | holdBack     | held back
+	cannot be told      | holdBack     | holdBack     | held back    | held back    | holdBack     | held back
+	on its way          | wait         | wait         | held back    | held back    | wait         | held back
+	key of another      | conflict     | conflict     | conflict     | conflict     | conflict     | conflict
+	key twice           | conflict     | conflict     | conflict     | conflict     | conflict     | conflict
+	key unclear         | conflict     | conflict     | conflict     | conflict     | conflict     | conflict
+	not recognised      | unrecognised | unrecognised | unrecognised | unrecognised | refuse       | refuse
 `;
 
 const [heads, ...rows] = table.trim().split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
-const cells = rows.flatMap(([name, ...kinds]) => kinds.map((kind, i) => ({ name, column: heads[i + 1], kind, reading: readings[i] })));
+const cells = rows.flatMap(([name, ...words]) => words.map((word, i) => ({ name, column: heads[i + 1], word })));
 
-test.each(cells)('$name, $column: $kind', ({ name, kind, reading }) => {
+test.each(cells)('$name, $column: $word', ({ name, column, word }) => {
+	const given = reading(!column.startsWith('invalid'), column.startsWith('fail') ? 'fail' : 'skip', column.endsWith('dry'));
+	const order = given.kind === 'valid' ? given.value : undefined;
 	const knowledge = known[name];
-	const given = reading.kind === 'valid' ? reading.value : undefined;
-	const because = knowledge.kind === 'bought' ? knowledge.because : undefined;
+	const because = knowledge.kind === 'bought' ? knowledge.because : 'earlier';
 	const decisions: Record<string, Decision> = {
 		refuse: { kind: 'refuse', problems },
-		send: { kind: 'send', order: given! },
-		preview: { kind: 'preview', order: given! },
+		send: { kind: 'send', order: order! },
 		handBack: { kind: 'handBack', purchase },
-		skip: { kind: 'skip', order: given, because },
-		duplicate: { kind: 'duplicate', order: given!, because },
-		holdBack: { kind: 'holdBack', order: given, outcome: name === 'no answer' ? outcome : undefined, reference },
+		leaveOut: { kind: 'leaveOut', because },
+		duplicate: { kind: 'duplicate', because },
+		holdBack: { kind: 'holdBack', outcome: name === 'no answer' ? outcome : undefined, reference },
+		wait: { kind: 'wait', reference },
+		conflict: { kind: 'conflict', with: knowledge.kind === 'conflict' ? knowledge.with : 'record' },
+		unrecognised: { kind: 'unrecognised' },
+		'left out': { kind: 'showInstead', order, instead: 'It was bought before, and would be left out' },
+		'held back': { kind: 'showInstead', order, instead: 'It may have been bought before, and would be held back (reference K7QM-3XPA)' },
 	};
-	expect(decide(reading, knowledge)).toEqual(decisions[kind]);
+	expect(decide(given, knowledge)).toEqual(decisions[word]);
 });
 
 test('the table has everything that can be known', () => {
 	expect(rows.map(([name]) => name)).toEqual(Object.keys(known));
-	expect(cells).toHaveLength(Object.keys(known).length * readings.length);
+	expect(cells).toHaveLength(Object.keys(known).length * 6);
 });

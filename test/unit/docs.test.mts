@@ -2,13 +2,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import type { INode } from 'n8n-workflow';
-
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
-import { duplicate, invalidOrder, rejected, runError, uncertain } from '../../nodes/StreamSkill/purchase/report/errors.ts';
+import type { Because } from '../../nodes/StreamSkill/purchase/journal/decide.ts';
 import { LABELS } from '../../nodes/StreamSkill/purchase/order/labels.ts';
-import type { Order } from '../../nodes/StreamSkill/purchase/order/order.ts';
-import { readAnswer, readFailure, type NotBought } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
+import { describe as say } from '../../nodes/StreamSkill/purchase/report/messages.ts';
+import { summarise } from '../../nodes/StreamSkill/purchase/report/summary.ts';
+import { failures, heldBack, keyed, obstacles, orderOf, uncertain } from './failures.mts';
 
 const root = join(__dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -59,7 +58,7 @@ const pieces = (message: string) =>
 /** Messages that stand in the sources as they are. */
 const written = ['nodes/StreamSkill', 'credentials'].flatMap((folder) =>
 	(readdirSync(join(root, folder), { recursive: true }) as string[]).filter((file) => file.endsWith('.ts')).flatMap((file) =>
-		[...read(join(folder, file)).matchAll(/(?:heldBack\(|message: |message = |Error\(|super\(|logger\.\w+\(|getNode\(\),)\s*(?:'([^']+)'|`([^`]+)`)/g)].map(
+		[...read(join(folder, file)).matchAll(/(?:message: |message = |Error\(|Refusal\(|super\(|logger\.\w+\(|getNode\(\),)\s*(?:'([^']+)'|`([^`]+)`)/g)].map(
 			([, quoted, template]) => quoted ?? template,
 		),
 	),
@@ -69,21 +68,23 @@ describe('docs/troubleshooting.md has an entry for each message', () => {
 	const text = read('docs/troubleshooting.md');
 	const missing = (messages: string[]) => messages.flatMap(pieces).filter((piece) => !text.includes(piece));
 
-	test('about an order', () => {
-		const answered = (statusCode: number, body = '') => readAnswer({ statusCode, headers: {}, body }) as NotBought;
-		const broken = (code: string) => readFailure({ code });
-		const keyed = { idempotencyKey: 'order-7' } as Order;
-		const refused = [answered(302), answered(401), answered(403), answered(422), answered(429), broken('ECONNREFUSED')];
-		const lost = [answered(200), answered(408), answered(500), broken('ECONNRESET'), broken('ERR_CANCELED')];
-		const invalid = ['tarif.id', 'channel'].map((field, item) => ({ item, failure: invalidOrder({ [field]: ['?'] }, 'retry') }));
-		const messages = [
-			...refused.map((outcome) => rejected(outcome, 'retry')),
-			...lost.map((outcome) => uncertain('K7QM-3XPA', 'retry', undefined, outcome)),
-			uncertain('K7QM-3XPA', 'retry'), uncertain('K7QM-3XPA', 'retry', keyed),
-			duplicate(), duplicate(keyed, 'key'),
-			runError({} as INode, invalid, []),
-		].map(({ message }) => message.replace('an empty answer', '…'));
-		expect(missing(messages)).toEqual([]);
+	test.each(Object.entries(failures))('about %s', (name, failure) => {
+		// The texts of fields are in the sources, those of the settings as well.
+		if (failure.kind === 'invalid' || (failure.kind === 'heldBack' && failure.obstacle.kind === 'settings')) return;
+		// An answer always says what it has instead of a purchase.
+		if (name === 'a 2xx that is not told (uncertain)') return;
+		expect(missing([say(failure, orderOf()), say(failure, keyed)])).toEqual([]);
+	});
+
+	test('about several orders', () => {
+		expect(missing([say({ kind: 'heldBack', obstacle: { ...obstacles.limit, placed: 0 } })])).toEqual([]);
+	});
+
+	test('in a hint', () => {
+		const leftOut: Because[] = ['key', 'earlier', 'editor', 'confirmed'];
+		const failed = [uncertain(), heldBack('stopped'), ...Object.values(failures)];
+		const hint = summarise({ purchases: [{ id: 1 }], handedBack: 1, leftOut, previewed: 2, failed })!;
+		expect(missing(hint.split(/\. /))).toEqual([]);
 	});
 
 	test('that stands in the sources as it is', () => {

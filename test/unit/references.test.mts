@@ -1,6 +1,9 @@
-import { readReferences, referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
+import type { RecordId } from '../../nodes/StreamSkill/purchase/journal/records.ts';
+import { preferred, readReferences, referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
 
-const many = Array.from({ length: 10_000 }, (_, i) => referenceOf('run', `order ${i}`, 1));
+const record = (more: Partial<RecordId> = {}): RecordId => ({ scope: 'node:orders:root', name: 'order a', number: 1, part: 1, ...more });
+
+const many = Array.from({ length: 10_000 }, (_, i) => referenceOf(record({ name: `order ${i}` })));
 
 test('a reference has eight letters and digits, none of which looks like another', () => {
 	for (const reference of many) expect(reference).toMatch(/^[A-Z\d]{4}-[A-Z\d]{4}$/);
@@ -21,11 +24,38 @@ test('each character is as likely as the others, wherever it stands', () => {
 	}
 });
 
-test('a reference is the same whenever it is made, and another one for each order, attempt, run and node', () => {
+test('a reference is the same whenever it is made, wherever its record is kept, and another one for each record', () => {
 	expect(new Set(many).size).toBe(many.length);
-	expect(referenceOf('run', 'order 1', 1)).toBe(many[1]);
-	const others = [referenceOf('other run', 'order 1', 1), referenceOf('run', 'order 1', 2), referenceOf('run', 'order 1', 12), referenceOf('run', 'order', 11)];
-	expect(new Set([many[1], ...others]).size).toBe(5);
+	expect(referenceOf(record({ name: 'order 1', part: 2 }))).toBe(many[1]);
+	const others = [{ scope: 'other' }, { number: 2 }, { name: 'item 1' }, { name: 'order', number: 11 }, { number: 11 }];
+	expect(new Set([many[1], ...others.map((more) => referenceOf(record({ name: 'order 1', ...more })))]).size).toBe(6);
+});
+
+describe('the reference that is shown', () => {
+	const [key, editor, order, item] = [
+		record({ scope: 'key workflow', name: 'k' }), record({ scope: 'node:editor:2026-11-25' }), record(), record({ name: 'item a' }),
+	];
+
+	test.each([
+		['of the key', [item, order, editor, key], key],
+		['of what was ordered by hand', [item, order, editor], editor],
+		['of what is ordered', [item, order], order],
+		['of the item', [item], item],
+		['of a key above all, whatever its name', [order, record({ scope: 'key workflow', name: 'item k' })], record({ scope: 'key workflow', name: 'item k' })],
+	])('is that %s', (_, records, shown) => {
+		expect(preferred(records)).toBe(referenceOf(shown));
+		expect(preferred([...records].reverse())).toBe(referenceOf(shown));
+	});
+
+	test('the records stay in their sequence', () => {
+		const records = [item, key];
+		preferred(records);
+		expect(records).toEqual([item, key]);
+	});
+
+	test('an order without a record cannot have one', () => {
+		expect(() => preferred([])).toThrow('an order without a record has no reference');
+	});
 });
 
 test.each([

@@ -1,35 +1,51 @@
 /**
- * What this node stores in people's n8n, written out. A test that fails here tells that something was renamed: an
- * order that was sent under the old name would be sent again. Change the code back, not this file.
+ * Everything that this node stores in people's n8n, written out. A test that fails here tells that what was stored
+ * before the change would not be found any more: change the code back, not this file.
  */
-import { digest, identify } from '../../nodes/StreamSkill/purchase/journal/identity.ts';
+import { digest } from '../../nodes/StreamSkill/n8n/digest.ts';
+import { CUSTOM_DATA, DIGEST, ENTRY, KEY_ENTRIES, NAME, PAST_ORDERS, ROW } from '../../nodes/StreamSkill/n8n/stored.ts';
+import { namesOf } from '../../nodes/StreamSkill/purchase/journal/names.ts';
 import { referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
-import { CUSTOM_DATA, DIGEST, ENTRY, LEDGER, lockRow, runRow } from '../../nodes/StreamSkill/purchase/journal/stored.ts';
+import { readOrder, whatIsOrdered } from '../../nodes/StreamSkill/purchase/order/order.ts';
 
 test.each([
-	['the property in an execution\'s data', LEDGER, 'streamSkillOrders'],
+	['the property of the node\'s context', PAST_ORDERS, 'streamSkillOrders'],
 	['the custom data', CUSTOM_DATA, 'streamSkillPurchases'],
-	['a run\'s row', runRow('node-1', 'run-1'), 'node-1:run:run-1'],
-	['a lock', lockRow('node-1'), 'node-1:lock'],
-	['a key', ENTRY.key('k'), 'key k'],
-	['an n-th order', ENTRY.nth(2, 'w'), 'order 2 w'],
-	['an item', ENTRY.at(3, 'i'), 'item 3 i'],
-	['an item with its order', ENTRY.atFor('item 3 i', 'w'), 'item 3 i for w'],
-	['a key without an answer', ENTRY.open('key k'), 'open key k'],
-	['an order that was bought', ENTRY.done('order 2 w'), 'done order 2 w'],
-	['an order that was refused', ENTRY.void('order 2 w'), 'void order 2 w'],
-	['a reference that was used', ENTRY.used('K7QM-3XPA'), 'used K7QM-3XPA'],
+
+	['the orders of an execution', ROW.orders('node', 'root'), 'node:orders:root'],
+	['the orders by hand', ROW.editor('node', '2026-11-25'), 'node:editor:2026-11-25'],
+	['the first row of a list', ROW.part('list', 1), 'list'],
+	['its second row', ROW.part('list', 2), 'list:2'],
+	['the claim of a key', ROW.claim('k', 2), 'streamskill:key:k:2'],
+	['how it ended', ROW.end('k', 2), 'streamskill:key:k:2:end'],
+	['that nobody waits for it', ROW.silent('k', 2), 'streamskill:key:k:2:silent'],
+
+	['an order in a list', NAME.order('d'), 'order d'],
+	['an item in a list', NAME.item('d'), 'item d'],
+	['a record that is claimed', ENTRY.claimed('order d', 2), 'order d 2'],
+	['one that is bought', ENTRY.bought('order d', 2), 'bought order d 2'],
+	['one that is void', ENTRY.void('order d', 2), 'void order d 2'],
+	['one that is silent', ENTRY.silent('order d', 2), 'silent order d 2'],
+	['when a list was written to', ENTRY.written(29926800), 'written 29926800'],
 	['the mark of a reader', ENTRY.reading, 'reading'],
-	['what a run\'s digest is made of', DIGEST.run('root', '0'), 'run root 0'],
-	['what an order\'s digest is made of', DIGEST.what(1, 'a "b"'), '[1,"a \\"b\\""]'],
-	['what a reference is made of', DIGEST.reference('s', 'e', 1), 'reference s e 1'],
+
+	['what the digest of a root is made of', DIGEST.root('7'), 'root 7'],
+	['what that of a key is made of', DIGEST.key('a'), 'key a'],
+	['what a reference is made of', DIGEST.reference('s', 'n', 1), 'reference s n 1'],
 ])('%s', (_, name, golden) => {
 	expect(name).toBe(golden);
 });
 
-test('there is no other entry', () => {
-	expect(Object.keys(ENTRY)).toEqual(['key', 'nth', 'at', 'atFor', 'open', 'done', 'void', 'used', 'reading']);
-	expect(Object.keys(DIGEST)).toEqual(['run', 'what', 'reference']);
+test('the entries of a key, of which each end has another number', () => {
+	expect(KEY_ENTRIES).toEqual({ claim: 'claimed', void: ['end', 'void'], bought: ['end', 'bought', 'bought for certain'], silent: ['silent'] });
+	expect(new Set([...KEY_ENTRIES.void, ...KEY_ENTRIES.bought]).size).toBe(4);
+});
+
+test('there is nothing else', () => {
+	expect(Object.keys(ROW)).toEqual(['orders', 'editor', 'part', 'claim', 'end', 'silent']);
+	expect(Object.keys(ENTRY)).toEqual(['claimed', 'bought', 'void', 'silent', 'written', 'reading']);
+	expect(Object.keys(DIGEST)).toEqual(['root', 'key', 'reference']);
+	expect(Object.keys(NAME)).toEqual(['order', 'item']);
 });
 
 test('a digest', () => {
@@ -37,14 +53,19 @@ test('a digest', () => {
 });
 
 test('a reference', () => {
-	expect(referenceOf('run', 'order 1 [1,"a"]', 1)).toBe('9EQY-JEAE');
-	expect(referenceOf('run', 'order 1 [1,"a"]', 2)).toBe('46N3-HK7F');
+	const record = { scope: 'list', name: 'order d', part: 1 };
+	expect(referenceOf({ ...record, number: 1 })).toBe('CK7C-EPWY');
+	expect(referenceOf({ ...record, number: 2 })).toBe('4KJ6-CT6R');
 });
 
-test('an identity', () => {
-	const order = { body: { tarif: { id: 7 }, channel: 'a' }, onDuplicate: 'skip' as const, dryRun: false, confirmedBought: [], confirmedNotBought: [], repeatManualOrders: false };
-	expect(identify([{ row: 1, channel: 'a' }, {}], [order, { ...order, idempotencyKey: 'k' }])).toEqual([
-		{ at: 'item 0 6N1-IG-7Q03qv107LHWA7E', what: '[7,"a"]', keyed: false, isUnique: true },
-		{ at: 'item 1 RBNvo1WzZ4oRRq0W9-hknp', what: 'key k', keyed: true, isUnique: false },
-	]);
+test('what is ordered, and the names of it', () => {
+	const reading = readOrder({
+		tarifId: 7, channel: 'a',
+		additionalFields: { comment: 'x', duration: 2, interval: 10, lang: 'en', quantity: 3, start: true },
+		options: { idempotencyKey: 'k' },
+	});
+	if (reading.kind === 'invalid') throw new Error('not an order');
+	const text = '[["channel","a"],["interval",10],["lang","en"],["start",true],["tarif.duration",2],["tarif.id",7],["tarif.quantity",3]]';
+	expect(whatIsOrdered(reading.value.body)).toBe(text);
+	expect(namesOf([{ row: 1, channel: 'a' }], [reading])).toEqual([{ order: 'BqZAGEtchIc1o1LokeZd3R', item: '6N1-IG-7Q03qv107LHWA7E', key: '-gHq74liog9S5jeluusz2M' }]);
 });

@@ -1,12 +1,20 @@
-import type { Failure } from '../../nodes/StreamSkill/purchase/report/errors.ts';
+import type { Failure } from '../../nodes/StreamSkill/purchase/report/failure.ts';
 import { summarise, type Tally } from '../../nodes/StreamSkill/purchase/report/summary.ts';
 
-const failures = (...outcomes: Array<Failure['outcome']>) => outcomes.map((outcome): Failure => ({ outcome, message: '', advice: '' }));
 const usd = (...prices: unknown[]) => prices.map((price) => ({ price, currency: 'usd' }) as Tally['purchases'][number]);
+
+const unknown: Failure = { kind: 'unknown', reference: 'K7QM-3XPA' };
+const rejected: Failure = { kind: 'rejected', reason: { kind: 'timeout' } };
+const invalid: Failure = { kind: 'invalid', problems: {} };
+const stopped: Failure = { kind: 'heldBack', obstacle: { kind: 'stopped' } };
+const settings: Failure = { kind: 'heldBack', obstacle: { kind: 'settings', problems: {} } };
+const duplicate: Failure = { kind: 'duplicate', because: 'key' };
+const repeated: Failure = { kind: 'repeatedKey' };
+const conflict: Failure = { kind: 'conflict', with: 'list' };
 
 test.each<[string, Partial<Tally>, string | undefined]>([
 	['nothing', {}, undefined],
-	['only failures, which tell of themselves', { failed: failures('rejected', 'unknown') }, undefined],
+	['only failures that are certain, which tell of themselves', { failed: [rejected, invalid, stopped] }, undefined],
 	['only purchases of an earlier try', { handedBack: 3 }, undefined],
 	['a purchase', { purchases: usd(10) }, '1 purchase for 10 usd'],
 	['several', { purchases: usd(10, 2.5) }, '2 purchases for 12.5 usd'],
@@ -19,10 +27,14 @@ test.each<[string, Partial<Tally>, string | undefined]>([
 	['prices that are none', { purchases: usd('10', null, NaN, Infinity, 2) }, '5 purchases for 2 usd'],
 	['an earlier try as well', { purchases: usd(1), handedBack: 1 }, '1 purchase for 1 usd. From an earlier try: 1 purchase'],
 	['several from an earlier try', { purchases: usd(1), handedBack: 2 }, '1 purchase for 1 usd. From an earlier try: 2 purchases'],
-	['only left out', { skipped: ['key'] }, 'Left out: 1 bought before with the same Idempotency Key'],
-	['left out for each reason', { skipped: ['key', undefined, 'key', 'confirmed'] }, 'Left out: 2 bought before with the same Idempotency Key, 1 bought before, in an earlier try of this execution, 1 confirmed as bought'],
-	['failures of each kind', { purchases: usd(1), failed: failures('unknown', 'rejected', 'invalid', 'notSent', 'duplicate', 'rejected') }, '1 purchase for 1 usd. Not bought: 1 uncertain, 2 refused, 1 not valid, 1 held back, 1 bought before'],
-	['everything', { purchases: usd(1, 1), handedBack: 1, skipped: ['key'], failed: failures('unknown') }, '2 purchases for 2 usd. From an earlier try: 1 purchase. Left out: 1 bought before with the same Idempotency Key. Not bought: 1 uncertain'],
+	['only left out', { leftOut: ['key'] }, 'Left out: 1 bought before with the same Idempotency Key'],
+	['left out for each reason', { leftOut: ['key', 'earlier', 'key', 'confirmed', 'editor'] }, 'Left out: 2 bought before with the same Idempotency Key, 1 bought before, in an earlier try of this execution, 1 confirmed as bought, 1 bought by hand before, today or yesterday'],
+	['an uncertain order', { failed: [unknown] }, 'May have been bought: 1 order'],
+	['uncertain orders and others', { failed: [unknown, rejected, unknown] }, 'May have been bought: 2 orders. Not bought: 1 refused'],
+	['failures of each kind', { purchases: usd(1), failed: [rejected, invalid, stopped, duplicate, rejected, settings, repeated, conflict] }, '1 purchase for 1 usd. Not bought: 2 refused, 2 not valid, 1 held back, 2 bought before, 1 with the Idempotency Key of another order'],
+	['a Dry Run', { previewed: 1 }, 'Dry Run: nothing was sent. 1 order would be'],
+	['a Dry Run of some', { previewed: 2, failed: [invalid] }, 'Dry Run: nothing was sent. 2 orders would be. Not bought: 1 not valid'],
+	['everything', { purchases: usd(1, 1), handedBack: 1, leftOut: ['key'], failed: [unknown, rejected] }, '2 purchases for 2 usd. From an earlier try: 1 purchase. Left out: 1 bought before with the same Idempotency Key. May have been bought: 1 order. Not bought: 1 refused'],
 ])('%s', (_, tally, text) => {
-	expect(summarise({ purchases: [], handedBack: 0, skipped: [], failed: [], ...tally })).toBe(text);
+	expect(summarise({ purchases: [], handedBack: 0, leftOut: [], previewed: 0, failed: [], ...tally })).toBe(text);
 });

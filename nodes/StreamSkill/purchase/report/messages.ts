@@ -31,6 +31,13 @@ const NEXT_STEP: Record<Recourse, string> = {
 	tool: 'Then order it again if it is still wanted.',
 };
 
+/** What follows the Idempotency Key in a sentence. */
+const CONFLICTS: Record<Extract<Failure, { kind: 'conflict' }>['with'], string> = {
+	record: 'has bought another order before',
+	list: 'is also used by another order in the list',
+	unclear: 'has bought an order before, and it is not clear which one',
+};
+
 /** @returns what happened to an item, in one sentence without a full stop */
 export function describe(failure: Failure, order?: Order): string {
 	const key = `The Idempotency Key "${order?.idempotencyKey ?? ''}"`;
@@ -44,15 +51,7 @@ export function describe(failure: Failure, order?: Order): string {
 		case 'duplicate':
 			return describeBought(failure.because, order);
 		case 'conflict':
-			switch (failure.with) {
-				case 'record':
-					return `${key} has bought another order before`;
-				case 'list':
-					return `${key} is also used by another order in the list`;
-				case 'unclear':
-					return `${key} has bought an order before, and it is not clear which one`;
-			}
-		// eslint-disable-next-line no-fallthrough -- every case above returns
+			return `${key} ${CONFLICTS[failure.with]}`;
 		case 'repeatedKey':
 			return `${key} is also used by another item`;
 		case 'heldBack':
@@ -135,6 +134,7 @@ function describeRejection(reason: Reason): string {
 		case 'blocked':
 			return 'StreamSkill could not be reached (blocked by n8n)';
 		case 'timeout':
+			return 'StreamSkill could not be reached (timeout)';
 		case 'unrecognised':
 		case 'abandoned':
 			return 'StreamSkill could not be reached';

@@ -1,0 +1,218 @@
+import type { Recourse } from '../../nodes/StreamSkill/n8n/host.ts';
+import type { Failure } from '../../nodes/StreamSkill/purchase/report/failure.ts';
+import { advise, describe as say, describeBought, goOn } from '../../nodes/StreamSkill/purchase/report/messages.ts';
+import { failures, heldBack, invalid, keyed, obstacles, orderOf, REFERENCE, refused, rejections, uncertain, uncertainties } from './failures.mts';
+
+const recourses: Recourse[] = ['editor', 'retry', 'anew', 'tool'];
+const order = orderOf();
+
+const RETRY = 'Then open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
+const next: Record<Recourse, string> = {
+	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
+	retry: `${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
+	anew: 'Then order this item alone in a new execution.',
+	tool: 'Then order it again if it is still wanted.',
+};
+
+describe('what happened', () => {
+	test.each<[string, string]>([
+		['a redirect', 'The Base URL redirects to another address (302), and no order is sent there'],
+		['a bad token', 'StreamSkill does not accept the Access Token (401)'],
+		['a bare 400', 'StreamSkill refused the order (400)'],
+		['a 403', 'StreamSkill refused the order (403): Balance is too low'],
+		['a 404', 'StreamSkill refused the order (404)'],
+		['a bare 422', 'StreamSkill refused the order (422): Not today'],
+		['a 422', 'Tarif ID: Tarif not found'],
+		['too many requests', 'StreamSkill receives too many requests (429)'],
+		['a refused connection', 'StreamSkill could not be reached (ECONNREFUSED)'],
+		['a bad certificate', 'StreamSkill could not be reached (CERT_HAS_EXPIRED)'],
+		['a proxy without a way through', 'The proxy did not connect to StreamSkill (503)'],
+		['a proxy that wants a password', 'The proxy asks for a user name and password (407)'],
+		['an address that n8n blocks', 'StreamSkill could not be reached (blocked by n8n)'],
+		['a timeout before it was sent', 'StreamSkill could not be reached (timeout)'],
+		['a failure of the connection that nothing tells more of', 'StreamSkill could not be reached'],
+		['a certain no without a reason', 'StreamSkill could not be reached'],
+	])('%s', (name, text) => {
+		expect(say({ kind: 'rejected', reason: rejections[name]! })).toBe(text);
+	});
+
+	test.each<[string, string]>([
+		['a 500', 'StreamSkill answered 500, which does not say whether the order was bought'],
+		['a 408', 'StreamSkill answered 408, which does not say whether the order was bought'],
+		['a 303', 'StreamSkill answered with a redirect (303) instead of a purchase'],
+		['a web page', 'StreamSkill answered with a web page instead of a purchase'],
+		['nothing', 'StreamSkill answered with an empty answer instead of a purchase'],
+		['cut-off JSON', 'StreamSkill answered with an answer that is not complete JSON instead of a purchase'],
+		['no purchase ID', 'StreamSkill answered with an answer without a purchase ID instead of a purchase'],
+		['a 2xx that is not told', 'StreamSkill answered with something else instead of a purchase'],
+		['a timeout', 'StreamSkill did not answer in time'],
+		['a reset', 'The connection broke before the answer came (ECONNRESET)'],
+		['a failure without a name', 'The request failed for a reason that n8n does not tell'],
+		['a proxy of unknown mind', 'The request failed for a reason that n8n does not tell'],
+		['a block of unknown mind', 'The request failed for a reason that n8n does not tell'],
+		['an execution that ended', 'This order was sent before, and its answer is not known'],
+		['an answer that is lost', 'This order was sent before, and its answer is not known'],
+	])('%s, so that it may have been bought', (name, text) => {
+		expect(say(uncertain(uncertainties[name]), order)).toBe(`${text}: the order may have been bought (reference ${REFERENCE})`);
+	});
+
+	test.each<[string, string]>([
+		['an invalid order', 'Tarif ID is required but blank; Language must be one of auto, not "xx"'],
+		['bought before: key', 'An order with the Idempotency Key "order-7" was bought before'],
+		['bought before: earlier', 'This order was bought before, in an earlier try of this execution'],
+		['bought before: editor', 'This order was bought by hand before, today or yesterday'],
+		['bought before: confirmed', 'This order is confirmed as bought'],
+		['a key of another order: record', 'The Idempotency Key "order-7" has bought another order before'],
+		['a key of another order: list', 'The Idempotency Key "order-7" is also used by another order in the list'],
+		['a key of another order: unclear', 'The Idempotency Key "order-7" has bought an order before, and it is not clear which one'],
+		['a key that comes again', 'The Idempotency Key "order-7" is also used by another item'],
+		['an answer that is lost (uncertain)', `An order with the Idempotency Key "order-7" was sent before, and its answer is not known: the order may have been bought (reference ${REFERENCE})`],
+		['held back: settings', 'Items per Batch must be a whole number of -1 or more, not "x"'],
+		['held back: limit', '3 more orders, after the 2 that this execution has placed, are more than Max Purchases allows (4)'],
+		['held back: credential', 'The Access Token of the StreamSkill API credential is empty'],
+		['held back: token', 'StreamSkill does not accept the Access Token (401)'],
+		['held back: database', 'n8n could not look up whether the order was sent before: SQLITE_BUSY: database is locked'],
+		['held back: unsaved', 'Save the workflow before you use an Idempotency Key: n8n keeps the keys with the saved workflow'],
+		['held back: evaluation', 'An evaluation places no paid orders unless the node says so'],
+		['held back: unrecognised', 'This execution has placed orders before, and none of them is in the list that came now'],
+		['held back: stopped', 'The execution was stopped'],
+		['held back: defect', 'The StreamSkill node stopped unexpectedly: x is not a function'],
+	])('%s', (name, text) => {
+		expect(say(failures[name]!, keyed)).toBe(text);
+	});
+
+	test('a limit that the list alone goes beyond', () => {
+		expect(say({ kind: 'heldBack', obstacle: { ...obstacles.limit, placed: 0 } })).toBe('3 orders are more than Max Purchases allows (4)');
+	});
+
+	test.each([
+		[{ 'tarif.quantity': ['Too small', 'Too odd'] }, 'Quantity: Too small, Too odd'],
+		[{ lang: ['a'], 'tarif.duration': ['b'], channel: ['c'] }, 'Language: a; Duration: b; Channel: c'],
+		[{ interval: ['a'], comment: ['b'], start: ['c'], expand: ['d'] }, 'Interval: a; Comment: b; Start: c; Expand: d'],
+		[{ balance: ['Too low'] }, 'balance: Too low'],
+		[{ constructor: ['a'], toString: ['b'], valueOf: ['c'] }, 'constructor: a; toString: b; valueOf: c'],
+	])('a 422 for %j names the labels of the editor', (errors, text) => {
+		expect(say(refused(errors))).toBe(text);
+	});
+
+	test('a 422 with a flood of field errors stays readable', () => {
+		const flood = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`field ${i}`, Array(10).fill('x'.repeat(1000))]));
+		const text = say(refused(flood));
+		expect(text).toHaveLength(1001);
+		expect(text).toMatch(/^field 0: x+.*…$/);
+		expect(say(refused({ balance: ['x'.repeat(400), 'y'.repeat(400)] }))).not.toContain('…');
+	});
+
+	test('what was bought before is told in the same words where it is left out', () => {
+		for (const because of ['key', 'earlier', 'editor', 'confirmed'] as const) {
+			expect(describeBought(because, keyed)).toBe(say({ kind: 'duplicate', because }, keyed));
+		}
+	});
+});
+
+describe('what to do', () => {
+	test.each<[string, string]>([
+		['a bad token', 'Check the Access Token in the StreamSkill API credential. No further order was sent.'],
+		['a 403', 'Check that your StreamSkill account may place this order, and that no firewall is in between.'],
+		['a 404', 'Check the Base URL in the StreamSkill API credential. It usually ends in /v1.'],
+		['a 422', 'Change the order as the message says.'],
+		['too many requests', 'Wait some minutes, or use Batching with a longer Batch Interval.'],
+		['a bare 400', 'Check the order, your StreamSkill account and its balance.'],
+		['a redirect', 'Check the Base URL in the StreamSkill API credential and the network.'],
+		['a refused connection', 'Check the Base URL in the StreamSkill API credential and the network.'],
+		['a timeout before it was sent', 'Check the Base URL in the StreamSkill API credential and the network.'],
+		['a proxy that wants a password', 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.'],
+		['a proxy without a way through', 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.'],
+	])('about %s: it was not bought, what to check, and the next step', (name, advice) => {
+		for (const recourse of recourses) {
+			expect(advise({ kind: 'rejected', reason: rejections[name]! }, recourse, order)).toBe(`This order was not bought. ${advice} ${next[recourse]}`);
+		}
+	});
+
+	test.each<[Failure, string]>([
+		[invalid, 'Change the named fields, or the data that fills them.'],
+		[failures['a key of another order: list']!, 'Give each order an Idempotency Key of its own.'],
+		[failures['a key that comes again']!, 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'],
+		[heldBack('settings'), 'Change the named options.'],
+		[heldBack('limit'), 'If all of them are meant to be bought, raise the limit.'],
+		[heldBack('credential'), 'Choose or mend the StreamSkill API credential.'],
+		[heldBack('token'), 'Check the Access Token in the StreamSkill API credential.'],
+		[heldBack('database'), 'Wait until n8n can use its database.'],
+	])('about %j: it was not sent, what to mend, and the next step', (failure, advice) => {
+		for (const recourse of recourses) expect(advise(failure, recourse, keyed)).toBe(`This order was not sent. ${advice} ${next[recourse]}`);
+	});
+
+	test('about a workflow that is not saved, the message says it already', () => {
+		expect(advise(heldBack('unsaved'), 'editor')).toBe(`This order was not sent. ${next.editor}`);
+	});
+
+	test.each<[Failure, string]>([
+		[heldBack('evaluation'), 'Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.'],
+		[heldBack('unrecognised'), 'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow". If the list is meant to be another one, order it in a new execution.'],
+		[heldBack('stopped'), 'If the order is still wanted, place it in a new execution, without the items that were bought.'],
+		[heldBack('defect'), "Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, look in your StreamSkill account whether it is there."],
+	])('about %j: it was not sent, and no other step than this', (failure, advice) => {
+		for (const recourse of recourses) expect(advise(failure, recourse, order)).toBe(`This order was not sent. ${advice}`);
+	});
+
+	const LOOK = 'Look in your StreamSkill account whether the order is there.';
+	const CONFIRM = `If it is there, add ${REFERENCE} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
+	test.each<[Recourse, typeof order, string]>([
+		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again.`],
+		['editor', keyed, `${LOOK} ${CONFIRM} Then execute the workflow again.`],
+		['retry', order, `${LOOK} ${CONFIRM} ${RETRY}.`],
+		['retry', keyed, `${LOOK} ${CONFIRM} ${RETRY}.`],
+		['anew', order, `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
+		['anew', keyed, `${LOOK} ${CONFIRM} Then run the item again with the same Idempotency Key.`],
+		['tool', order, 'Do not order it again. A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered in a new execution.'],
+		['tool', keyed, `Do not order it again. A person has to look in the StreamSkill account whether it is there, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`],
+	])('about an uncertain order (%s, %j)', (recourse, one, advice) => {
+		expect(advise(uncertain({ kind: 'timeout' }), recourse, one)).toBe(advice);
+	});
+
+	const SKIP = 'To go on with the others, set If Already Purchased to Skip.';
+	test.each<['key' | 'earlier' | 'editor' | 'confirmed', Recourse, string]>([
+		['key', 'anew', 'Give it another Idempotency Key if it is meant to be bought as well.'],
+		['key', 'editor', 'Give it another Idempotency Key if it is meant to be bought as well.'],
+		['key', 'retry', `Give it another Idempotency Key if it is meant to be bought as well. ${SKIP}`],
+		['editor', 'editor', 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.'],
+		['editor', 'retry', 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.'],
+		['earlier', 'anew', "Its purchase is in the output of that other try, or in n8n's log."],
+		['earlier', 'retry', `Its purchase is in the output of that other try, or in n8n's log. ${SKIP} ${next.retry}`],
+		['confirmed', 'tool', "Its purchase is in the output of that other try, or in n8n's log."],
+	])('about an order that was bought before (%s, %s)', (because, recourse, advice) => {
+		expect(advise({ kind: 'duplicate', because }, recourse, keyed)).toBe(`This order was not sent. ${advice}`);
+	});
+
+	test('of several, an uncertain one decides on the next step', () => {
+		expect(goOn([invalid, uncertain()], 'editor')).toBe('Then execute the workflow again.');
+		expect(goOn([invalid], 'editor')).toBe(next.editor);
+	});
+});
+
+describe.each(Object.entries(failures))('%s', (_, failure) => {
+	const texts = recourses.flatMap((recourse) => [order, keyed, undefined].map((one) => ({ recourse, one, message: say(failure, one), advice: advise(failure, recourse, one) })));
+
+	test('is told calmly, in whole sentences', () => {
+		for (const { message, advice } of texts) {
+			// What n8n or the code itself says is theirs.
+			expect(`${message} ${advice}`).not.toMatch(/\b(error|problem|failure|mistake|undefined|null)\b|\[object|\s{2}|\.\.|^\s|\s$/i);
+			expect(message).toMatch(/[^.]$/);
+			expect(advice).toMatch(/^[A-Z].*\.$/);
+		}
+	});
+
+	test('says nowhere that nothing was bought: of other items, it cannot know', () => {
+		for (const { message, advice } of texts) expect(`${message} ${advice}`).not.toMatch(/nothing was bought/i);
+	});
+
+	test('leads to no second purchase: an uncertain order is never to be ordered again without a look into the account', () => {
+		if (failure.kind !== 'unknown') return;
+		for (const { advice } of texts) {
+			const look = advice.search(/look in (your|the) StreamSkill account/i);
+			const again = advice.search(/(?<!not )(order (it|this item)|run the item|execute the workflow|ordered)/);
+			expect(look).toBeGreaterThanOrEqual(0);
+			if (again >= 0 && !advice.startsWith('Do not order it again')) expect(again).toBeGreaterThan(look);
+		}
+	});
+});

@@ -1,0 +1,225 @@
+import { NodeApiError, NodeOperationError, type INode } from 'n8n-workflow';
+
+import { outcomeOf } from '../../nodes/StreamSkill/purchase/report/failure.ts';
+import { advise, describe as say } from '../../nodes/StreamSkill/purchase/report/messages.ts';
+import { errorJson, escapeHtml, runError, type EndedRun, type FailedItem } from '../../nodes/StreamSkill/purchase/report/panel.ts';
+import { failures, heldBack, invalid, keyed, orderOf, refused, rejections, uncertain, uncertainties } from './failures.mts';
+
+const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1, position: [0, 0], parameters: {} } as INode;
+
+const item = (itemIndex: number, failure: FailedItem['failure'], order = orderOf(`channel-${itemIndex}`)): FailedItem => ({ itemIndex, failure, order });
+const purchase = (itemIndex: number, id: number) => ({ itemIndex, purchase: { id }, order: orderOf(`channel-${itemIndex}`) });
+
+const ended = (run: Partial<EndedRun>, recourse: 'editor' | 'retry' = 'retry') =>
+	runError(node, { failed: [], purchases: [], remarks: [], notTried: [], ...run }, recourse);
+
+/** The paragraphs of what is shown under an error. */
+const paragraphs = (run: Partial<EndedRun>, recourse?: 'editor' | 'retry') => ended(run, recourse).description!.split('<br><br>');
+
+describe('an error item', () => {
+	test.each(Object.entries(failures))('tells of %s what happened, what to do, and what a workflow can branch on', (_, failure) => {
+		const { error, message, details, ...more } = errorJson({ itemIndex: 0, failure, order: keyed }, 'anew');
+		expect(more).toEqual({});
+		expect(error).toBe(say(failure, keyed));
+		expect(message).toBe(advise(failure, 'anew', keyed));
+		expect(details).toMatchObject({ outcome: outcomeOf(failure), order: { tarif: { id: 7 }, channel: 'a' }, idempotencyKey: 'order-7' });
+		expect((details as object)).toEqual(JSON.parse(JSON.stringify(details)));
+	});
+
+	test.each<[string, string]>([
+		['an invalid order', 'invalid'],
+		['a 422', 'rejected'],
+		['a 500 (uncertain)', 'unknown'],
+		['bought before: key', 'duplicate'],
+		['a key that comes again', 'duplicate'],
+		['a key of another order: list', 'conflict'],
+		['held back: settings', 'invalid'],
+		['held back: limit', 'notSent'],
+		['held back: stopped', 'notSent'],
+	])('of %s has the outcome %s', (name, outcome) => {
+		expect(outcomeOf(failures[name]!)).toBe(outcome);
+	});
+
+	test('has the status and the reference where there are any', () => {
+		const details = (failure: FailedItem['failure']) => errorJson({ itemIndex: 0, failure }, 'anew').details;
+		expect(details(uncertain(uncertainties['a 500']))).toEqual({ outcome: 'unknown', httpCode: 500, reference: 'K7QM-3XPA' });
+		expect(details({ kind: 'rejected', reason: { kind: 'proxy', httpCode: 503 } })).toEqual({ outcome: 'rejected', httpCode: 503 });
+		expect(details(uncertain({ kind: 'timeout' }))).toEqual({ outcome: 'unknown', reference: 'K7QM-3XPA' });
+		expect(details(heldBack('stopped'))).toEqual({ outcome: 'notSent' });
+	});
+
+	test("has what is wrong with each field: the API's word, or else the node's own", () => {
+		const problems = { channel: ['Channel is required but blank'] };
+		expect(errorJson({ itemIndex: 0, failure: refused({ lang: ['No'] }) }, 'anew').details).toMatchObject({ errors: { lang: ['No'] } });
+		expect(errorJson({ itemIndex: 0, failure: { kind: 'invalid', problems }, problems }, 'anew').details).toEqual({ outcome: 'invalid', errors: problems });
+		expect(errorJson({ itemIndex: 0, failure: uncertain(), problems }, 'anew').details).toMatchObject({ outcome: 'unknown', errors: problems });
+	});
+
+	test('keeps the order as it was', () => {
+		const order = orderOf();
+		const { details } = errorJson({ itemIndex: 0, failure: invalid, order }, 'anew');
+		expect((details as { order: object }).order).not.toBe(order.body);
+	});
+});
+
+describe('the title of an error names what needs a person first', () => {
+	const rejected = item(1, refused({ lang: ['No'] }));
+	const lost = item(3, uncertain(uncertainties['a timeout']));
+
+	test.each<[string, FailedItem[], string]>([
+		['the order that was refused', [rejected], 'Channel channel-1, tarif 7: Language: No'],
+		['an uncertain one before others', [rejected, lost], 'Channel channel-3, tarif 7: StreamSkill did not answer in time: the order may have been bought (reference K7QM-3XPA)'],
+		['the first of several', [item(0, refused({ start: ['x'] })), rejected], 'Channel channel-0, tarif 7: Start: x'],
+		['an item that is no order', [{ itemIndex: 2, failure: invalid }], say(invalid)],
+		['several that are no orders, by their number', [{ itemIndex: 2, failure: invalid }, { itemIndex: 4, failure: invalid }], '2 items are not valid orders'],
+		['not their number where one failed otherwise', [{ itemIndex: 2, failure: invalid }, rejected], say(invalid)],
+		['what keeps all back, without an order', [item(0, heldBack('limit')), item(1, heldBack('limit'))], say(heldBack('limit'))],
+		['an uncertain one that is no order by now', [{ itemIndex: 2, failure: uncertain(), problems: { channel: ['Channel is required but blank'] } }], 'This order was sent before, and its answer is not known: the order may have been bought (reference K7QM-3XPA)'],
+	])('%s', (_, failed, title) => {
+		const error = ended({ failed });
+		expect(error.message).toBe(title);
+		const [first] = failed.filter((one) => one.failure.kind === 'unknown').concat(failed);
+		expect(error.context.itemIndex).toBe(first.itemIndex);
+	});
+
+	test('an item that went well cannot end a run', () => {
+		expect(() => ended({})).toThrow('a run without a failed item does not end with an error');
+	});
+});
+
+describe('the text of an error', () => {
+	test('has each order in one of four groups, by channel and tarif, then the one next step', () => {
+		expect(paragraphs({
+			purchases: [purchase(0, 71), purchase(2, 72)],
+			failed: [item(1, refused({ lang: ['No'] })), item(3, uncertain(uncertainties['a timeout']), orderOf('channel-3', { idempotencyKey: 'k' }))],
+			notTried: [{ itemIndex: 4, order: orderOf('channel-4') }],
+			remarks: ['The reference XXXX-XXXX did nothing'],
+		}, 'editor')).toEqual([
+			'<strong>Bought</strong><br>Item 0, channel channel-0, tarif 7: ID 71<br>Item 2, channel channel-2, tarif 7: ID 72',
+			'<strong>May have been bought</strong><br>Item 3, channel channel-3, tarif 7: StreamSkill did not answer in time: the order may have been bought (reference K7QM-3XPA)',
+			'<strong>Not bought</strong><br>Item 1, channel channel-1, tarif 7: Language: No',
+			'<strong>Not tried</strong><br>Item 4, channel channel-4, tarif 7',
+			'The reference XXXX-XXXX did nothing.',
+			'Look in your StreamSkill account whether the order is there. If it is there, add K7QM-3XPA to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Change the order as the message says. Then execute the workflow again.',
+		]);
+	});
+
+	test('has no group that is empty', () => {
+		expect(paragraphs({ failed: [item(0, heldBack('limit'))] })).toEqual([
+			expect.stringMatching(/^<strong>Not bought<.strong><br>Item 0, channel channel-0, tarif 7: 3 more orders/),
+			expect.stringMatching(/^If all of them are meant to be bought, raise the limit\. Then open the Executions tab/),
+		]);
+	});
+
+	test('names several references once, to copy, and each with its order', () => {
+		const text = paragraphs({ failed: [item(0, uncertain()), item(1, uncertain(undefined, 'ABCD-EFGH'))] });
+		expect(text[0]).toMatch(/Item 0, .*\(reference K7QM-3XPA\)<br>Item 1, .*\(reference ABCD-EFGH\)$/);
+		expect(text.slice(1)).toEqual(['References: K7QM-3XPA ABCD-EFGH', expect.stringMatching(/add its reference to the option Confirmed Bought/)]);
+	});
+
+	test('says of an uncertain order that is invalid by now what is wrong with it', () => {
+		expect(paragraphs({ failed: [{ itemIndex: 2, failure: uncertain(), problems: { channel: ['Channel is required but blank'] } }] })[0])
+			.toMatch(/<br>Item 2: This order was sent before, .* \(reference K7QM-3XPA\); Channel is required but blank$/);
+	});
+
+	test('says each sentence once, however many items need it', () => {
+		const steps = paragraphs({ failed: [0, 1, 2].map((i) => item(i, refused({ lang: ['No'] }))).concat(item(3, heldBack('token'))) }).at(-1)!;
+		const sentences = steps.split('. ');
+		expect(new Set(sentences).size).toBe(sentences.length);
+		expect(steps).toMatch(/^Change the order as the message says\. Check the Access Token in the StreamSkill API credential\. Then open/);
+		expect(steps.match(/Then /g)).toHaveLength(1);
+	});
+
+	test('cuts long lists, which are whole in the data', () => {
+		const many = Array.from({ length: 1000 }, (_, i) => i);
+		const error = ended({
+			failed: many.map((i) => ({ itemIndex: i, failure: invalid })),
+			purchases: many.map((i) => purchase(i, 5000 + i)),
+			notTried: many.slice(0, 50).map((itemIndex) => ({ itemIndex })),
+		});
+		expect(error.message).toBe('1000 items are not valid orders');
+		expect(error.description!.length).toBeLessThan(12_000);
+		expect(error.description!.match(/… and 950 more/g)).toHaveLength(2);
+		expect(error.description!.match(/… and/g)).toHaveLength(2);
+		expect(error.description!.match(/Item 49\b/g)).toHaveLength(3);
+		expect(error.context.purchases).toHaveLength(1000);
+		expect(error.context.failedItems).toHaveLength(1000);
+	});
+});
+
+describe('the error of a run', () => {
+	test('hands over what was bought, and what failed, as data', () => {
+		const failed = [item(1, refused({ lang: ['No'] })), item(2, uncertain())];
+		const { context } = ended({ failed, purchases: [purchase(0, 71)] });
+		expect(context.purchases).toEqual([{ item: 0, purchase: { id: 71 } }]);
+		expect(context.failedItems).toEqual(failed.map((one) => ({ item: one.itemIndex, ...errorJson(one, 'retry') })));
+	});
+
+	test.each([401, 422, 500, 503])('has the status where there is one: %d', (httpCode) => {
+		const failure: FailedItem['failure'] = { kind: httpCode < 500 ? 'rejected' : 'unknown', reference: 'K7QM-3XPA', reason: { kind: 'status', httpCode } };
+		const error = ended({ failed: [item(2, failure)] });
+		expect(error).toBeInstanceOf(NodeApiError);
+		expect(error).toMatchObject({ httpCode: String(httpCode), context: { itemIndex: 2 } });
+	});
+
+	test('is of the node where there is none', () => {
+		for (const failure of [invalid, heldBack('limit'), uncertain({ kind: 'timeout' })]) expect(ended({ failed: [item(0, failure)] })).toBeInstanceOf(NodeOperationError);
+	});
+
+	/** What Node.js calls failures, as far as n8n has texts of its own for them. */
+	const codes = [
+		'ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EADDRNOTAVAIL', 'ECONNABORTED', 'EHOSTUNREACH', 'EAI_AGAIN',
+		'ENOENT', 'EACCES', 'EPERM', 'GETADDRINFO',
+	];
+	test.each(codes)('keeps our words about %s: n8n would advise to turn on Retry On Fail', (code) => {
+		const said = { kind: 'status' as const, httpCode: 400, apiMessage: `Upstream: ${code}` };
+		for (const reason of [{ kind: 'network' as const, code }, said]) {
+			const failed = item(0, { kind: 'rejected', reason });
+			const { message, description } = ended({ failed: [failed] });
+			expect(message).toBe(`Channel channel-0, tarif 7: ${say(failed.failure)}`);
+			expect(message).toContain(code);
+			expect(description).toMatch(/^<strong>Not bought<.strong><br>Item 0, .*"Retry with currently saved workflow"/);
+		}
+	});
+});
+
+// n8n shows a description as HTML, and a message as text (editor-ui: NodeErrorView.vue).
+describe('what comes from outside is text, not HTML', () => {
+	const link = '<a href="https://example.com">x & y</a>';
+	const order = orderOf(link, { idempotencyKey: link });
+	const failed: FailedItem[] = [
+		{ itemIndex: 0, failure: { kind: 'invalid', problems: { 'tarif.quantity': [`Quantity must be a whole number, not "${link}"`] } } },
+		{ itemIndex: 1, failure: refused({ '<b>': [link] }), order },
+		{ itemIndex: 2, failure: { kind: 'duplicate', because: 'key' }, order },
+	];
+
+	test('in the description of a run that ended', () => {
+		const { description } = ended({
+			failed: [...failed, { itemIndex: 4, failure: uncertain(), order }],
+			purchases: [{ itemIndex: 3, purchase: { id: link }, order }],
+			notTried: [{ itemIndex: 5, order }],
+			remarks: [`The reference ${link} did nothing`],
+		});
+		expect(description!.replace(/<br>|<.?strong>/g, '')).not.toMatch(/[<>]/);
+		expect(description).toContain('Quantity must be a whole number, not "&lt;a href="https://example.com"&gt;x &amp; y&lt;/a&gt;"');
+		expect(description).toContain('&lt;b&gt;: &lt;a ');
+	});
+
+	test('while messages, error items and the data of the error stay as they are', () => {
+		const { message, context } = ended({ failed: failed.slice(1) });
+		expect(message).toBe(`Channel ${link}, tarif 7: <b>: ${link}`);
+		expect(context.failedItems).toEqual(failed.slice(1).map((one) => ({ item: one.itemIndex, ...errorJson(one, 'retry') })));
+		expect(errorJson(failed[2], 'retry').error).toContain(link);
+	});
+
+	test('every sign of it', () => {
+		expect(escapeHtml('<b>&amp;</b> & <i>')).toBe('&lt;b&gt;&amp;amp;&lt;/b&gt; &amp; &lt;i&gt;');
+	});
+});
+
+test.each(Object.keys(rejections))('%s is named in the title and in the list', (name) => {
+	const failed = [item(0, { kind: 'rejected', reason: rejections[name]! })];
+	const error = ended({ failed });
+	expect(error.message).toBe(`Channel channel-0, tarif 7: ${say(failed[0].failure)}`);
+	expect(error.description).toContain(`Item 0, channel channel-0, tarif 7: ${say(failed[0].failure)}`);
+});
