@@ -216,3 +216,10 @@ describe.each(Object.entries(failures))('%s', (_, failure) => {
 		}
 	});
 });
+
+test('in the editor, nobody is advised to execute again what Repeat Manual Orders would buy again', () => {
+	const repeated = orderOf('a', { repeatManualOrders: true });
+	for (const failure of [uncertain(), invalid]) {
+		expect(goOn([failure], 'editor', repeated)).toMatch(/^Then remove the option Repeat Manual Orders, and execute the workflow again/);
+	}
+});
