@@ -87,7 +87,7 @@ export const floor: Contender = {
 	}),
 };
 
-/** As a careful user sets it up: own credential, batches, no redirects, a timeout. Its batches do not wait for answers. */
+/** As a careful user sets it up: a credential (this package's own is for its node alone), batches, no redirects, a timeout. Its batches do not wait for answers. */
 export const httpRequest: Contender = {
 	name: 'HTTP Request',
 	node: ({ batchSize = 1, batchInterval = 0 }, baseUrl) => ({
@@ -97,7 +97,7 @@ export const httpRequest: Contender = {
 			method: 'POST',
 			url: `${baseUrl}/purchases/create`,
 			authentication: 'predefinedCredentialType',
-			nodeCredentialType: 'streamSkillApi',
+			nodeCredentialType: 'benchApi',
 			sendBody: true,
 			specifyBody: 'json',
 			jsonBody: `={{ { tarif: { id: 1, quantity: 100 }, channel: ${ITEM} } }}`,
