@@ -1,5 +1,6 @@
 import type { RecordId } from '../../nodes/StreamSkill/purchase/journal/records.ts';
-import { preferred, readReferences, referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
+import { preferred, referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
+import { readReferences } from '../../nodes/StreamSkill/purchase/order/references.ts';
 
 const record = (more: Partial<RecordId> = {}): RecordId => ({ scope: 'node:orders:root', name: 'order a', number: 1, part: 1, ...more });
 

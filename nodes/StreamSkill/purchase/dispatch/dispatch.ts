@@ -1,4 +1,4 @@
-import { pause } from './attempt';
+import { pause } from '../../n8n/pause';
 
 /** How orders go out. */
 export interface Pace {

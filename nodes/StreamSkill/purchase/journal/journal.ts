@@ -1,49 +1,27 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from '../../n8n/digest';
-import { callOf, isInLoop, isManual, type Call } from '../../n8n/host';
+import { callOf, isInLoop, isManual } from '../../n8n/host';
+import { pause } from '../../n8n/pause';
 import { isRetryWithoutRoot, tokenRoot } from '../../n8n/root';
 import { DatabaseRefusal, Rows } from '../../n8n/rows';
-import { pause, RATE_LIMIT } from '../dispatch/attempt';
+import { RATE_LIMIT } from '../dispatch/attempt';
 import type { Item } from '../order/items';
-import type { Order } from '../order/order';
 import { Claim, type Book } from './claim';
 import { Confirmations } from './confirmations';
 import type { Knowledge } from './decide';
-import { Keys, sideBySide, type KeyOwner } from './keys';
+import { Keys, sideBySide } from './keys';
 import { List, type Wanted } from './list';
 import { match } from './match';
 import { namesOf } from './names';
 import { PastOrders, pastState, type Names, type PastOrder } from './past';
 import { isOfEditor, type End, type FoundRecord, type RecordId } from './records';
+import type { Planned, Recalled } from './recalled';
 import { preferred, referenceOf } from './references';
 import { DIGEST, NAME, ROW } from '../../n8n/stored';
 
 /** How many milliseconds lie between two looks whether somebody else has got an answer, at first and at most. */
 const LOOK_AGAIN = { first: 25, most: 1000 };
-
-/** An item with what is on record of its order. */
-export interface Recalled {
-	item: Item;
-	names: Names;
-	call: Call;
-	known: Knowledge;
-	/** The past order that it stands for. */
-	taken?: PastOrder;
-	/** The last record of its Idempotency Key, and for which order that was claimed. */
-	key?: FoundRecord & { owner?: KeyOwner };
-	/** Whether somebody else was faster to claim it. */
-	isLost: boolean;
-	/** Records that were waited for: whoever claimed them is taken to be silent. */
-	waitedFor: Set<string>;
-	/** What it waits for now. */
-	waitsFor?: string[];
-}
-
-/** One order that is to be placed. */
-export interface Planned extends Recalled {
-	order: Order;
-}
 
 /**
  * What is on record of orders: the one door to what the execution's own data and n8n's database keep of them. The first

@@ -22,21 +22,6 @@ export function referenceOf({ scope, name, number }: RecordId): string {
 	return `${code.slice(0, 4)}-${code.slice(4)}`;
 }
 
-/**
- * Reads the references that somebody typed, with spaces, commas or lines between them.
- *
- * @returns each as `referenceOf` writes it, if it can be one, otherwise as it was typed
- */
-export const readReferences = (text: string): string[] => [
-	...new Set(
-		text
-			.toUpperCase()
-			.split(/[\s,;]+/)
-			.filter(Boolean)
-			.map((typed) => typed.replace(/^([A-Z\d]{4})-?([A-Z\d]{4})$/, '$1-$2')),
-	),
-];
-
 /** @returns the reference that is shown for an order with these records: its key's, else the editor's, else the order's, else the item's */
 export function preferred(records: RecordId[]): string {
 	const rank = ({ scope, name }: RecordId) => [!scope.startsWith('key '), !isOfEditor({ scope }), !name.startsWith('order ')].map(Number).join('');
