@@ -242,13 +242,17 @@ export class Journal {
 	private async knowledgeOf(one: Recalled): Promise<Knowledge> {
 		const { names, taken, key } = one;
 		if (taken?.state.kind === 'bought') {
-			const { purchase, because = taken.records.every(isOfEditor) ? 'editor' : 'earlier' } = taken.state;
+			// What is done about a key holds in any execution, so it outranks what was ordered by hand.
+			const byHand = stateOfKey(key) === 'bought' ? 'key' : 'editor';
+			const { purchase, because = taken.records.every(isOfEditor) ? byHand : 'earlier' } = taken.state;
 			return { kind: 'bought', purchase, because };
 		}
 		if (stateOfKey(key) === 'bought') return { kind: 'bought', because: 'key' };
 		const open = taken ?? this.openElsewhere(names);
 		if (open) return await this.judgeOpen(one, open);
 		if (!key || key.state === 'void') return { kind: 'new' };
+		// Of an item that is no order by now, or where n8n's database refuses, nothing tells whose the key is.
+		if (key.state === 'bought' && key.owner === undefined) return { kind: 'new' };
 		if (key.state === 'bought') return { kind: 'conflict', with: key.owner === 'other' ? 'record' : 'unclear' };
 		return await this.judgeOpen(one, { ...names, records: [key], state: pastState(key.state) });
 	}
