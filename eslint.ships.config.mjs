@@ -9,6 +9,7 @@ export default tseslint.config({
 		// A kind that nobody handles must not get on, least of all to a default that buys. A default of `never` is fine.
 		'@typescript-eslint/switch-exhaustiveness-check': 'error',
 		'@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+		'@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
 		// n8n's interfaces ask for promises, and what is async rejects where it would throw.
 		'@typescript-eslint/require-await': 'off',
 	},

@@ -39,9 +39,9 @@ export function checkedBaseUrl(text: unknown): string {
 
 /** What tells where a request goes, in n8n's current form (`IHttpRequestOptions`) and its old one (`IRequestOptions`). */
 export interface Destination {
-	baseURL?: unknown;
-	url?: unknown;
-	uri?: unknown;
+	baseURL?: string;
+	url?: string | URL;
+	uri?: string | URL;
 	headers?: object;
 	skipSslCertificateValidation?: boolean;
 	rejectUnauthorized?: boolean;

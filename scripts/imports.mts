@@ -1,20 +1,39 @@
-// Shows what ships in layers: each file imports only from those below it. Fails where imports go in circles.
+// Shows what ships in layers: each file imports only from those below it. Fails where imports go in circles or up from
+// one room to the next, and where a value of n8n's is used outside the rooms that lean on n8n.
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import ts from 'typescript';
+
+/** From the bottom up: each imports from itself and from those below it. */
+const ROOMS = {
+	credentials: /^credentials\//,
+	n8n: /\/n8n\//,
+	order: /\/purchase\/order\//,
+	dispatch: /\/purchase\/dispatch\//,
+	journal: /\/purchase\/journal\//,
+	report: /\/purchase\/report\//,
+	operation: /\/purchase\/\w+\.ts$/,
+	node: /\.node\.ts$/,
+};
+
+/** What may use values of n8n's: the rest would run anywhere. */
+const LEANS_ON_N8N = [/\.(node|credentials)\.ts$/, ROOMS.n8n, ROOMS.operation, /\/report\/panel\.ts$/];
 
 interface Imports {
 	values: string[];
 	/** Of these, nothing is left in JavaScript. */
 	types: string[];
+	usesN8n: boolean;
 }
 
 function readImports(file: string): Imports {
-	const imports: Imports = { values: [], types: [] };
+	const imports: Imports = { values: [], types: [], usesN8n: false };
 	for (const statement of ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest).statements) {
 		if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) continue;
 		const from = statement.moduleSpecifier;
-		if (!from || !ts.isStringLiteral(from) || !from.text.startsWith('.')) continue;
+		if (!from || !ts.isStringLiteral(from)) continue;
+		if (from.text === 'n8n-workflow' && !isOfTypes(statement)) imports.usesN8n = true;
+		if (!from.text.startsWith('.')) continue;
 		(isOfTypes(statement) ? imports.types : imports.values).push(`${join(file, '..', from.text)}.ts`);
 	}
 	return imports;
@@ -58,7 +77,21 @@ for (let layer = height; layer > 0; layer--) {
 		console.log(`  ${parts.filter(Boolean).join('\n    ')}`);
 	}
 }
-const count = (kind: keyof Imports) => [...graph.values()].reduce((sum, imports) => sum + imports[kind].length, 0);
+const count = (kind: 'values' | 'types') => [...graph.values()].reduce((sum, imports) => sum + imports[kind].length, 0);
 console.log(`${files.length} files, ${height} layers, ${count('values')} imports, ${count('types')} of types only`);
-for (const circle of circles) console.error(`In circles: ${circle}`);
-if (circles.length > 0) process.exitCode = 1;
+
+const rooms = Object.values(ROOMS);
+const roomOf = (file: string) => rooms.findIndex((room) => room.test(file));
+const complaints = [
+	...circles.map((circle) => `In circles: ${circle}`),
+	...files.filter((file) => roomOf(file) === -1).map((file) => `In no room: ${file}`),
+	...files.flatMap((file) => {
+		const { values, types } = graph.get(file)!;
+		return [...values, ...types].filter((other) => roomOf(other) > roomOf(file)).map((other) => `Upwards: ${file} -> ${other}`);
+	}),
+	...files
+		.filter((file) => graph.get(file)!.usesN8n && !LEANS_ON_N8N.some((part) => part.test(file)))
+		.map((file) => `A value of n8n-workflow: ${file}`),
+];
+for (const complaint of complaints) console.error(complaint);
+if (complaints.length > 0) process.exitCode = 1;

@@ -1,4 +1,3 @@
-import { KEY_HISTORY } from '../nodes/StreamSkill/purchase/journal/claims.ts';
 import { faults, type Fault } from '../tools/sandbox/sandbox.mts';
 
 /** What one execution orders. Each order has a channel of its own, so what was bought can be counted by channel. */
@@ -14,11 +13,14 @@ const MOST_ORDERS = 5;
 /** The workflow without keys. */
 export const PLAIN = 'soak-plain';
 
-/** 1 to 5 orders; every other execution with keys, and as many workflows for these that n8n forgets no key. */
+/** The workflow with keys, which are never forgotten, however many there are. */
+const KEYED = 'soak-keyed';
+
+/** 1 to 5 orders; every other execution with keys. */
 export function planOf(index: number): Plan {
 	const isKeyed = index % 2 === 1;
 	return {
-		workflow: isKeyed ? `soak-keyed-${Math.floor((index * MOST_ORDERS) / 2 / KEY_HISTORY)}` : PLAIN,
+		workflow: isKeyed ? KEYED : PLAIN,
 		isKeyed,
 		channels: Array.from({ length: 1 + (Math.floor(index / 2) % MOST_ORDERS) }, (_, i) => `soak-${index}-${i}`),
 	};

@@ -1,5 +1,6 @@
 import {
 	NodeConnectionTypes,
+	NodeOperationError,
 	type IExecuteFunctions,
 	type INodeExecutionData,
 	type INodeType,
@@ -37,6 +38,14 @@ export class StreamSkill implements INodeType {
 	};
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
+		const { resource, operation } = this.getNode().parameters;
+		// n8n offers it beside each resource and operation (n8n: load-nodes-and-credentials.js).
+		if ([resource, operation].includes('__CUSTOM_API_CALL__')) {
+			throw new NodeOperationError(this.getNode(), 'Custom API Call works in the HTTP Request node only. Nothing was bought', {
+				description:
+					'To buy, choose Purchase as Resource and Create as Operation. For another call of the API, use an HTTP Request node with the StreamSkill API credential.',
+			});
+		}
 		return [await create(this)];
 	}
 }

@@ -63,12 +63,14 @@ interface Options {
 	agent?: Partial<INode>;
 	/** A node that asks somebody for approval before the tool is run. */
 	review?: INode;
+	/** Whether the agent stands in a loop, which gives it one prompt a round. */
+	loops?: boolean;
 }
 
 let workflows = 0;
 
 /** Webhook → an item per prompt → AI Agent → After, with the node as the agent's tool. */
-function agentWorkflow({ agent, helper }: Caller, { parameters, tool, agent: agentSettings, review }: Options): WorkflowJson {
+function agentWorkflow({ agent, helper }: Caller, { parameters, tool, agent: agentSettings, review, loops }: Options): WorkflowJson {
 	const langchain = (name: string, type: string, typeVersion: number, rest: INodeParameters, more: Partial<INode> = {}) =>
 		node(name, `@n8n/n8n-nodes-langchain.${type}`, { options: {}, ...rest }, { typeVersion, ...more });
 	const workflow = webhookWorkflow(
@@ -111,6 +113,11 @@ function agentWorkflow({ agent, helper }: Caller, { parameters, tool, agent: age
 		workflow.nodes.push(review);
 		connect('Buy promotion', 'ai_tool', review.name);
 		connect(review.name, 'ai_tool', 'Agent');
+	}
+	if (loops) {
+		const to = (name: string) => [{ node: name, type: 'main' as const, index: 0 }];
+		workflow.nodes.push(node('Loop', 'splitInBatches', { batchSize: 1 }, { typeVersion: 3 }));
+		Object.assign(workflow.connections, { Items: { main: [to('Loop')] }, Loop: { main: [to('After'), to('Agent')] }, Agent: { main: [to('Loop')] } });
 	}
 	return workflow;
 }
@@ -155,7 +162,7 @@ const refuse = (times = Infinity) =>
 /** Says that an order may have been bought, and that it is not to be given again. */
 const UNCERTAIN = /may have been bought.*do not (repeat|order|buy|send)/is;
 
-const REJECTED: unknown = expect.stringMatching(/Channel: No such channel.*Nothing was bought/s);
+const REJECTED: unknown = expect.stringMatching(/Channel: No such channel.*This order was not bought/s);
 
 describe.each(CALLERS)('%s', (_, caller) => {
 	test.each<[string, INodeParameters, string]>([
@@ -220,7 +227,7 @@ describe.each(CALLERS)('%s', (_, caller) => {
 			expect(errorOf(execution)?.message ?? told('Have the helper buy')[0]).toMatch(/tool input did not match expected schema.*(Channel|Tarif_ID)/s);
 		} else {
 			expect(told()).toEqual([expect.stringContaining(JSON.stringify(why).slice(1, -1))]);
-			expect(told()).toEqual([expect.stringContaining('Nothing was bought')]);
+			expect(told()).toEqual([expect.stringContaining('This order was not sent')]);
 		}
 	});
 
@@ -298,6 +305,12 @@ describe.each(CALLERS)('%s', (_, caller) => {
 		expect(told()).toEqual(expect.arrayContaining(made()));
 	});
 
+	test('in a loop, each round buys its own, also the same order as the round before', async () => {
+		await ask(caller, { 'buy first': [[a]], 'buy second': [[b]], 'buy third': [[a]] }, { loops: true });
+		expect(bought(world.sandbox)).toEqual({ a: 2, b: 1 });
+		expect(['buy first', 'buy second', 'buy third'].flatMap(told)).toEqual(made());
+	});
+
 	// The newer way loses an item's history when its conversation is shorter than another's: the
 	// model does not see what it has bought, and orders it again.
 	test('items with conversations of different lengths: an Idempotency Key keeps each order single', async () => {
@@ -329,7 +342,7 @@ test('kill -9 while agents order, and Retry execution: the models are told what 
 test('On Error = Stop on the tool stops AI Agent 3', async () => {
 	refuse();
 	const execution = await ask({ agent: 3 }, { buy: [[a]] }, { tool: { onError: 'stopWorkflow' } });
-	expect(errorOf(execution)).toMatchObject({ message: 'Channel: No such channel' });
+	expect(errorOf(execution)).toMatchObject({ message: 'Channel a, tarif 1: Channel: No such channel' });
 });
 
 // n8n 1.x has no such nodes.

@@ -72,7 +72,7 @@ async function seen(look: Look): Promise<IDataObject> {
 
 const retry = async ({ id }: StoredExecution) => await world.n8n.rest.retryExecution(id);
 
-describe('lists in the database (purchase/rows.ts)', () => {
+describe('lists in the database (n8n/rows.ts)', () => {
 	test('the helpers read the ID of context.node before they first wait', async () => {
 		expect(
 			await seen(async ({ node, helpers }) => {
@@ -157,7 +157,7 @@ describe('from an execution to its retries', () => {
 		return [first, second, third].map((execution) => errorOf(execution)!.message);
 	}
 
-	(isV1 ? test.skip : test)('the token in $execution.resumeUrl stays the same (purchase/identity.ts)', async () => {
+	(isV1 ? test.skip : test)('the token in $execution.resumeUrl stays the same (n8n/root.ts)', async () => {
 		const look: Look = (inside) => {
 			const { $execution } = inside.getWorkflowDataProxy(0) as unknown as Proxy;
 			throw new Error(`Token ${new URL($execution.resumeUrl).searchParams.get('signature')}`);
@@ -168,7 +168,7 @@ describe('from an execution to its retries', () => {
 		expect(errorOf(await run(look))!.message).not.toBe(token);
 	});
 
-	test("getContext('node') is handed on (purchase/ledger.ts)", async () => {
+	test("getContext('node') is handed on (purchase/journal/past.ts)", async () => {
 		const modes = await thrown((inside) => {
 			const kept = inside.getContext('node') as { modes?: string[] };
 			(kept.modes ??= []).push(inside.getMode());
@@ -177,14 +177,14 @@ describe('from an execution to its retries', () => {
 		expect(modes).toEqual(['webhook', 'webhook,retry', 'webhook,retry,retry']);
 	});
 
-	(isV1 ? test : test.skip)('getExecutionContext() is that of the first one (purchase/identity.ts)', async () => {
+	(isV1 ? test : test.skip)('getExecutionContext() is that of the first one (n8n/root.ts)', async () => {
 		const sources = await thrown((inside) => {
 			throw new Error(inside.getExecutionContext()?.source);
 		});
 		expect(sources).toEqual(['webhook', 'webhook', 'webhook']);
 	});
 
-	test('from a killed one: its token, or signs that it was killed (purchase/identity.ts)', async () => {
+	test('from a killed one: its token, or signs that it was killed (n8n/root.ts)', async () => {
 		const workflow = await create(async (inside) => {
 			const { $execution, $items } = inside.getWorkflowDataProxy(0) as unknown as Proxy;
 			const token = new URL($execution.resumeUrl).searchParams.get('signature');
@@ -204,7 +204,7 @@ describe('from an execution to its retries', () => {
 	});
 });
 
-test('custom data is stored with the execution (purchase/trace.ts)', async () => {
+test('custom data is stored with the execution (n8n/trace.ts)', async () => {
 	const { id } = await run((inside) => {
 		const { $execution } = inside.getWorkflowDataProxy(0) as unknown as Proxy;
 		$execution.customData.set('probe', '1 2');
@@ -213,7 +213,7 @@ test('custom data is stored with the execution (purchase/trace.ts)', async () =>
 	expect(await world.n8n.rest.execution(id)).toMatchObject({ customData: { probe: '1 2' } });
 });
 
-test('error, message and details leave by the error output as they are, with an error beside them (purchase/results.ts)', async () => {
+test('error, message and details leave by the error output as they are, with an error beside them (purchase/report/report.ts)', async () => {
 	const execution = await run(
 		() => {
 			const failed: INodeExecutionData = { json: { error: 'a', message: 'b', details: { outcome: 'c' } }, pairedItem: { item: 0 } };
@@ -226,7 +226,7 @@ test('error, message and details leave by the error output as they are, with an 
 	expect(jsons).toMatchObject([[{ id: 1 }], [{ error: 'a', message: 'b', details: { outcome: 'c' } }]]);
 });
 
-test('Stop cuts requests, but not of a caller without getExecutionCancelSignal (transport.ts)', async () => {
+test('Stop cuts requests, but not of a caller without getExecutionCancelSignal (n8n/http.ts)', async () => {
 	world.sandbox.fault({ fault: faults.latency(5000) });
 	const workflow = await create(async (inside) => {
 		const data = await inside.getCredentials('streamSkillApi');
@@ -256,7 +256,7 @@ test('Stop cuts requests, but not of a caller without getExecutionCancelSignal (
 	expect(outcomes).toEqual({ own: 'cut', bare: 'answered' });
 });
 
-describe('an AI agent\'s tool (purchase/tool.ts)', () => {
+describe('an AI agent\'s tool (n8n/host.ts)', () => {
 	let openAi: { id: string; name: string };
 	beforeAll(async () => {
 		openAi = await world.n8n.rest.createCredential({ name: 'Chat model', type: 'openAiApi', data: { apiKey: 'scripted', url: model.url } });

@@ -109,6 +109,9 @@ describe('kill -9', () => {
 	/** What an order takes at least. */
 	const MS = 30;
 
+	/** Longer than it takes until the kill. So long a key waits for the answer to an order that somebody else may have on its way. */
+	const TIMEOUT = { timeout: 10_000 };
+
 	/**
 	 * Starts executions of 50 orders, and kills n8n once each has got to the 21st. From there on the API gives no answer,
 	 * so that no execution ends before, however slow the machine is; it buys half of those all the same.
@@ -197,7 +200,7 @@ describe('kill -9', () => {
 	});
 
 	test.each([1, 10])('with an Idempotency Key, run anew, batches of %i', async (batchSize) => {
-		const options = { ...batches(batchSize), idempotencyKey: KEY };
+		const options = { ...batches(batchSize), ...TIMEOUT, idempotencyKey: KEY };
 		const [{ workflow, orders, crashed }] = await killAmid(batchSize, await create({ onError: 'continueErrorOutput', options }));
 		const before = made();
 		expect((await logged(crashed.id)).length).toBeLessThanOrEqual(before.length);
@@ -244,7 +247,7 @@ describe('kill -9', () => {
 		const orders = items(10);
 		// Neither answer nor crash: n8n dies while it waits.
 		world.sandbox.fault({ match: { channel: 'item-3' }, times: 1, fault: faults.hang() });
-		const workflow = await create({ options: { idempotencyKey: KEY } });
+		const workflow = await create({ options: { ...TIMEOUT, idempotencyKey: KEY } });
 		await startWebhooks(world, workflow, [orders]);
 		await until(() => world.sandbox.purchases.length === 4, 'The purchase without an answer');
 		await world.crashAndRestart();

@@ -197,7 +197,7 @@ async function keepPicture(page: Page, name: string) {
 		await editor.toggle('start');
 
 		await editor.add('Add Option', 'Batching', 'Confirmed Bought', 'Confirmed Not Bought', 'Dry Run', 'Expand', 'Idempotency Key');
-		await editor.add('Add Option', 'If Already Purchased', 'Max Purchases', 'Response Language', 'Timeout');
+		await editor.add('Add Option', 'If Already Purchased', 'Max Purchases', 'Repeat Manual Orders', 'Response Language', 'Timeout');
 		await editor.type('batchSize', '5');
 		await editor.type('batchInterval', '250');
 		await editor.type('confirmedBought', 'K7QM-3XPA');
@@ -207,6 +207,7 @@ async function keepPicture(page: Page, name: string) {
 		await shown(editor.id('parameter-expression-preview-idempotencyKey').getByText('A-1001'));
 		await editor.choose('onDuplicate', 'Fail');
 		await editor.type('maxPurchases', '3');
+		await editor.toggle('repeatManualOrders');
 		await editor.choose('acceptLanguage', 'Russian');
 		await editor.type('timeout', '5000');
 		await editor.scrollToTop();
@@ -228,7 +229,7 @@ async function keepPicture(page: Page, name: string) {
 
 	step('a tarif that does not exist is named with its label', async () => {
 		await editor.choose('acceptLanguage', 'English');
-		await editor.execute('Tarif ID: Tarif not found', 'Nothing was bought. Change the order as the message says. Then save the workflow, and retry the execution with the currently saved workflow.');
+		await editor.execute('Tarif ID: Tarif not found', 'Change the order as the message says. Then execute the workflow again');
 		await editor.output.getByText('From StreamSkill').click();
 		await shown(editor.output.getByText('422'));
 		await editor.scrollToTop();
@@ -295,6 +296,7 @@ async function keepPicture(page: Page, name: string) {
 				idempotencyKey: '={{ $json.orderNumber }}',
 				maxPurchases: 3,
 				onDuplicate: 'fail',
+				repeatManualOrders: false,
 				timeout: 5000,
 			},
 		});
@@ -329,10 +331,10 @@ async function keepPicture(page: Page, name: string) {
 			await editor.explain('confirmedNotBought', 'References of uncertain orders that are not in your StreamSkill account: each is sent once more');
 			await keepPicture(page, `confirmed-not-bought.${theme}`);
 
-			await editor.execute('This execution bought 1 purchase', 'Look up each of these in your StreamSkill account.');
+			await editor.execute('May have been bought', 'Look in your StreamSkill account whether the order is there.');
 			await keepPicture(page, `error-uncertain.${theme}`);
 			const text = await editor.output.innerText();
-			const referenceOf = (channel: string) => new RegExp(`channel ${channel}, .* Its reference is (\\S+)`).exec(text)![1];
+			const referenceOf = (channel: string) => new RegExp(`channel ${channel}, .* may have been bought \\(reference (\\S+)\\)`).exec(text)![1];
 
 			await editor.type('confirmedBought', referenceOf('bert'));
 			await editor.type('confirmedNotBought', referenceOf('carla'));

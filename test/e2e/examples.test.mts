@@ -535,8 +535,8 @@ describeExample('error-workflow.json', () => {
 				execution: expect.stringContaining(`/executions/${failed.id}`) as unknown,
 				channel: 'c',
 				reference: expect.any(String) as string,
-				reason: expect.stringMatching(/^StreamSkill broke off with status 500: the order may have been bought \(reference \S{9}\)$/) as string,
-				advice: expect.stringMatching(/If it is, add \S{9} to the option Confirmed Bought; if it is not, to Confirmed Not Bought/) as string,
+				reason: expect.stringMatching(/^StreamSkill answered 500, which does not say whether the order was bought: the order may have been bought \(reference \S{9}\)$/) as string,
+				advice: expect.stringMatching(/If it is there, add \S{9} to the option Confirmed Bought\. If it is not, add it to Confirmed Not Bought/) as string,
 			},
 		]);
 	});

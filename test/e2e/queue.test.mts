@@ -114,6 +114,16 @@ test.each([1, 5])('one key, two workers, the same moment (%d items per batch)', 
 	expect(bought(world.sandbox)).toEqual(onceEach(orders.flat()));
 });
 
+test('ten executions at once on the same keys, in two workers: each is bought once, and nobody is asked', async () => {
+	world.sandbox.fault({ fault: faults.latency(200) });
+	const workflow = await createActive(world, keyed('ten', KEYED));
+	const channels = series('ten', 10);
+	await runAll(workflow, Array<string[]>(10).fill(channels));
+	expect(sent(world.sandbox)).toEqual(onceEach(channels));
+	expect(await executions(workflow)).toMatchObject({ success: 10 });
+	expect(await uncertainKeys(workflow)).toEqual([]);
+});
+
 test('many keys at the same moment: none is forgotten', async () => {
 	const workflow = await createActive(world, keyed('crowd', KEYED));
 	const channels = series('crowd', 60);

@@ -146,7 +146,7 @@ describe('Retry execution', () => {
 	test('with a mended parameter, continues', async () => {
 		const workflow = await create(buy({}, { tarifId: `={{ ${ITEM} === 'e' ? 1000 : 1 }}` }));
 		const failed = await runWebhook(world, workflow, TEN);
-		expect(errorOf(failed)).toMatchObject({ message: 'Tarif ID: Tarif not found' });
+		expect(errorOf(failed)).toMatchObject({ message: 'Channel e, tarif 1000: Tarif ID: Tarif not found' });
 
 		await saveParameters(world, workflow, { tarifId: 1 });
 		const original = await retry(failed);

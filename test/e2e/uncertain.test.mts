@@ -38,7 +38,7 @@ describe.each<[string, Fault]>([
 		lose('c', fault);
 		const workflow = await create();
 		const failed = await runWebhook(world, workflow, ITEMS);
-		expect(textOf(failed)).toContain('This execution bought 2 purchases (ID 1, 2). A retry of the execution does not buy them again.');
+		expect(textOf(failed)).toContain('<strong>Bought</strong>\nItem 0, channel a, tarif 1: ID 1\nItem 1, channel b, tarif 1: ID 2\n');
 		expect(uncertainIn(failed)).toEqual([{ channel: 'c', reference: expect.any(String) as string }]);
 
 		// Retries before anybody has looked it up do no harm.
@@ -60,7 +60,7 @@ describe.each<[string, Fault]>([
 		const { reference } = json.details as { reference: string };
 		for (const execution of [first, second]) expect(outcomesOf(execution)).toEqual(['unknown']);
 		expect(json).toMatchObject({
-			message: `Look in your StreamSkill account whether it is there. If it is, add ${reference} to the option Confirmed Bought; if it is not, to Confirmed Not Bought. Then save the workflow, and run the item again with the same Idempotency Key.`,
+			message: `Look in your StreamSkill account whether the order is there. If it is there, add ${reference} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Then run the item again with the same Idempotency Key.`,
 		});
 
 		const option = 'c' in bought(world.sandbox) ? 'confirmedBought' : 'confirmedNotBought';

@@ -13,7 +13,7 @@ const root = join(__dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const { homepage, scripts, version } = JSON.parse(read('package.json')) as { homepage: string; scripts: Record<string, string>; version: string };
 
-const documents = [...readdirSync(root), ...readdirSync(join(root, 'docs')).map((file) => `docs/${file}`), 'examples/README.md']
+const documents = [...readdirSync(root), ...readdirSync(join(root, 'docs')).map((file) => `docs/${file}`), 'examples/README.md', 'nodes/StreamSkill/purchase/journal/README.md']
 	.filter((file) => file.endsWith('.md'));
 
 /** How GitHub makes the anchors of a document's headings. */

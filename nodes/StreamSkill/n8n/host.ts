@@ -111,7 +111,7 @@ function callOfModel(context: IExecuteFunctions, itemIndex: number): Call {
 		const id = `${round}/${tryOf(closeFunctions, context.getExecutionId())}`;
 		return { id, isTryOf: (other) => isOfRound(other) && other !== id };
 	}
-	const call = String(context.getInputData()[itemIndex]?.json.toolCallId);
+	const call = String(context.getInputData()[itemIndex]?.json.toolCallId as string | undefined);
 	const requests = (runExecutionData?.executionData?.nodeExecutionStack ?? []).flatMap(
 		({ metadata }) => metadata?.subNodeExecutionData ?? [],
 	);

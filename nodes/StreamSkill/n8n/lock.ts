@@ -1,6 +1,6 @@
 import { sleep } from 'n8n-workflow';
 
-import { DatabaseRefusal, UnknownN8n, type Rows } from './rows';
+import { DatabaseRefusal, refusalIn, UnknownN8n, type Rows } from './rows';
 
 /**
  * How many milliseconds somebody may hold the lock without a sign of life, before others take them for dead. Each of
@@ -66,6 +66,7 @@ class Lock implements Lease {
 		let ownedSince = start;
 		let failures = 0;
 		while (performance.now() - start < MAX_WAIT) {
+			let refusal: DatabaseRefusal | undefined;
 			try {
 				const until = performance.now() + LEASE;
 				const current = await rows.count(row);
@@ -79,9 +80,11 @@ class Lock implements Lease {
 					patience = patienceOfOne();
 				}
 			} catch (error) {
-				// Another process may have been faster to insert the row, but not so many times in a row.
-				if (!(error instanceof DatabaseRefusal) || error instanceof UnknownN8n || ++failures > MAX_FAILURES) throw error;
+				refusal = refusalIn(error);
+				failures++;
 			}
+			// Another process may have been faster to insert the row, but not so many times in a row.
+			if (refusal instanceof UnknownN8n || (refusal && failures > MAX_FAILURES)) throw refusal;
 			await sleep(5 + Math.random() * 10);
 		}
 		throw new DatabaseRefusal('other executions have kept its list of orders locked for too long');

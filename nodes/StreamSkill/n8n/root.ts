@@ -24,8 +24,8 @@ export function tokenRoot(context: IExecuteFunctions): string | undefined {
  */
 export function isRetryWithoutRoot(context: IExecuteFunctions): boolean {
 	if (tokenRoot(context) !== undefined || context.getMode() !== 'retry') return false;
-	const { getExecutionContext } = context as { getExecutionContext?: () => { source?: string } | undefined };
-	if (getExecutionContext?.call(context)?.source === 'retry') return true;
+	const { getExecutionContext = () => undefined } = context as { getExecutionContext?: () => { source?: string } | undefined };
+	if (getExecutionContext.call(context)?.source === 'retry') return true;
 	const { $items } = context.getWorkflowDataProxy(0) as unknown as {
 		$items: (name: string, output: number, run: number) => Array<{ json: IDataObject }>;
 	};

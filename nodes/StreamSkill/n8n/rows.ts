@@ -14,6 +14,15 @@ export class UnknownN8n extends DatabaseRefusal {
 	}
 }
 
+/**
+ * @returns the refusal that was caught
+ * @throws anything else that was caught: it is a fault of this node, and passes with its stack
+ */
+export function refusalIn(error: unknown): DatabaseRefusal {
+	if (error instanceof DatabaseRefusal) return error;
+	throw error;
+}
+
 /** Names of no meaning to n8n, which keeps a hash of each (n8n: deduplication-helper.js). */
 type Entries = readonly string[];
 
@@ -77,7 +86,7 @@ export class Rows {
 		const { node } = this;
 		const { id } = node;
 		const property = { configurable: true, enumerable: true };
-		let isRead = false;
+		let isRead = false as boolean;
 		const get = () => {
 			isRead = true;
 			return row;
@@ -89,14 +98,12 @@ export class Rows {
 		} finally {
 			Object.defineProperty(node, 'id', { ...property, writable: true, value: id });
 		}
-		try {
-			const result = await answer;
-			// Otherwise it has worked on the node's own row, and nothing good comes of that.
-			if (isRead) return result;
-		} catch (error) {
+		const result = await answer.catch((error: unknown) => {
 			throw new DatabaseRefusal(error);
-		}
-		throw new UnknownN8n();
+		});
+		// It has worked on the node's own row, and nothing good comes of that.
+		if (!isRead) throw new UnknownN8n();
+		return result;
 	}
 }
 

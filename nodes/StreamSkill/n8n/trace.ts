@@ -23,7 +23,7 @@ export function purchaseTrace(context: IExecuteFunctions, run: string) {
 	const name = () => (entry === 1 ? CUSTOM_DATA : `${CUSTOM_DATA}${entry}`);
 
 	const leave = (purchase: IDataObject, order: IDataObject) => {
-		const id = String(purchase.id);
+		const id = String(purchase.id as number);
 		const facts = {
 			execution: context.getExecutionId(),
 			run,

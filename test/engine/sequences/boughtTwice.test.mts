@@ -2,7 +2,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import { faults } from '../../../tools/sandbox/sandbox.mts';
-import { DAY, passTime } from '../clock.mts';
+import { DAY, LOOK_UP_TIME, passTime } from '../clock.mts';
 import { createExecution, deduplicator } from '../engine.mts';
 import { branches, errorsLoopedBack, loop } from '../wirings.mts';
 import { failuresOf, hintsOf, onceEach, openShop, outcomes, processOf, referencesOf, told, until, wordsOf, type Orders } from '../shop.mts';
@@ -416,6 +416,7 @@ describe('11. by hand', () => {
 		const again = await byHand(['a', 'b', 'c'], { onError: 'continueErrorOutput', options: { timeout: 300 } });
 		expect(told(again.failed)).toContainEqual([1, 'unknown']);
 		expect(sold()).toMatchObject(onceEach(['a', 'b']));
+		passTime(LOOK_UP_TIME);
 		await byHand(['a', 'b', 'c'], { options: lookUp(again) });
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});

@@ -2,6 +2,7 @@
 import type { INodeExecutionData } from 'n8n-workflow';
 
 import { faults } from '../../../tools/sandbox/sandbox.mts';
+import { LOOK_UP_TIME, passTime } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
 import { agentWithTool, loop, olderAgent } from '../wirings.mts';
 import { failuresOf, hintsOf, onceEach, onErrors, openShop, outcomes, processOf, referencesOf, told, wordsOf, type Orders } from '../shop.mts';
@@ -327,5 +328,30 @@ describe('18. one webhook that is delivered six times at once', () => {
 		const results = await deliver();
 		expect(sold()).toEqual({ a: 1 });
 		expect(results.flatMap(outcomes)).toEqual([]);
+	});
+});
+
+describe('Max Purchases counts for the execution, with its retries', () => {
+	test('over the rounds of a loop', async () => {
+		const result = await order(['a', 'b', 'c', 'd'], { wiring: loop({ errorsToo: true }), onError: 'continueErrorOutput', options: { maxPurchases: 2 } });
+		expect(sold()).toEqual(onceEach(['a', 'b']));
+		expect(outcomes(result)).toEqual(['notSent', 'notSent']);
+	});
+
+	test('over a retry', async () => {
+		const wiring = loop();
+		refuse('b');
+		const first = await order(['a', 'b', 'c', 'd'], { wiring, options: { maxPurchases: 2 } });
+		await order([], { wiring, options: { maxPurchases: 2 }, retryOf: first.data });
+		expect(sold()).toEqual(onceEach(['a', 'b']));
+	});
+
+	test('over the retry of a killed one', async () => {
+		const setup: Orders = { wiring: loop(), options: { maxPurchases: 3 } };
+		const killed = await kill(['a', 'b', 'c', 'd'], { at: 'answer', channel: 'b', ended: ['Start', 'Loop', 'StreamSkill'] }, setup);
+		const held = await order([], { ...setup, retryOf: killed });
+		passTime(LOOK_UP_TIME);
+		await order([], { ...setup, options: { ...setup.options, ...lookUp(held) }, retryOf: held.data });
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
 });

@@ -72,8 +72,8 @@ class Queue<Order, Claim> {
 
 	/** @returns what was not sent because something has ended the run */
 	async sendAll(waiting: Order[]): Promise<Order[]> {
-		while (!this.isOver) {
-			while (this.claimed.length > 0 && this.onTheirWay.size < this.size && !this.isOver) this.start();
+		while (!this.isOver()) {
+			while (this.claimed.length > 0 && this.onTheirWay.size < this.size && !this.isOver()) this.start();
 			if (!this.claiming) this.claimNext(waiting);
 			if (this.claiming || this.onTheirWay.size > 0) await new Promise<void>((resolve) => (this.onChange = resolve));
 			else if (this.claimed.length === 0 && waiting.length === 0) return [];
@@ -85,7 +85,7 @@ class Queue<Order, Claim> {
 		return [...unsent, ...waiting];
 	}
 
-	private get isOver(): boolean {
+	private isOver(): boolean {
 		return this.fault !== undefined || this.work.isOver();
 	}
 

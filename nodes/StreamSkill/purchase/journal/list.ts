@@ -57,7 +57,7 @@ export class List {
 		return (await this.rows.count(this.scope)) === 0;
 	}
 
-	/** @returns the records under these names, each chain from its number on */
+	/** @returns the records under these names, each chain from its number on, in the sequence of their numbers */
 	async look(wanted: Map<string, Wanted>): Promise<FoundRecord[]> {
 		if (wanted.size === 0) return [];
 		return await this.exclusively(async (lease) => {
@@ -74,7 +74,7 @@ export class List {
 					.map(({ name, from, to }) => ({ name, from: to + 1, to: to + 2 * (to - from + 1) }));
 			}
 			this.unseenFrom = this.end.part;
-			return await this.withStates(found, lease);
+			return (await this.withStates(found, lease)).sort((a, b) => a.number - b.number);
 		});
 	}
 

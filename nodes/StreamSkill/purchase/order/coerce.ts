@@ -17,7 +17,7 @@ export const isBlank = (value: unknown) =>
 export function show(value: unknown): string {
 	let shown: string;
 	try {
-		shown = typeof value === 'object' || typeof value === 'string' ? JSON.stringify(value) : String(value);
+		shown = typeof value === 'object' || typeof value === 'string' ? JSON.stringify(value) : String(value as number);
 	} catch (error) {
 		shown = `a value that cannot be shown (${(error as Error).name})`;
 	}
@@ -38,7 +38,7 @@ export const integer =
 
 /** True or false, or what spreadsheets write for them. */
 export function boolean(value: unknown): boolean {
-	const word = typeof value === 'object' ? '' : String(value).trim().toLowerCase();
+	const word = typeof value === 'object' ? '' : String(value as string).trim().toLowerCase();
 	if (word === 'true' || word === '1') return true;
 	if (word === 'false' || word === '0') return false;
 	throw new Error(`must be true or false, not ${show(value)}`);

@@ -37,8 +37,9 @@ function readItem(context: IExecuteFunctions, item: number): Item {
 	const collection = (name: string) =>
 		evaluate(name, (error) => {
 			const written = context.getNode().parameters[name];
-			if (!isObject(written)) return fail(name)(error);
-			return Object.fromEntries(Object.keys(written).map((field) => [field, evaluate(`${name}.${field}`, fail(keyOf(field)))]));
+			if (isObject(written)) return Object.fromEntries(Object.keys(written).map((field) => [field, evaluate(`${name}.${field}`, fail(keyOf(field)))]));
+			fail(name)(error);
+			return undefined;
 		});
 
 	const options = collection('options');

@@ -25,10 +25,17 @@ const RETRY = 'open the Executions tab, select this execution, click the Retry a
 
 /** The one step that follows once the cause is mended. None of them buys twice. */
 const NEXT_STEP: Record<Recourse, string> = {
-	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
+	editor: 'Then execute the workflow again, with Repeat Manual Orders off: what this node has bought by hand today or yesterday is left out.',
 	retry: `Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	anew: 'Then order this item alone in a new execution.',
 	tool: 'Then order it again if it is still wanted.',
+};
+
+/** What follows the Idempotency Key in a sentence. */
+const CONFLICTS: Record<Extract<Failure, { kind: 'conflict' }>['with'], string> = {
+	record: 'has bought another order before',
+	list: 'is also used by another order in the list',
+	unclear: 'has bought an order before, and it is not clear which one',
 };
 
 /** @returns what happened to an item, in one sentence without a full stop */
@@ -44,15 +51,7 @@ export function describe(failure: Failure, order?: Order): string {
 		case 'duplicate':
 			return describeBought(failure.because, order);
 		case 'conflict':
-			switch (failure.with) {
-				case 'record':
-					return `${key} has bought another order before`;
-				case 'list':
-					return `${key} is also used by another order in the list`;
-				case 'unclear':
-					return `${key} has bought an order before, and it is not clear which one`;
-			}
-		// eslint-disable-next-line no-fallthrough -- every case above returns
+			return `${key} ${CONFLICTS[failure.with]}`;
 		case 'repeatedKey':
 			return `${key} is also used by another item`;
 		case 'heldBack':
@@ -90,7 +89,7 @@ export function goOn(failures: Failure[], recourse: Recourse, order?: Order): st
 	if (isUncertain) {
 		switch (recourse) {
 			case 'editor':
-				return 'Then execute the workflow again.';
+				return 'Then execute the workflow again, with Repeat Manual Orders off.';
 			case 'retry':
 				return `Then ${RETRY}.`;
 			case 'anew':

@@ -67,7 +67,7 @@ export function runError(node: INode, { failed, purchases, remarks, notTried }: 
 
 	const message = titleOf(first, failed);
 	const description = [
-		...group('Bought', purchases, ({ purchase }) => `ID ${String(purchase.id)}`),
+		...group('Bought', purchases, ({ purchase }) => `ID ${String(purchase.id as number)}`),
 		...group('May have been bought', uncertain, describeUncertain),
 		...group('Not bought', certain, ({ failure, order }) => describe(failure, order)),
 		...group('Not tried', notTried, () => ''),

@@ -1,0 +1,175 @@
+/** What people do, and what used to buy twice, to lose orders, or to ask somebody without need. */
+import express from 'express';
+import type { IDataObject, IExecuteFunctions, INode, INodeExecutionData, INodeParameters } from 'n8n-workflow';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+
+import { outputItems, type WorkflowJson } from '../../tools/n8n/rest.mts';
+import { chain, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
+import { faults } from '../../tools/sandbox/sandbox.mts';
+import { until } from '../../tools/until.mts';
+import { createActive, errorOf, hintsOf, runWebhook, runWebhooks, startWebhooks } from './executions.mts';
+import { followText } from './uncertain.mts';
+import { startWorld, type World } from './world.mts';
+
+let world: World;
+/** Somebody's sheet, and its rows. */
+let sheet: Server;
+let rows: IDataObject[] = [];
+
+beforeAll(async () => {
+	world = await startWorld({ env: { N8N_CUSTOM_EXTENSIONS: resolve('test/e2e/probe') } });
+	sheet = express()
+		.get('/', (_, res) => void res.json(rows))
+		.listen(0, '127.0.0.1');
+	await once(sheet, 'listening');
+});
+afterAll(async () => {
+	await world?.close();
+	sheet?.close();
+});
+beforeEach(() => world.sandbox.reset());
+
+const readSheet = () =>
+	node('Sheet', 'httpRequest', { url: `http://127.0.0.1:${(sheet.address() as AddressInfo).port}/`, options: {} }, { typeVersion: 4.2 });
+
+const CHANNEL = '={{ $json.channel }}';
+
+const channels = (list: string) => [...list].map((channel) => ({ channel }));
+
+/** Webhook → the source of the list → Loop Over Items: one at a time through StreamSkill, and all of them to After. */
+function loop(name: string, source: INode, purchase: INode): WorkflowJson {
+	const { nodes: [webhook, , , after], settings } = webhookWorkflow(name, purchase);
+	const to = (next: string) => ({ node: next, type: 'main' as const, index: 0 });
+	return {
+		name,
+		settings,
+		nodes: [webhook, source, node('Loop', 'splitInBatches', { batchSize: 1 }, { typeVersion: 3 }), purchase, after],
+		connections: {
+			[webhook.name]: { main: [[to(source.name)]] },
+			[source.name]: { main: [[to('Loop')]] },
+			Loop: { main: [[to(after.name)], [to(purchase.name)]] },
+			[purchase.name]: { main: [[to('Loop')]] },
+		},
+	};
+}
+
+const items = () => node('Items', 'splitOut', { fieldToSplitOut: 'body.items' });
+
+test.each([
+	['a row more in front', 'xabcdef'],
+	['another sequence', 'fedcba'],
+])('a loop is killed in round 4, and its list is read anew with %s: all are bought once', async (_, list) => {
+	rows = channels('abcdef');
+	world.sandbox.fault({ match: { channel: 'd' }, fault: faults.hang() });
+	const workflow = await createActive(world, loop(`killed-loop-${list}`, readSheet(), streamSkill({ tarifId: 1, channel: CHANNEL })));
+	const [id] = await startWebhooks(world, workflow, [[]]);
+	await until(() => 'd' in bought(world.sandbox), 'Round 4');
+	await world.crashAndRestart();
+	world.sandbox.behave();
+	expect(await world.n8n.rest.waitForExecution(id)).toMatchObject({ status: 'crashed' });
+
+	rows = channels(list);
+	const retried = await world.n8n.rest.retryExecution(id);
+	expect(retried.status).toBe('error');
+	expect(await followText(world, workflow, retried)).toMatchObject({ status: 'success' });
+	expect(bought(world.sandbox)).toEqual(onceEach([...list]));
+});
+
+test('by hand: a refused row is corrected in its sheet, and the workflow executed again', async () => {
+	const { rest } = world.n8n;
+	rows = channels('abc').map((row) => ({ ...row, tarif: row.channel === 'b' ? 1000 : 1 }));
+	const purchase = streamSkill({ tarifId: '={{ $json.tarif }}', channel: CHANNEL });
+	const { id } = await world.create(chain('By hand', [node('Start', 'manualTrigger'), readSheet(), purchase]));
+	const execute = async () => await rest.waitForExecution(await rest.runWorkflow(id));
+	const failed = await execute();
+	expect(errorOf(failed)).toMatchObject({
+		message: 'Channel b, tarif 1000: Tarif ID: Tarif not found',
+		description: expect.stringContaining('Then execute the workflow again: what this node has bought by hand today or yesterday is left out.') as string,
+	});
+	expect(bought(world.sandbox)).toEqual({ a: 1 });
+
+	rows = channels('abc').map((row) => ({ ...row, tarif: 1 }));
+	const corrected = await execute();
+	expect(corrected.status).toBe('success');
+	expect(hintsOf(corrected)).toContain('Left out: 1 bought by hand before, today or yesterday');
+	expect(bought(world.sandbox)).toEqual(onceEach([...'abc']));
+
+	// Once more buys what the option says.
+	expect(await execute()).toMatchObject({ status: 'success' });
+	expect(bought(world.sandbox)).toEqual(onceEach([...'abc']));
+	await rest.updateWorkflow(id, {
+		nodes: corrected.workflowData.nodes.map((one) =>
+			one.name === 'StreamSkill' ? { ...one, parameters: { ...one.parameters, options: { repeatManualOrders: true } } } : one,
+		),
+	});
+	expect(await execute()).toMatchObject({ status: 'success' });
+	expect(bought(world.sandbox)).toEqual({ a: 2, b: 2, c: 2 });
+});
+
+test('by hand: Execute step pressed twice buys once', async () => {
+	const { rest } = world.n8n;
+	const { id } = await world.create(chain('Step', [node('Start', 'manualTrigger'), streamSkill({ tarifId: 1, channel: 'a' })]));
+	for (let press = 0; press < 2; press++) {
+		const execution = await rest.runWorkflow(id, { destinationNode: 'StreamSkill' });
+		expect(await rest.waitForExecution(execution)).toMatchObject({ status: 'success' });
+	}
+	expect(bought(world.sandbox)).toEqual({ a: 1 });
+});
+
+const KEYED = { tarifId: 1, channel: `={{ ${ITEM} }}`, options: { idempotencyKey: `={{ ${ITEM} }}` } };
+
+test('a loop with keys, whose second order was bought before, goes on to the end', async () => {
+	const workflow = await createActive(world, loop('keyed-loop', items(), streamSkill(KEYED)));
+	await runWebhook(world, workflow, ['b']);
+	const execution = await runWebhook(world, workflow, [...'abcd']);
+	expect(execution.status).toBe('success');
+	expect(bought(world.sandbox)).toEqual(onceEach([...'abcd']));
+	expect(outputItems(execution, 'After').map(({ json }) => json.channel ?? json.leftOut)).toEqual(['a', [{ tarif: { id: 1 }, channel: 'b' }], 'c', 'd']);
+});
+
+test('one webhook delivered six times at once, with a key, buys once and asks nobody', async () => {
+	world.sandbox.fault({ fault: faults.latency(3000) });
+	const workflow = await createActive(world, webhookWorkflow('six-times', streamSkill(KEYED)));
+	const executions = await runWebhooks(world, workflow, Array<string[]>(6).fill(['order-7']));
+	expect(executions.map(({ status }) => status)).toEqual(Array(6).fill('success'));
+	expect(sent(world.sandbox)).toEqual({ 'order-7': 1 });
+	expect(executions.filter((execution) => outputItems(execution, 'StreamSkill').length > 0)).toHaveLength(1);
+});
+
+test('the first key is known after 10,000 others of the same workflow', async () => {
+	/** Makes the rows of that many keys, as the node makes them. It runs within n8n: it can use nothing of this file. */
+	const fill = async (inside: IExecuteFunctions & { node: INode }): Promise<INodeExecutionData[]> => {
+		const input = inside.getInputData();
+		if (input[0].json['body.items'] !== 'fill') return input;
+		const { id } = inside.node;
+		const add = async (row: string, ...entries: string[]) => {
+			inside.node.id = `streamskill:key:${row}`;
+			const added = inside.helpers.checkProcessedAndRecord(entries, 'node', { mode: 'entries' });
+			inside.node.id = id;
+			await added;
+		};
+		for (let key = 0; key < 10_001; key += 50) {
+			const keys = Array.from({ length: 50 }, (_, i) => key + i);
+			await Promise.all(keys.flatMap((one) => [add(`${one}:1`, 'claimed', 'order'), add(`${one}:1:end`, 'end', 'bought', 'bought for certain')]));
+		}
+		return [];
+	};
+	const made = webhookWorkflow('many-keys', streamSkill(KEYED));
+	const { id, name } = world.credential;
+	const filler = node('Fill', 'CUSTOM.probe', { code: String(fill) } as INodeParameters, { credentials: { streamSkillApi: { id, name } } });
+	const [webhook, split, purchase, after] = made.nodes;
+	const workflow = await createActive(world, chain('many-keys', [webhook, split, filler, purchase, after], made.settings));
+	const run = async (item: string) => {
+		const [execution] = await startWebhooks(world, workflow, [[item]]);
+		return await world.n8n.rest.waitForExecution(execution, { timeout: 200_000 });
+	};
+	await run('first');
+	expect(await run('fill')).toMatchObject({ status: 'success' });
+	await run('last');
+	for (const key of ['first', 'last']) expect(await run(key)).toMatchObject({ status: 'success' });
+	expect(sent(world.sandbox)).toEqual({ first: 1, last: 1 });
+});
