@@ -158,8 +158,8 @@ describe('what to do', () => {
 	const LOOK = 'Look in your StreamSkill account whether the order is there.';
 	const CONFIRM = `If it is there, add ${REFERENCE} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	test.each<[Recourse, typeof order, string]>([
-		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again, with Repeat Manual Orders off.`],
-		['editor', keyed, `${LOOK} ${CONFIRM} Then execute the workflow again, with Repeat Manual Orders off.`],
+		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again.`],
+		['editor', keyed, `${LOOK} ${CONFIRM} Then execute the workflow again.`],
 		['retry', order, `${LOOK} ${CONFIRM} ${RETRY}.`],
 		['retry', keyed, `${LOOK} ${CONFIRM} ${RETRY}.`],
 		['anew', order, `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
@@ -185,7 +185,7 @@ describe('what to do', () => {
 	});
 
 	test('of several, an uncertain one decides on the next step', () => {
-		expect(goOn([invalid, uncertain()], 'editor')).toBe('Then execute the workflow again, with Repeat Manual Orders off.');
+		expect(goOn([invalid, uncertain()], 'editor')).toBe('Then execute the workflow again.');
 		expect(goOn([invalid], 'editor')).toBe(next.editor);
 	});
 });
