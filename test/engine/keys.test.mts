@@ -152,6 +152,15 @@ test('a list with the same key twice, with Fail and Stop, is refused before anyt
 	expect(sent()).toEqual({});
 });
 
+test('a key that was bought hides nothing of what is wrong with the fields by now: another key would buy it twice', async () => {
+	await buy(['a']);
+	const { failed } = await buy(['a'], { parameters: { tarifId: 'abc' } });
+	expect(told(failed)).toEqual([[0, 'invalid']]);
+	expect(failed[0].json.error).toMatch(/^Tarif ID must be a whole number/);
+	expect((await buy(['a'])).success).toEqual([]);
+	expect(sold()).toEqual({ a: 1 });
+});
+
 describe('the same key for different orders', () => {
 	test.each(onErrors)('in one list: none of them is sent, since it cannot be told which one is meant (%s)', async (onError) => {
 		const { success, failed, error } = await order(['a', 'b', 'a'], { onError, options: { idempotencyKey: 'same' } });

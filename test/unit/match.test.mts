@@ -158,6 +158,15 @@ describe('an order comes with all that is on record of it', () => {
 		expect(match([{ names: bare(a) }], [byOrder, again])).toEqual([[byOrder]]);
 	});
 
+	test('nor what belongs to another order in part', () => {
+		const inBoth: PastOrder = { ...byOrder, records: [...byOrder.records, ...editor('2026-11-25').records] };
+		expect(match([{ names: bare(a) }], [byOrder, inBoth])).toEqual([[byOrder]]);
+		// The order moved to another row, which is on record for another one.
+		const [moved] = stores([a], 'b').execution.map(({ past }) => past);
+		const [, other] = stores([b], 'b').database.map(({ past }) => past);
+		expect(match([{ names: { ...a, item: b.item } }], [{ ...moved, state: { kind: 'bought' } }, other])[0]).toHaveLength(1);
+	});
+
 	test('an item without a past order takes nothing along', () => {
 		expect(match([{ names: x }], [byOrder, byItem])).toEqual([[]]);
 	});
