@@ -21,13 +21,13 @@ describe('a credential by expression', () => {
 	afterAll(async () => await other.close());
 
 	test('each order is paid with what its own item resolves to', async () => {
-		const { id, name } = await world.n8n.rest.createCredential({
+		const credential = await world.n8n.rest.createCredential({
 			name: 'By expression',
 			type: 'streamSkillApi',
 			data: { accessToken: '={{ $json.token }}', baseUrl: '={{ $json.url }}' },
 		});
 		const made = webhookWorkflow('by-expression', streamSkill({ tarifId: 1, channel: '={{ $json.channel }}' }));
-		chooseCredential(made, { id, name });
+		chooseCredential(made, credential);
 		const workflow = await world.n8n.rest.createWorkflow(made);
 		await world.n8n.rest.activate(workflow.id);
 		const rows = [world.sandbox, other, world.sandbox].map(({ token, url }, i) => ({ token, url, channel: `channel-${i}` }));

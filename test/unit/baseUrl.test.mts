@@ -160,7 +160,7 @@ describe('the token goes to', () => {
 		[{ url: '' }],
 		[{ url: '/purchases/create' }],
 		[{ url: 'api.streamskill.pro/v1' }],
-		[{ url: 5 }],
+		[{ url: 5 as unknown as string }],
 	])('no such address as %j', (request) => {
 		const check = () => checkDestination(request, BASE);
 		expect(check).toThrow(/^The Access Token .* under its Base URL only.*Use an address that starts with https:\/\/api\.streamskill\.pro\/v1\//);

@@ -8,7 +8,7 @@ const order = orderOf();
 
 const RETRY = 'Then open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 const next: Record<Recourse, string> = {
-	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
+	editor: 'Then execute the workflow again, with Repeat Manual Orders off: what this node has bought by hand today or yesterday is left out.',
 	retry: `${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	anew: 'Then order this item alone in a new execution.',
 	tool: 'Then order it again if it is still wanted.',
