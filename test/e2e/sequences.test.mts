@@ -88,7 +88,7 @@ test('by hand: a refused row is corrected in its sheet, and the workflow execute
 	const failed = await execute();
 	expect(errorOf(failed)).toMatchObject({
 		message: 'Channel b, tarif 1000: Tarif ID: Tarif not found',
-		description: expect.stringContaining('Then execute the workflow again, with Repeat Manual Orders off: what this node has bought by hand today or yesterday is left out.') as string,
+		description: expect.stringContaining('Then execute the workflow again: what this node has bought by hand today or yesterday is left out.') as string,
 	});
 	expect(bought(world.sandbox)).toEqual({ a: 1 });
 

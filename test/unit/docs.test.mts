@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
 import type { Because } from '../../nodes/StreamSkill/purchase/journal/decide.ts';
 import { LABELS } from '../../nodes/StreamSkill/purchase/order/labels.ts';
+import { BODY, ORDER_OPTIONS, RUN_OPTIONS } from '../../nodes/StreamSkill/purchase/order/table.ts';
 import { describe as say } from '../../nodes/StreamSkill/purchase/report/messages.ts';
 import { summarise } from '../../nodes/StreamSkill/purchase/report/summary.ts';
 import { failures, heldBack, keyed, obstacles, orderOf, uncertain } from './failures.mts';
@@ -40,6 +41,12 @@ describe.each(documents)('%s', (document) => {
 		const npmsOwn = ['install', 'init', 'pack', 'packs', 'publish', 'token', 'trusts'];
 		expect(commands.filter((name) => !(name in scripts) && !npmsOwn.includes(name))).toEqual([]);
 	});
+});
+
+test('README.md has a row for each field and option', () => {
+	const text = read('README.md');
+	const labels = Object.values({ ...BODY, ...ORDER_OPTIONS, ...RUN_OPTIONS }).map(({ label }) => label);
+	expect(labels.filter((label) => !new RegExp(`^\\| \\*{0,2}${label}\\*{0,2} .*\\|`, 'm').test(text))).toEqual([]);
 });
 
 test('README.md names every field of the editor', () => {

@@ -8,7 +8,7 @@ const order = orderOf();
 
 const RETRY = 'Then open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 const next: Record<Recourse, string> = {
-	editor: 'Then execute the workflow again, with Repeat Manual Orders off: what this node has bought by hand today or yesterday is left out.',
+	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
 	retry: `${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	anew: 'Then order this item alone in a new execution.',
 	tool: 'Then order it again if it is still wanted.',
@@ -215,4 +215,11 @@ describe.each(Object.entries(failures))('%s', (_, failure) => {
 			if (again >= 0 && !advice.startsWith('Do not order it again')) expect(again).toBeGreaterThan(look);
 		}
 	});
+});
+
+test('in the editor, nobody is advised to execute again what Repeat Manual Orders would buy again', () => {
+	const repeated = orderOf('a', { repeatManualOrders: true });
+	for (const failure of [uncertain(), invalid]) {
+		expect(goOn([failure], 'editor', repeated)).toMatch(/^Then remove the option Repeat Manual Orders, and execute the workflow again/);
+	}
 });

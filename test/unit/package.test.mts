@@ -20,7 +20,7 @@ test('npm packs what n8n needs, and nothing else', () => {
 	const paths = files.map(({ path }) => path);
 	const built = SOURCES.flatMap((folder) =>
 		readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-			.filter((file) => statSync(join(root, folder, file)).isFile())
+			.filter((file) => statSync(join(root, folder, file)).isFile() && !file.endsWith('.md'))
 			.map((file) => `dist/${folder}/${file.replaceAll('\\', '/').replace(/\.ts$/, '.js')}`),
 	);
 	expect(paths.sort()).toEqual(['LICENSE', 'README.md', 'index.js', 'package.json', ...built].sort());

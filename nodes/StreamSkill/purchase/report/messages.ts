@@ -23,12 +23,16 @@ const NOT_REACHED = 'Check the Base URL in the StreamSkill API credential and th
 /** Where n8n 2.41 has the way to go on, by its own words. */
 const RETRY = 'open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 
+/** How a person goes on in the editor. With Repeat Manual Orders on, it would buy again what is bought. */
+const executeAgain = (order?: Order) =>
+	order?.repeatManualOrders ? 'Then remove the option Repeat Manual Orders, and execute the workflow again' : 'Then execute the workflow again';
+
 /** The one step that follows once the cause is mended. None of them buys twice. */
-const NEXT_STEP: Record<Recourse, string> = {
-	editor: 'Then execute the workflow again, with Repeat Manual Orders off: what this node has bought by hand today or yesterday is left out.',
-	retry: `Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
-	anew: 'Then order this item alone in a new execution.',
-	tool: 'Then order it again if it is still wanted.',
+const NEXT_STEP: Record<Recourse, (order?: Order) => string> = {
+	editor: (order) => `${executeAgain(order)}: what this node has bought by hand today or yesterday is left out.`,
+	retry: () => `Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
+	anew: () => 'Then order this item alone in a new execution.',
+	tool: () => 'Then order it again if it is still wanted.',
 };
 
 /** What follows the Idempotency Key in a sentence. */
@@ -89,7 +93,7 @@ export function goOn(failures: Failure[], recourse: Recourse, order?: Order): st
 	if (isUncertain) {
 		switch (recourse) {
 			case 'editor':
-				return 'Then execute the workflow again, with Repeat Manual Orders off.';
+				return `${executeAgain(order)}.`;
 			case 'retry':
 				return `Then ${RETRY}.`;
 			case 'anew':
@@ -102,7 +106,7 @@ export function goOn(failures: Failure[], recourse: Recourse, order?: Order): st
 	const isSettled =
 		(failure?.kind === 'duplicate' && (recourse !== 'retry' || failure.because === 'key' || failure.because === 'editor')) ||
 		(failure?.kind === 'heldBack' && ['evaluation', 'unrecognised', 'stopped', 'defect'].includes(failure.obstacle.kind));
-	return isSettled ? '' : NEXT_STEP[recourse];
+	return isSettled ? '' : NEXT_STEP[recourse](order);
 }
 
 const joinProblems = (problems: FieldProblems) => Object.values(problems).flat().join('; ');
