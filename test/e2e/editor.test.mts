@@ -205,6 +205,8 @@ async function keepPicture(page: Page, name: string) {
 		await editor.choose('expand', 'API', 'Tarif');
 		await editor.input('idempotencyKey').locator('input').fill('{{ $json.orderNumber }}');
 		await shown(editor.id('parameter-expression-preview-idempotencyKey').getByText('A-1001'));
+		// Its result would cover the next option.
+		await page.locator(':focus').blur();
 		await editor.choose('onDuplicate', 'Fail');
 		await editor.type('maxPurchases', '3');
 		await editor.toggle('repeatManualOrders');

@@ -1,6 +1,6 @@
 /** Who may spend, and whose account pays. */
 import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
-import { chain, chooseCredential, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { chain, chooseCredential, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought } from '../../tools/sandbox/counts.mts';
 import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
@@ -24,9 +24,9 @@ describe('a credential by expression', () => {
 		const credential = await world.n8n.rest.createCredential({
 			name: 'By expression',
 			type: 'streamSkillApi',
-			data: { accessToken: `={{ ${ITEM}.token }}`, baseUrl: `={{ ${ITEM}.url }}` },
+			data: { accessToken: '={{ $json.token }}', baseUrl: '={{ $json.url }}' },
 		});
-		const made = webhookWorkflow('by-expression', streamSkill({ tarifId: 1, channel: `={{ ${ITEM}.channel }}` }));
+		const made = webhookWorkflow('by-expression', streamSkill({ tarifId: 1, channel: '={{ $json.channel }}' }));
 		chooseCredential(made, credential);
 		const workflow = await world.n8n.rest.createWorkflow(made);
 		await world.n8n.rest.activate(workflow.id);
