@@ -1,4 +1,4 @@
-// npm run bench [-- --rounds N] [sections …]: see SECTIONS. Prints tables, and writes them to artifacts/bench.json.
+// npm run bench [-- --rounds N --on SQLite|PostgreSQL] [sections …]: see SECTIONS. Prints tables, and writes them to artifacts/bench.json.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,10 +9,18 @@ import { ensureN8n } from '../tools/n8n/install.mts';
 import { startSandbox } from '../tools/sandbox/sandbox.mts';
 import { compare } from './compare.mts';
 import {
-	declarative, declarativeFaster, floor, httpRequest, streamSkill, streamSkillUsed, withKey, withKeyWithoutSafety,
+	declarative,
+	declarativeFaster,
+	floor,
+	httpRequest,
+	streamSkill,
+	streamSkillUsed,
+	withKey,
+	withKeyWithoutSafety,
 	withoutSafety,
 } from './contenders.mts';
 import { measureLoading } from './loading.mts';
+import { measureLoop } from './loop.mts';
 import { measureMemory } from './memory.mts';
 import { packAll } from './packages.mts';
 import { splitProcessorTime } from './processor.mts';
@@ -22,7 +30,7 @@ import { DATABASES, openStage, type Database, type Stage } from './stage.mts';
 import { compareWritten } from './written.mts';
 
 const { values, positionals } = parseArgs({
-	options: { rounds: { type: 'string', default: '5' }, out: { type: 'string', default: 'artifacts/bench.json' } },
+	options: { rounds: { type: 'string', default: '5' }, on: { type: 'string' }, out: { type: 'string', default: 'artifacts/bench.json' } },
 	allowPositionals: true,
 });
 const report = openReport(values.out, Number(values.rounds));
@@ -54,9 +62,19 @@ const SECTIONS: Record<string, { on: readonly Database[]; run: (stage: Stage) =>
 		async run(stage) {
 			for (const batchSize of [5, 20]) {
 				const load = { orders: 1000, batchSize, latency: 50, randomMean: 50 };
-				const inBatches = { ...streamSkill, name: 'StreamSkill, in fixed batches', node: (pace: object, url: string) => streamSkill.node({ ...pace, batchInterval: 1 }, url) };
+				const inBatches = {
+					...streamSkill,
+					name: 'StreamSkill, in fixed batches',
+					node: (pace: object, url: string) => streamSkill.node({ ...pace, batchInterval: 1 }, url),
+				};
 				const bound = (1000 * 100) / batchSize;
-				await compare(report, stage, `1000 orders, ${batchSize} at a time, 50 ms and random 50 (bound ${bound} ms)`, [streamSkill, inBatches, floor], load);
+				await compare(
+					report,
+					stage,
+					`1000 orders, ${batchSize} at a time, 50 ms and random 50 (bound ${bound} ms)`,
+					[streamSkill, inBatches, floor],
+					load,
+				);
 			}
 		},
 	},
@@ -107,6 +125,7 @@ const SECTIONS: Record<string, { on: readonly Database[]; run: (stage: Stage) =>
 		run: async (stage) =>
 			await compareWritten(report, stage, [withoutSafety, streamSkill, streamSkillUsed(500), withKey(0), withKey(10_000)]),
 	},
+	loop: { on: DATABASES, run: async (stage) => await measureLoop(report, stage, [streamSkill, withoutSafety], 1000) },
 	processor: { on: ['SQLite'], run: async (stage) => await splitProcessorTime(report, stage) },
 };
 
@@ -122,7 +141,7 @@ try {
 	const packages = await packAll(dir);
 	if (wanted('loading')) await measureLoading(report, packages, dir);
 	if (wanted('memory')) await measureMemory(report, packages, dir);
-	for (const database of DATABASES) {
+	for (const database of DATABASES.filter((one) => one === (values.on ?? one))) {
 		const sections = Object.entries(SECTIONS).filter(([name, { on }]) => wanted(name) && on.includes(database));
 		if (sections.length === 0) continue;
 		const stage = await openStage(database, packages, dir);

@@ -13,8 +13,8 @@ export async function measureLoading(report: Report, packages: Packages, parent:
 	await mkdir(dir);
 	const installed = join(dir, 'both', '.n8n', 'nodes', 'node_modules');
 	await installAll(packages, join(dir, 'both'));
-	const files = (await readdir(join(installed, 'n8n-nodes-streamskill'), { recursive: true, withFileTypes: true })).filter(
-		(entry) => entry.isFile(),
+	const files = (await readdir(join(installed, 'n8n-nodes-streamskill'), { recursive: true, withFileTypes: true })).filter((entry) =>
+		entry.isFile(),
 	);
 	const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size));
 	const requireMs = (file: string) => median(Array.from({ length: report.rounds }, () => timeToRequire(join(installed, file))));

@@ -19,7 +19,10 @@ type Frame = Profile['nodes'][number]['callFrame'];
 /** Whom the code in a file belongs to. */
 const FILES: Array<[RegExp, string]> = [
 	[/n8n-nodes-streamskill\/dist\//, 'this node'],
-	[/node_modules\/(@n8n\/backend-network|axios|follow-redirects)\/|^node:(_http|http|net|tls|dns|internal\/(dns|http|net|stream|tls))/, "n8n's request function"],
+	[
+		/node_modules\/(@n8n\/backend-network|axios|follow-redirects)\/|^node:(_http|http|net|tls|dns|internal\/(dns|http|net|stream|tls))/,
+		"n8n's request function",
+	],
 	[/node_modules\/(@n8n\/typeorm|sqlite3|pg|pg-[a-z]+)\/|data-deduplication/, "n8n's database"],
 	[/node_modules\/(@n8n\/backend-common\/dist\/logging|winston|winston-transport|logform)\//, "n8n's log"],
 	[/^node:inspector/, 'the profiler'],

@@ -14,7 +14,11 @@ export async function startRelay(port: number, oneWay: number) {
 		const connected = performance.now() + 2 * oneWay;
 		forward(client, server, () => Math.max(0, connected - performance.now()) + oneWay);
 		forward(server, client, () => oneWay);
-		for (const [socket, other] of [[client, server], [server, client]]) socket.on('error', () => other.destroy());
+		for (const [socket, other] of [
+			[client, server],
+			[server, client],
+		])
+			socket.on('error', () => other.destroy());
 	});
 	relay.listen(0, '127.0.0.1');
 	await once(relay, 'listening');

@@ -39,9 +39,9 @@ export function checkedBaseUrl(text: unknown): string {
 
 /** What tells where a request goes, in n8n's current form (`IHttpRequestOptions`) and its old one (`IRequestOptions`). */
 export interface Destination {
-	baseURL?: string;
-	url?: string | URL;
-	uri?: string | URL;
+	baseURL?: unknown;
+	url?: unknown;
+	uri?: unknown;
 	headers?: object;
 	skipSslCertificateValidation?: boolean;
 	rejectUnauthorized?: boolean;
@@ -82,10 +82,10 @@ function mayBeTaken({ headers = {}, skipSslCertificateValidation, rejectUnauthor
 
 /** As n8n (backend-network: http/axios/utils.js) and axios (buildFullPath.js) put it together. */
 function addressOf({ baseURL, url, uri }: Destination): URL | undefined {
-	const target = String(url ?? uri ?? '');
+	const target = String((url ?? uri ?? '') as string);
 	const isAbsolute = !baseURL || /^([a-z][a-z\d+\-.]*:)?\/\//i.test(target);
 	try {
-		return new URL(isAbsolute ? target : `${String(baseURL).replace(/\/+$/, '')}/${target.replace(/^\/+/, '')}`);
+		return new URL(isAbsolute ? target : `${String(baseURL as string).replace(/\/+$/, '')}/${target.replace(/^\/+/, '')}`);
 	} catch {
 		return undefined;
 	}

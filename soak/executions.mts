@@ -33,7 +33,13 @@ export async function* storedExecutions(postgres: Postgres): AsyncGenerator<Exec
 		);
 		for (const [id, status, retryOf, workflowId, data] of rows) {
 			last = Number(id);
-			yield { id: last, status, retryOf: retryOf ? Number(retryOf) : undefined, workflowId, ...contentOf(parse(data) as IRunExecutionData) };
+			yield {
+				id: last,
+				status,
+				retryOf: retryOf ? Number(retryOf) : undefined,
+				workflowId,
+				...contentOf(parse(data) as IRunExecutionData),
+			};
 		}
 		if (rows.length < PAGE) return;
 	}

@@ -51,7 +51,11 @@ export class Gathering {
 
 	private storyOf(index: number): Story {
 		const story = this.stories.get(index) ?? {
-			handedOver: new Map(), reported: new Map(), kept: 0, hasSucceeded: false, hasDiedInRetry: false,
+			handedOver: new Map(),
+			reported: new Map(),
+			kept: 0,
+			hasSucceeded: false,
+			hasDiedInRetry: false,
 		};
 		this.stories.set(index, story);
 		return story;
@@ -66,8 +70,14 @@ export class Gathering {
 		const logged = new Set(logs.flatMap((log) => [...log.matchAll(/StreamSkill purchase (\d+) was made/g)].map(([, id]) => Number(id))));
 		const [timesBought, timesSent] = [bought(sandbox), sent(sandbox)];
 		const figures = {
-			orders: 0, 'with a fault': 0, bought: purchases.size, 'handed over': 0, 'in the log only': 0,
-			uncertain: 0, 'uncertain after a death': 0, 'executions that died': 0,
+			orders: 0,
+			'with a fault': 0,
+			bought: purchases.size,
+			'handed over': 0,
+			'in the log only': 0,
+			uncertain: 0,
+			'uncertain after a death': 0,
+			'executions that died': 0,
 		};
 		const complaints: Verdict['complaints'] = {};
 
