@@ -63,7 +63,7 @@ export interface Model {
 let calls = 0;
 
 /** As n8n's AI Agent 3 calls its tools (n8n-nodes-langchain: ToolsAgent/V3): it asks n8n to run them, and is resumed with what they gave. */
-export function agent({ orders, breaksOff }: Model): INodeType {
+function agent({ orders, breaksOff }: Model): INodeType {
 	let conversation = -1;
 	let hasBroken = false;
 	return {
