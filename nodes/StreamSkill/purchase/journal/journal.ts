@@ -275,12 +275,12 @@ export class Journal {
 		const references = records.map(referenceOf);
 		const { outcome, isSilent } = open.state.kind === 'unknown' ? open.state : { outcome: undefined, isSilent: false };
 		const mayBeAnswered = !isSilent && !references.some((other) => one.waitedFor.has(other));
-		const isElsewhere = open !== taken && this.past.orders.includes(open);
 		switch (this.confirmations.of(references)) {
 			case 'bought':
 				await this.settleNow(records, 'bought');
 				open.state = { kind: 'bought', because: 'confirmed' };
-				return isElsewhere ? { kind: 'new' } : { kind: 'bought', because: 'confirmed' };
+				// Also of one that another call has sent: its error output may be looped back, and this is the same order again.
+				return { kind: 'bought', because: 'confirmed' };
 			case 'notBought':
 				if (mayBeAnswered && !this.isQuiet(records)) return this.onItsWay(one, reference, references);
 				if (!(await this.settleNow(records, 'void'))) return { kind: 'bought', because: 'earlier' };
