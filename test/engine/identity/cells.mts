@@ -17,7 +17,14 @@ export const points = {
 export type Point = (typeof points)[keyof typeof points] | 'call' | 'never';
 
 /** How n8n goes on with a killed execution. */
-const ways = ['retry', 'retry twice', 'two retries at once', 'retry of a retry that failed', 'retry with the saved workflow', 'the same execution run again'] as const;
+const ways = [
+	'retry',
+	'retry twice',
+	'two retries at once',
+	'retry of a retry that failed',
+	'retry with the saved workflow',
+	'the same execution run again',
+] as const;
 
 /** The Idempotency Key when the list is first read, and in the retries. */
 export const keys: Record<'none' | 'kept' | 'added' | 'taken away' | 'with the day', [string?, string?]> = {
@@ -81,7 +88,18 @@ let cells = 0;
 
 export function cellOf(choice: Choice, more: Partial<Cell> = {}): Cell {
 	const { point, way, change, key, shape, onError, batchSize, onDuplicate, stored, victim } = choice;
-	const name = [point, way, change.name, `key ${key}`, shape, onError, `batch ${batchSize}`, onDuplicate, stored, `killed at ${victim}`].join(', ');
+	const name = [
+		point,
+		way,
+		change.name,
+		`key ${key}`,
+		shape,
+		onError,
+		`batch ${batchSize}`,
+		onDuplicate,
+		stored,
+		`killed at ${victim}`,
+	].join(', ');
 	return { ...choice, ...more, name: more.name ?? name, prefix: `${++cells}/` };
 }
 
@@ -94,7 +112,8 @@ const everyTriple = (): Cell[] =>
 		strength: 3,
 		isPossible,
 		always: dimensions.point.flatMap((point) =>
-			dimensions.way.flatMap((way) => changes.flatMap((change) => (['none', 'kept'] as const).map((key) => ({ point, way, change, key }))))),
+			dimensions.way.flatMap((way) => changes.flatMap((change) => (['none', 'kept'] as const).map((key) => ({ point, way, change, key })))),
+		),
 	}).map((choice) => cellOf(choice));
 
 /** The rows of these points, by how n8n goes on. */

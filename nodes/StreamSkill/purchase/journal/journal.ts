@@ -73,8 +73,15 @@ export class Journal {
 		const token = tokenRoot(context);
 		const root = token ?? PastOrders.rootIn(container) ?? digest(DIGEST.root(context.getExecutionId()));
 		this.isPreview = items.every(({ reading }) => reading.treatment.dryRun);
-		this.past = new PastOrders(container, { root: token === undefined ? root : undefined, executionId: context.getExecutionId(), isPreview: this.isPreview });
-		this.confirmations = new Confirmations(items.map(({ reading }) => reading.treatment), this.past.usedReferences);
+		this.past = new PastOrders(container, {
+			root: token === undefined ? root : undefined,
+			executionId: context.getExecutionId(),
+			isPreview: this.isPreview,
+		});
+		this.confirmations = new Confirmations(
+			items.map(({ reading }) => reading.treatment),
+			this.past.usedReferences,
+		);
 
 		const { id: workflowId } = context.getWorkflow();
 		const { id: nodeId } = context.getNode();
@@ -123,15 +130,20 @@ export class Journal {
 	 */
 	async recall(): Promise<Recalled[]> {
 		const inputs = this.context.getInputData().map(({ json }) => json);
-		const names = namesOf(inputs, this.items.map(({ reading }) => reading));
-		const recalled = this.items.map((item, index): Recalled => ({
-			item,
-			names: names[index] ?? {},
-			call: callOf(this.context, item.itemIndex),
-			known: { kind: 'new' },
-			isLost: false,
-			waitedFor: new Set(),
-		}));
+		const names = namesOf(
+			inputs,
+			this.items.map(({ reading }) => reading),
+		);
+		const recalled = this.items.map(
+			(item, index): Recalled => ({
+				item,
+				names: names[index] ?? {},
+				call: callOf(this.context, item.itemIndex),
+				known: { kind: 'new' },
+				isLost: false,
+				waitedFor: new Set(),
+			}),
+		);
 		await this.judge(recalled);
 		return recalled;
 	}
@@ -173,7 +185,8 @@ export class Journal {
 				list.share();
 			}
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
-			if (this.confirmations.hasNotBought) await this.past.noteQuiet(list.scope, async () => await list.isQuiet(this.timeout + RATE_LIMIT.wait));
+			if (this.confirmations.hasNotBought)
+				await this.past.noteQuiet(list.scope, async () => await list.isQuiet(this.timeout + RATE_LIMIT.wait));
 			const wanted = new Map<string, Wanted>();
 			for (const { name } of chains) {
 				const count = (wanted.get(name)?.count ?? 0) + 1;
@@ -227,7 +240,10 @@ export class Journal {
 		if (!first) return;
 		const isFree = (order: PastOrder) =>
 			order.state.kind !== 'void' && !this.takenNow.has(order) && (order.call === undefined || first.call.isTryOf(order.call));
-		const found = match(group.map(({ names, key }) => ({ names, keyState: stateOfKey(key) })), this.past.orders.filter(isFree));
+		const found = match(
+			group.map(({ names, key }) => ({ names, keyState: stateOfKey(key) })),
+			this.past.orders.filter(isFree),
+		);
 		group.forEach((one, place) => {
 			const [order, ...others] = found[place] ?? [];
 			one.taken = order;
@@ -261,7 +277,8 @@ export class Journal {
 	private openElsewhere({ order }: Names, ofThisTry = false): PastOrder | undefined {
 		if (order === undefined) return undefined;
 		return this.past.orders.find(
-			(other) => other.order === order && other.state.kind === 'unknown' && other.call !== undefined && (ofThisTry || !this.takenNow.has(other)),
+			(other) =>
+				other.order === order && other.state.kind === 'unknown' && other.call !== undefined && (ofThisTry || !this.takenNow.has(other)),
 		);
 	}
 
@@ -378,7 +395,11 @@ export class Journal {
 		const attempts = orders.map((planned): Attempt<Planned> => ({ planned, won: [], isLost: false }));
 		try {
 			await Promise.all(attempts.map(async (attempt) => await this.claimKey(attempt)));
-			for (const list of this.lists) await this.claimIn(list, attempts.filter(({ isLost }) => !isLost));
+			for (const list of this.lists)
+				await this.claimIn(
+					list,
+					attempts.filter(({ isLost }) => !isLost),
+				);
 		} catch (error) {
 			for (const { won } of attempts) this.end(won, 'void');
 			throw error;
@@ -473,7 +494,10 @@ export class Journal {
 			isSettled = ((await this.keys?.settle(record, end)) ?? true) && isSettled;
 		}
 		if (!isSettled) return false;
-		this.end(records.filter(({ scope }) => scope !== this.keys?.scope), end);
+		this.end(
+			records.filter(({ scope }) => scope !== this.keys?.scope),
+			end,
+		);
 		for (const list of this.ends.keys()) await this.claimIn(list, []);
 		return true;
 	}
@@ -504,7 +528,8 @@ export class Journal {
 	 * @param isComplete whether nothing of it can be tried again, so that n8n stores each purchase once
 	 */
 	close(isComplete: boolean) {
-		for (const { call } of this.items.map(({ itemIndex }) => ({ call: callOf(this.context, itemIndex) }))) this.past.close(call.id, isComplete);
+		for (const { call } of this.items.map(({ itemIndex }) => ({ call: callOf(this.context, itemIndex) })))
+			this.past.close(call.id, isComplete);
 	}
 }
 

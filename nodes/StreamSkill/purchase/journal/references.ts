@@ -12,7 +12,9 @@ const LENGTH = 8;
  * one record, and a confirmation ends that record, so a reference works once.
  */
 export function referenceOf({ scope, name, number }: RecordId): string {
-	const bytes = createHash('sha256').update(DIGEST.reference(scope, name, number)).digest();
+	const bytes = createHash('sha256')
+		.update(DIGEST.reference(scope, name, number))
+		.digest();
 	let rest = bytes.readBigUInt64BE();
 	let code = '';
 	for (let i = 0; i < LENGTH; i++) {
@@ -24,7 +26,8 @@ export function referenceOf({ scope, name, number }: RecordId): string {
 
 /** @returns the reference that is shown for an order with these records: its key's, else the editor's, else the order's, else the item's */
 export function preferred(records: RecordId[]): string {
-	const rank = ({ scope, name }: RecordId) => [!scope.startsWith('key '), !isOfEditor({ scope }), !name.startsWith('order ')].map(Number).join('');
+	const rank = ({ scope, name }: RecordId) =>
+		[!scope.startsWith('key '), !isOfEditor({ scope }), !name.startsWith('order ')].map(Number).join('');
 	const [first] = [...records].sort((a, b) => rank(a).localeCompare(rank(b)));
 	if (!first) throw new Error('an order without a record has no reference');
 	return referenceOf(first);
