@@ -11,8 +11,7 @@ const compile = () =>
 	});
 
 /** What n8n reads beside the compiled code: icons, codex and output schema. */
-const copyAssets = () =>
-	src('{credentials,nodes}/**/*.{svg,json}', { encoding: false }).pipe(dest('dist'));
+const copyAssets = () => src('{credentials,nodes}/**/*.{svg,json}', { encoding: false }).pipe(dest('dist'));
 
 exports.default = series(clean, parallel(compile, copyAssets));
 

@@ -5,6 +5,8 @@ module.exports = {
 	moduleFileExtensions: ['js', 'mjs', 'cjs', 'ts', 'mts', 'json', 'node'],
 	// By itself, jest leaves one processor idle.
 	maxWorkers: '100%',
+	// A busy machine is no defect of the node: some tests place hundreds of orders.
+	testTimeout: 30_000,
 	transform: {
 		'\\.m?ts$': ['@swc/jest', { module: { type: 'commonjs' }, jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }],
 	},

@@ -1,12 +1,18 @@
 // npm run mutate: changes the pure modules bit by bit, and sees whether their unit tests notice.
-const credential = ['accessToken', 'baseUrl'];
-const purchase = ['coerce', 'decide', 'errors', 'identity', 'order', 'outcome', 'recognise', 'references', 'settings', 'summary'];
+const mutated = {
+	credentials: ['accessToken', 'baseUrl'],
+	'nodes/StreamSkill/purchase/order': ['coerce', 'kinds', 'mishaps', 'order', 'read', 'settings'],
+	'nodes/StreamSkill/purchase/dispatch': ['outcome'],
+	'nodes/StreamSkill/purchase/journal': ['confirmations', 'decide', 'match', 'names', 'references'],
+	'nodes/StreamSkill/purchase/report': ['messages', 'panel', 'summary'],
+};
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
-	mutate: [`credentials/{${credential.join()}}.ts`, `nodes/StreamSkill/purchase/*/{${purchase.join()}}.ts`],
+	mutate: Object.entries(mutated).flatMap(([folder, modules]) => modules.map((module) => `${folder}/${module}.ts`)),
 	testRunner: 'jest',
-	jest: { config: { testMatch: [`**/unit/{${[...credential, ...purchase].join()}}.test.mts`] } },
+	// `items` and `description` read the fields by their kinds as well.
+	jest: { config: { testMatch: [`**/unit/{${[...Object.values(mutated).flat(), 'description', 'items'].join()}}.test.mts`] } },
 	coverageAnalysis: 'perTest',
 	// What is read when a module is loaded takes a run of all tests for each change: most of the time, for little but texts.
 	ignoreStatic: true,

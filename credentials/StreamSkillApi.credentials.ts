@@ -1,18 +1,11 @@
-import type {
-	IAuthenticate,
-	ICredentialTestRequest,
-	ICredentialType,
-	INodeProperties,
-	Icon,
-} from 'n8n-workflow';
+import type { IAuthenticate, ICredentialTestRequest, ICredentialType, INodeProperties, Icon } from 'n8n-workflow';
 
 import { checkedAccessToken } from './accessToken';
 import { checkDestination, checkedBaseUrl } from './baseUrl';
 
 const ORDER_REFUSED = 422;
 
-const NOT_STREAMSKILL =
-	'The Base URL answers, but not as the StreamSkill API does. Check the Base URL: it usually ends in /v1';
+const NOT_STREAMSKILL = 'The Base URL answers, but not as the StreamSkill API does. Check the Base URL: it usually ends in /v1';
 
 /** What an answer to the Test button means, by HTTP status. */
 const TEST_MESSAGES: Record<number, string> = {
@@ -90,7 +83,8 @@ export class StreamSkillApi implements ICredentialType {
 				},
 			],
 			default: 'none',
-			description: 'What n8n\'s HTTP Request and GraphQL nodes can use this credential for. The Access Token never goes to any address but those under the Base URL.',
+			description:
+				"What n8n's HTTP Request and GraphQL nodes can use this credential for. The Access Token never goes to any address but those under the Base URL.",
 		},
 	];
 

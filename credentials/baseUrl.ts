@@ -11,9 +11,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
  */
 export function checkedBaseUrl(text: unknown): string {
 	const refuse = (reason: string) =>
-		new Error(
-			`The Base URL of the StreamSkill API credential ${reason}. Use an address such as https://api.streamskill.pro/v1`,
-		);
+		new Error(`The Base URL of the StreamSkill API credential ${reason}. Use an address such as https://api.streamskill.pro/v1`);
 
 	const base = typeof text === 'string' ? text.trim() : '';
 	if (base === '') throw refuse('is empty');

@@ -75,15 +75,27 @@ function agentWorkflow({ agent, helper }: Caller, { parameters, tool, agent: age
 		node(name, `@n8n/n8n-nodes-langchain.${type}`, { options: {}, ...rest }, { typeVersion, ...more });
 	const workflow = webhookWorkflow(
 		`agent-${++workflows}`,
-		langchain('Agent', 'agent', agent, { ...(agent < 2 && { agent: 'toolsAgent' }), promptType: 'define', text: `={{ ${ITEM} }}` }, agentSettings),
+		langchain(
+			'Agent',
+			'agent',
+			agent,
+			{ ...(agent < 2 && { agent: 'toolsAgent' }), promptType: 'define', text: `={{ ${ITEM} }}` },
+			agentSettings,
+		),
 	);
 	const connect = (from: string, type: 'ai_tool' | 'ai_languageModel', ...to: string[]) => {
 		workflow.connections[from] = { [type]: [to.map((name) => ({ node: name, type, index: 0 }))] };
 	};
 	workflow.nodes.push(
-		langchain('Model', 'lmChatOpenAi', 1.2, { model: { __rl: true, mode: 'id', value: 'scripted' }, options: { maxRetries: 0 } }, {
-			credentials: { openAiApi: { id: modelCredential.id, name: modelCredential.name } },
-		}),
+		langchain(
+			'Model',
+			'lmChatOpenAi',
+			1.2,
+			{ model: { __rl: true, mode: 'id', value: 'scripted' }, options: { maxRetries: 0 } },
+			{
+				credentials: { openAiApi: { id: modelCredential.id, name: modelCredential.name } },
+			},
+		),
 		node(
 			'Buy promotion',
 			'n8n-nodes-streamskill.streamSkillTool',
@@ -117,7 +129,11 @@ function agentWorkflow({ agent, helper }: Caller, { parameters, tool, agent: age
 	if (loops) {
 		const to = (name: string) => [{ node: name, type: 'main' as const, index: 0 }];
 		workflow.nodes.push(node('Loop', 'splitInBatches', { batchSize: 1 }, { typeVersion: 3 }));
-		Object.assign(workflow.connections, { Items: { main: [to('Loop')] }, Loop: { main: [to('After'), to('Agent')] }, Agent: { main: [to('Loop')] } });
+		Object.assign(workflow.connections, {
+			Items: { main: [to('Loop')] },
+			Loop: { main: [to('After'), to('Agent')] },
+			Agent: { main: [to('Loop')] },
+		});
 	}
 	return workflow;
 }
@@ -224,7 +240,9 @@ describe.each(CALLERS)('%s', (_, caller) => {
 		expect(world.sandbox.requests).toEqual([]);
 		if (caller.older && breaksSchema) {
 			// n8n does not ask the node then: it ends the execution, or the helper with an answer to its agent.
-			expect(errorOf(execution)?.message ?? told('Have the helper buy')[0]).toMatch(/tool input did not match expected schema.*(Channel|Tarif_ID)/s);
+			expect(errorOf(execution)?.message ?? told('Have the helper buy')[0]).toMatch(
+				/tool input did not match expected schema.*(Channel|Tarif_ID)/s,
+			);
 		} else {
 			expect(told()).toEqual([expect.stringContaining(JSON.stringify(why).slice(1, -1))]);
 			expect(told()).toEqual([expect.stringContaining('This order was not sent')]);
@@ -286,7 +304,10 @@ describe.each(CALLERS)('%s', (_, caller) => {
 	test('each item of a run buys its own', async () => {
 		await ask(caller, { 'buy a': [[a]], 'buy b': [[b]] });
 		expect(bought(world.sandbox)).toEqual({ a: 1, b: 1 });
-		expect([...told('buy a'), ...told('buy b')]).toMatchObject([{ channel: 'a', tarif: 1 }, { channel: 'b', tarif: 2 }]);
+		expect([...told('buy a'), ...told('buy b')]).toMatchObject([
+			{ channel: 'a', tarif: 1 },
+			{ channel: 'b', tarif: 2 },
+		]);
 	});
 
 	test.each<[string, Partial<INode>]>([
@@ -351,7 +372,10 @@ test('On Error = Stop on the tool stops AI Agent 3', async () => {
 	const messages: Array<{ text: string; buttons: Record<string, string> }> = [];
 	const telegram = createServer(
 		express().post('/bottoken/sendMessage', express.json(), (req, res) => {
-			const { text, reply_markup } = req.body as { text: string; reply_markup: { inline_keyboard: Array<Array<{ text: string; url: string }>> } };
+			const { text, reply_markup } = req.body as {
+				text: string;
+				reply_markup: { inline_keyboard: Array<Array<{ text: string; url: string }>> };
+			};
 			messages.push({ text, buttons: Object.fromEntries(reply_markup.inline_keyboard.flat().map((button) => [button.text, button.url])) });
 			res.json({ ok: true, result: {} });
 		}),
@@ -409,11 +433,14 @@ test('On Error = Stop on the tool stops AI Agent 3', async () => {
 		expect(told()).toEqual([expect.stringContaining('User rejected the tool call to Buy promotion')]);
 	});
 
-	test.each(CALLERS.filter(([, { older, helper }]) => older && !helper))('%s buys nothing: it does not know of approvals', async (_, caller) => {
-		await ask(caller, { buy: [[reviewed(a)]] }, { review });
-		expect(messages).toEqual([]);
-		expect(world.sandbox.requests).toEqual([]);
-	});
+	test.each(CALLERS.filter(([, { older, helper }]) => older && !helper))(
+		'%s buys nothing: it does not know of approvals',
+		async (_, caller) => {
+			await ask(caller, { buy: [[reviewed(a)]] }, { review });
+			expect(messages).toEqual([]);
+			expect(world.sandbox.requests).toEqual([]);
+		},
+	);
 
 	test('an unknown outcome is not sent again, not even when that is approved', async () => {
 		world.sandbox.fault({ fault: faults.serverErrorAfter() });

@@ -35,10 +35,21 @@ export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor:
 const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
 
 /** n8n's first-time tips, which would be in the picture. */
-const TIPS = ['MAPPING_ONBOARDED', 'AUTOCOMPLETE_ONBOARDED', 'TABLE_HOVER_ONBOARDED', 'PIN_DATA_DISCOVERY_NDV', 'PIN_DATA_DISCOVERY_CANVAS'];
+const TIPS = [
+	'MAPPING_ONBOARDED',
+	'AUTOCOMPLETE_ONBOARDED',
+	'TABLE_HOVER_ONBOARDED',
+	'PIN_DATA_DISCOVERY_NDV',
+	'PIN_DATA_DISCOVERY_CANVAS',
+];
 
 /** A window of its own for a user of n8n with this theme, from which nothing leaves 127.0.0.1. */
-export async function openWindow(browser: Browser, baseURL: string, theme: Theme, screen: Pick<BrowserContextOptions, keyof typeof PHONE> = DESKTOP): Promise<BrowserContext> {
+export async function openWindow(
+	browser: Browser,
+	baseURL: string,
+	theme: Theme,
+	screen: Pick<BrowserContextOptions, keyof typeof PHONE> = DESKTOP,
+): Promise<BrowserContext> {
 	selectors.setTestIdAttribute('data-test-id');
 	const context = await browser.newContext({
 		baseURL,

@@ -105,7 +105,11 @@ export async function startChatModel(): Promise<ChatModel> {
 const textOf = ({ content }: ChatMessage) =>
 	typeof content === 'string' ? content : (content ?? []).map(({ text }) => text ?? '').join('');
 
-const promptOf = (messages: ChatMessage[]) => messages.filter(({ role }) => role === 'user').map(textOf).join();
+const promptOf = (messages: ChatMessage[]) =>
+	messages
+		.filter(({ role }) => role === 'user')
+		.map(textOf)
+		.join();
 
 const resultsOf = (messages: ChatMessage[]) => messages.filter(({ role }) => role === 'tool').map(textOf);
 

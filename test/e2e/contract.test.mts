@@ -195,7 +195,10 @@ describe('from an execution to its retries', () => {
 		});
 		const [id] = await startWebhooks(world, workflow, [['']]);
 		const tokenOf = async (mode: string) =>
-			await until(async () => new RegExp(`Probe of ${mode}: (\\w+)\\.`).exec(await readFile(world.n8n.logFile, 'utf8'))?.[1], `The probe's ${mode}`);
+			await until(
+				async () => new RegExp(`Probe of ${mode}: (\\w+)\\.`).exec(await readFile(world.n8n.logFile, 'utf8'))?.[1],
+				`The probe's ${mode}`,
+			);
 		const token = await tokenOf('webhook');
 		await world.crashAndRestart();
 		const retried = await retry(await world.n8n.rest.waitForExecution(id));
@@ -240,7 +243,10 @@ test('Stop cuts requests, but not of a caller without getExecutionCancelSignal (
 			};
 			const outcome = await inside.helpers.httpRequestWithAuthentication
 				.call(caller, 'streamSkillApi', options, { credentialsDecrypted: { id: '', name: '', type: 'streamSkillApi', data } })
-				.then(() => 'answered', () => 'cut');
+				.then(
+					() => 'answered',
+					() => 'cut',
+				);
 			inside.logger.info(`Probe of ${name}: ${outcome}.`);
 		};
 		await Promise.all([send('own', inside), send('bare', bare)]);
@@ -256,7 +262,7 @@ test('Stop cuts requests, but not of a caller without getExecutionCancelSignal (
 	expect(outcomes).toEqual({ own: 'cut', bare: 'answered' });
 });
 
-describe('an AI agent\'s tool (n8n/host.ts)', () => {
+describe("an AI agent's tool (n8n/host.ts)", () => {
 	let openAi: { id: string; name: string };
 	beforeAll(async () => {
 		openAi = await world.n8n.rest.createCredential({ name: 'Chat model', type: 'openAiApi', data: { apiKey: 'scripted', url: model.url } });
@@ -272,14 +278,23 @@ describe('an AI agent\'s tool (n8n/host.ts)', () => {
 		);
 		const tool = { ...probe(look), type: 'CUSTOM.probeTool' };
 		workflow.nodes.push(
-			langchain('Model', 'lmChatOpenAi', 1.2, { model: { __rl: true, mode: 'id', value: 'scripted' }, options: { maxRetries: 0 } }, {
-				credentials: { openAiApi: { id: openAi.id, name: openAi.name } },
-			}),
+			langchain(
+				'Model',
+				'lmChatOpenAi',
+				1.2,
+				{ model: { __rl: true, mode: 'id', value: 'scripted' }, options: { maxRetries: 0 } },
+				{
+					credentials: { openAiApi: { id: openAi.id, name: openAi.name } },
+				},
+			),
 			{ ...tool, parameters: { ...tool.parameters, descriptionType: 'manual', toolDescription: 'Probes' } },
 		);
 		workflow.connections.Model = { ai_languageModel: [[{ node: 'Agent', type: 'ai_languageModel', index: 0 }]] };
 		workflow.connections.Probe = { ai_tool: [[{ node: 'Agent', type: 'ai_tool', index: 0 }]] };
-		model.script('probe', turns.map((calls) => Array.from({ length: calls }, () => ({}))));
+		model.script(
+			'probe',
+			turns.map((calls) => Array.from({ length: calls }, () => ({}))),
+		);
 		await runWebhook(world, await createActive(world, workflow), ['']);
 		return model.results('probe').map((result) => (JSON.parse(result) as unknown[])[0]);
 	}
@@ -294,7 +309,16 @@ describe('an AI agent\'s tool (n8n/host.ts)', () => {
 				shared.probed ??= [];
 				if (!shared.probed.includes(inside.closeFunctions)) shared.probed.push(inside.closeFunctions);
 				const { type, rewireOutputLogTo = 'nothing' } = inside.getNode();
-				return [{ json: { list: shared.probed.indexOf(inside.closeFunctions), isList: Array.isArray(inside.closeFunctions), type, rewireOutputLogTo } }];
+				return [
+					{
+						json: {
+							list: shared.probed.indexOf(inside.closeFunctions),
+							isList: Array.isArray(inside.closeFunctions),
+							type,
+							rewireOutputLogTo,
+						},
+					},
+				];
 			},
 			{ retryOnFail: true, maxTries: 2, waitBetweenTries: 1 },
 		);
@@ -304,7 +328,9 @@ describe('an AI agent\'s tool (n8n/host.ts)', () => {
 
 	test("AI Agent 3's entry in the stack has the calls of the conversation so far", async () => {
 		const calls = (await told(isV1 ? 3 : 3.1, [2, 1], (inside) => {
-			const requests = inside.runExecutionData.executionData.nodeExecutionStack.flatMap(({ metadata }) => metadata?.subNodeExecutionData ?? []);
+			const requests = inside.runExecutionData.executionData.nodeExecutionStack.flatMap(
+				({ metadata }) => metadata?.subNodeExecutionData ?? [],
+			);
 			const { type, rewireOutputLogTo } = inside.getNode();
 			const json = {
 				call: inside.getInputData()[0].json.toolCallId,

@@ -26,10 +26,7 @@ let workflows = 0;
 
 /** A webhook workflow under a name of its own, which buys for the channels that its items name. */
 const create = async ({ options = {}, ...rest }: { options?: INodeParameters } & Parameters<typeof streamSkill>[1]) =>
-	await createActive(
-		world,
-		webhookWorkflow(`crash-${++workflows}`, streamSkill({ tarifId: 1, channel: KEY, options }, rest)),
-	);
+	await createActive(world, webhookWorkflow(`crash-${++workflows}`, streamSkill({ tarifId: 1, channel: KEY, options }, rest)));
 
 const batches = (batchSize: number) => ({ batching: { batch: { batchSize, batchInterval: 0 } } });
 
@@ -53,7 +50,11 @@ const items = (count: number) => Array.from({ length: count }, (_, i) => `item-$
 
 /** The orders of an execution that was stopped then, which gets time to send more, were there any. */
 async function sentAfter(stopped: number) {
-	await runWebhook(world, await create({}), Array.from({ length: 10 }, (_, i) => `bystander-${i}`));
+	await runWebhook(
+		world,
+		await create({}),
+		Array.from({ length: 10 }, (_, i) => `bystander-${i}`),
+	);
 	return world.sandbox.requests.filter(({ at, body }) => at > stopped && /^item/.test((body as IDataObject).channel as string));
 }
 
@@ -91,7 +92,7 @@ describe('Stop', () => {
 	});
 });
 
-test('the workflow\'s own timeout is a Stop', async () => {
+test("the workflow's own timeout is a Stop", async () => {
 	world.sandbox.fault({ fault: faults.latency(50) });
 	const purchase = streamSkill({ tarifId: 1, channel: KEY });
 	const workflow = webhookWorkflow('crash-timeout', purchase);
@@ -121,9 +122,7 @@ describe('kill -9', () => {
 		world.sandbox.fault({ match: { channel: /-[234][02468]$/ }, fault: faults.hang() });
 		world.sandbox.fault({ match: { channel: /-[234]\d$/ }, fault: faults.hang(false) });
 		const calls = workflows.map(({ name }) => Array.from({ length: 50 }, (_, i) => `${name}-${i}`));
-		const executions = await Promise.all(
-			workflows.map(async (workflow, i) => (await startWebhooks(world, workflow, [calls[i]]))[0]),
-		);
+		const executions = await Promise.all(workflows.map(async (workflow, i) => (await startWebhooks(world, workflow, [calls[i]]))[0]));
 		const isSent = (channel: string) => channel in sent(world.sandbox);
 		await until(() => calls.every((orders) => isSent(orders[20])), 'The 21st order');
 		await world.crashAndRestart();
@@ -144,8 +143,7 @@ describe('kill -9', () => {
 		Object.fromEntries(Object.entries(bought(world.sandbox)).filter(([channel]) => channel.startsWith(`${name}-`)));
 
 	describe.each([1, 10])('in the middle of 50 orders without any Idempotency Key, batches of %i', (batchSize) => {
-		const retry = async ({ id }: StoredExecution, loadWorkflow = false) =>
-			await world.n8n.rest.retryExecution(id, { loadWorkflow });
+		const retry = async ({ id }: StoredExecution, loadWorkflow = false) => await world.n8n.rest.retryExecution(id, { loadWorkflow });
 
 		test('every retry buys only what is certainly not bought, and each uncertain order ends well by its reference', async () => {
 			const stop = { options: batches(batchSize) };
@@ -169,7 +167,9 @@ describe('kill -9', () => {
 			const done = await followText(world, one.workflow, latest);
 			expect(done.status).toBe('success');
 			expect(boughtOf(one.workflow)).toEqual(onceEach(one.orders));
-			expect(outputItems(done, 'StreamSkill').map(({ json }) => json.channel)).toEqual(one.orders.filter((channel) => !(channel in before)));
+			expect(outputItems(done, 'StreamSkill').map(({ json }) => json.channel)).toEqual(
+				one.orders.filter((channel) => !(channel in before)),
+			);
 			// Whatever is retried now: all of it is bought.
 			for (const execution of [one.crashed, latest]) await retry(execution, true);
 			expect(boughtOf(one.workflow)).toEqual(onceEach(one.orders));
@@ -189,7 +189,8 @@ describe('kill -9', () => {
 			for (const retried of all) {
 				expect(retried.status).toBe('success');
 				const uncertain = outputItems(retried, 'StreamSkill', { output: 1 }).map(({ json }) => json.details as { order: Order });
-				for (const details of uncertain) expect(details).toMatchObject({ outcome: 'unknown', reference: expect.stringMatching(/^\w{4}-\w{4}$/) as string });
+				for (const details of uncertain)
+					expect(details).toMatchObject({ outcome: 'unknown', reference: expect.stringMatching(/^\w{4}-\w{4}$/) as string });
 				expect(uncertain.map(({ order }) => order.channel)).toEqual(expect.arrayContaining(missing));
 			}
 			expect(missing.length).toBeLessThanOrEqual(mayBeUncertain(batchSize));
@@ -234,8 +235,14 @@ describe('kill -9', () => {
 		// The references settle the keys, and work once.
 		const isThere = ({ channel }: { channel: string }) => channel in bought(world.sandbox);
 		const confirmed = {
-			confirmedBought: uncertain.filter(isThere).map(({ reference }) => reference).join('\n'),
-			confirmedNotBought: uncertain.filter((one) => !isThere(one)).map(({ reference }) => reference).join(', '),
+			confirmedBought: uncertain
+				.filter(isThere)
+				.map(({ reference }) => reference)
+				.join('\n'),
+			confirmedNotBought: uncertain
+				.filter((one) => !isThere(one))
+				.map(({ reference }) => reference)
+				.join(', '),
 		};
 		for (let run = 0; run < 2; run++) {
 			expect(outcomesOf(await runAnew(world, workflow, orders, { options: { ...options, ...confirmed } }))).toEqual([]);
@@ -243,7 +250,7 @@ describe('kill -9', () => {
 		}
 	});
 
-	test('with On Error = Stop, the uncertain order ends the next run before anything is bought twice', async () => {
+	test('with On Error = Stop, the uncertain order fails the next run once the others are bought', async () => {
 		const orders = items(10);
 		// Neither answer nor crash: n8n dies while it waits.
 		world.sandbox.fault({ match: { channel: 'item-3' }, times: 1, fault: faults.hang() });
@@ -256,7 +263,9 @@ describe('kill -9', () => {
 		expect(execution.status).toBe('error');
 		// With those that were to go out in the same tenth of a second.
 		expect(uncertainIn(execution).map(({ channel }) => channel)).toContain('item-3');
-		expect(bought(world.sandbox)).toEqual(onceEach(orders.slice(0, 4)));
+		// The others are not kept waiting for what somebody else may have on its way.
+		expect(bought(world.sandbox)).toEqual(onceEach(Object.keys(bought(world.sandbox))));
+		expect(bought(world.sandbox)).toHaveProperty('item-9');
 
 		expect(await followText(world, workflow, execution)).toMatchObject({ status: 'success' });
 		expect(bought(world.sandbox)).toEqual(onceEach(orders));

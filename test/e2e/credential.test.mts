@@ -26,7 +26,11 @@ test('a good token', async () => {
 test.each<[string, () => { accessToken?: string; baseUrl?: string }, RegExp]>([
 	['a bad token', () => ({ accessToken: 'wrong' }), /does not accept the Access Token \(401\)/],
 	['no token', () => ({ accessToken: '' }), /The Access Token .* is empty/],
-	['more than a token', () => ({ accessToken: `Bearer ${world.sandbox.token}` }), /The Access Token .* starts with the word Bearer\. Leave that word out/],
+	[
+		'more than a token',
+		() => ({ accessToken: `Bearer ${world.sandbox.token}` }),
+		/The Access Token .* starts with the word Bearer\. Leave that word out/,
+	],
 	['nobody there', () => ({ baseUrl: 'http://127.0.0.1:9/v1' }), /ECONNREFUSED|refused the connection/],
 	['a wrong path', () => ({ baseUrl: world.sandbox.origin }), /Nothing is at this address \(404\)/],
 	['http to a foreign host', () => ({ baseUrl: 'http://api.streamskill.pro/v1' }), /access token unencrypted/],
@@ -59,7 +63,7 @@ test.each<[string, Fault, RegExp]>([
 	expect(await test_()).toEqual({ status: 'Error', message: expect.stringMatching(message) });
 });
 
-describe('in n8n\'s HTTP Request node', () => {
+describe("in n8n's HTTP Request node", () => {
 	let foreign: Sandbox;
 
 	beforeAll(async () => {
@@ -102,7 +106,9 @@ describe('in n8n\'s HTTP Request node', () => {
 	});
 
 	test('its token is not sent to a server that need not prove who it is', async () => {
-		expect((await request(at(world.sandbox), { options: { allowUnauthorizedCerts: true } }))?.message).toMatch(/Turn off Ignore SSL Issues/);
+		expect((await request(at(world.sandbox), { options: { allowUnauthorizedCerts: true } }))?.message).toMatch(
+			/Turn off Ignore SSL Issues/,
+		);
 		expect(world.sandbox.requests).toEqual([]);
 	});
 
@@ -114,7 +120,9 @@ describe('in n8n\'s HTTP Request node', () => {
 	});
 
 	test('n8n sends nothing at all unless the user has allowed it', async () => {
-		expect((await request(at(world.sandbox), { data: { allowedHttpRequestDomains: undefined } }))?.message).toMatch(/prevent use within an HTTP Request/);
+		expect((await request(at(world.sandbox), { data: { allowedHttpRequestDomains: undefined } }))?.message).toMatch(
+			/prevent use within an HTTP Request/,
+		);
 		expect(world.sandbox.requests).toEqual([]);
 	});
 });

@@ -1,8 +1,7 @@
 import type { Locator, Page } from 'playwright-core';
 
 /** Which option, where several dropdowns may be in the page and only one is open. */
-const option = (page: Page, name: string) =>
-	page.getByRole('option').filter({ visible: true, has: page.getByText(name, { exact: true }) });
+const option = (page: Page, name: string) => page.getByRole('option').filter({ visible: true, has: page.getByText(name, { exact: true }) });
 
 export const shown = async (locator: Locator) => await locator.first().waitFor();
 export const gone = async (locator: Locator) => await locator.waitFor({ state: 'hidden' });

@@ -97,7 +97,10 @@ async function keepPicture(page: Page, name: string) {
 
 	step('the nodes panel finds the node', async () => {
 		await editor.id('canvas-plus-button').click();
-		await editor.drag(editor.id('node-creator-node-item').filter({ hasText: 'Trigger manually' }), editor.id('canvas-wrapper'), { x: 250, y: 350 });
+		await editor.drag(editor.id('node-creator-node-item').filter({ hasText: 'Trigger manually' }), editor.id('canvas-wrapper'), {
+			x: 250,
+			y: 350,
+		});
 		await shown(editor.canvasNode('When clicking'));
 
 		await editor.id('canvas').locator('.vue-flow__pane').click({ position: NODE_AT });
@@ -170,7 +173,8 @@ async function keepPicture(page: Page, name: string) {
 		await editor.id('node-creator-item-name').getByText('Edit Fields (Set)').click();
 		const preview = editor.id('ndv-input-panel');
 		await shown(preview.getByText('Usually outputs the following fields'));
-		for (const field of ['id', 'price', 'currency', 'created_at', 'status', 'tarif']) await shown(preview.getByText(field, { exact: true }));
+		for (const field of ['id', 'price', 'currency', 'created_at', 'status', 'tarif'])
+			await shown(preview.getByText(field, { exact: true }));
 		await picture('schema-preview');
 		await editor.close();
 	});
@@ -205,6 +209,8 @@ async function keepPicture(page: Page, name: string) {
 		await editor.choose('expand', 'API', 'Tarif');
 		await editor.input('idempotencyKey').locator('input').fill('{{ $json.orderNumber }}');
 		await shown(editor.id('parameter-expression-preview-idempotencyKey').getByText('A-1001'));
+		// Its result would cover the next option.
+		await page.locator(':focus').blur();
 		await editor.choose('onDuplicate', 'Fail');
 		await editor.type('maxPurchases', '3');
 		await editor.toggle('repeatManualOrders');
@@ -309,7 +315,12 @@ async function keepPicture(page: Page, name: string) {
 		world.sandbox.fault({ match: { channel: 'bert' }, times: 1, fault: faults.serverErrorAfter() });
 		world.sandbox.fault({ match: { channel: 'carla' }, times: 1, fault: faults.serverErrorBefore() });
 		const { rest } = world.n8n;
-		const options = { batching: { batch: { batchSize: 3, batchInterval: 0 } }, idempotencyKey: '={{ $json.order }}', confirmedBought: '', confirmedNotBought: '' };
+		const options = {
+			batching: { batch: { batchSize: 3, batchInterval: 0 } },
+			idempotencyKey: '={{ $json.order }}',
+			confirmedBought: '',
+			confirmedNotBought: '',
+		};
 		const workflow = chain(`Uncertain, ${theme}`, [
 			node('Orders', 'manualTrigger'),
 			streamSkill({ tarifId: 7, channel: '={{ $json.channel }}', options }, { name: ACTION }),
@@ -326,15 +337,22 @@ async function keepPicture(page: Page, name: string) {
 			await page.goto(`/workflow/${id}`);
 			await editor.open(ACTION);
 
-			await editor.explain('confirmedBought', 'References of uncertain orders that you have found in your StreamSkill account: they are left out from now on');
+			await editor.explain(
+				'confirmedBought',
+				'References of uncertain orders that you have found in your StreamSkill account: they are left out from now on',
+			);
 			await keepPicture(page, `confirmed-bought.${theme}`);
-			await editor.explain('confirmedNotBought', 'References of uncertain orders that are not in your StreamSkill account: each is sent once more');
+			await editor.explain(
+				'confirmedNotBought',
+				'References of uncertain orders that are not in your StreamSkill account: each is sent once more',
+			);
 			await keepPicture(page, `confirmed-not-bought.${theme}`);
 
 			await editor.execute('May have been bought', 'Look in your StreamSkill account whether the order is there.');
 			await keepPicture(page, `error-uncertain.${theme}`);
 			const text = await editor.output.innerText();
-			const referenceOf = (channel: string) => new RegExp(`channel ${channel}, .* may have been bought \\(reference (\\S+)\\)`).exec(text)![1];
+			const referenceOf = (channel: string) =>
+				new RegExp(`channel ${channel}, .* may have been bought \\(reference (\\S+)\\)`).exec(text)![1];
 
 			await editor.type('confirmedBought', referenceOf('bert'));
 			await editor.type('confirmedNotBought', referenceOf('carla'));

@@ -38,7 +38,9 @@ beforeAll(async () => {
 		smtp: { host: '127.0.0.1', port: mailbox.port, secure: false, disableStartTls: true, user: '', password: '' },
 		openAiApi: { apiKey: 'scripted', url: model.url },
 	};
-	credentials['n8n-nodes-base.emailSend'] = { smtp: await world.n8n.rest.createCredential({ name: 'Mail', type: 'smtp', data: data.smtp }) };
+	credentials['n8n-nodes-base.emailSend'] = {
+		smtp: await world.n8n.rest.createCredential({ name: 'Mail', type: 'smtp', data: data.smtp }),
+	};
 	credentials['@n8n/n8n-nodes-langchain.lmChatOpenAi'] = {
 		openAiApi: await world.n8n.rest.createCredential({ name: 'Chat model', type: 'openAiApi', data: data.openAiApi }),
 	};
@@ -133,8 +135,7 @@ async function submit(url: string, ...values: string[]): Promise<string> {
 }
 
 /** The address of a form that starts a workflow. */
-const formOf = ({ nodes }: StoredWorkflow, name: string) =>
-	`${world.n8n.url}/form/${nodes.find((node) => node.name === name)!.webhookId}`;
+const formOf = ({ nodes }: StoredWorkflow, name: string) => `${world.n8n.url}/form/${nodes.find((node) => node.name === name)!.webhookId}`;
 
 const tested: string[] = [];
 
@@ -148,7 +149,10 @@ function describeExample(file: string, tests: () => void, { needsV2 = false, one
 			expect(Object.keys(rest).sort()).toEqual(['connections', 'name', 'settings']);
 			expect(text).not.toContain('"credentials"');
 			const [note, ...others] = nodes;
-			expect(note).toMatchObject({ type: 'n8n-nodes-base.stickyNote', parameters: { content: expect.stringMatching(/^## .+\*\*To set up:\*\*/s) } });
+			expect(note).toMatchObject({
+				type: 'n8n-nodes-base.stickyNote',
+				parameters: { content: expect.stringMatching(/^## .+\*\*To set up:\*\*/s) },
+			});
 			for (const { position } of others) {
 				expect(position[1]).toBeGreaterThan(note.position[1] + (note.parameters.height as number));
 			}
@@ -187,111 +191,123 @@ function describeExample(file: string, tests: () => void, { needsV2 = false, one
 	});
 }
 
-describeExample('purchase.json', () => {
-	test('buys the order and hands it on', async () => {
-		const execution = await run(await world.create(armed('purchase.json')));
-		expect(bought(world.sandbox)).toEqual({ [FIRST]: 1 });
-		expect(jsonOf(execution, 'Next step')).toEqual([world.sandbox.purchases[0].purchase]);
-	});
-}, { oneClick: true });
-
-describeExample('schedule.json', () => {
-	/** Has the schedule fire each second instead of each day, until `count` of its executions have ended. */
-	async function letFire(workflow: StoredWorkflow, count: number): Promise<StoredExecution[]> {
-		const { rest } = world.n8n;
-		await rest.updateWorkflow(workflow.id, {
-			nodes: workflow.nodes.map((node) =>
-				node.name === 'Every day' ? { ...node, parameters: { rule: { interval: [{ field: 'seconds', secondsInterval: 1 }] } } } : node,
-			),
+describeExample(
+	'purchase.json',
+	() => {
+		test('buys the order and hands it on', async () => {
+			const execution = await run(await world.create(armed('purchase.json')));
+			expect(bought(world.sandbox)).toEqual({ [FIRST]: 1 });
+			expect(jsonOf(execution, 'Next step')).toEqual([world.sandbox.purchases[0].purchase]);
 		});
-		await rest.activate(workflow.id);
-		try {
-			return await ended(workflow, count);
-		} finally {
-			await rest.deactivate(workflow.id);
+	},
+	{ oneClick: true },
+);
+
+describeExample(
+	'schedule.json',
+	() => {
+		/** Has the schedule fire each second instead of each day, until `count` of its executions have ended. */
+		async function letFire(workflow: StoredWorkflow, count: number): Promise<StoredExecution[]> {
+			const { rest } = world.n8n;
+			await rest.updateWorkflow(workflow.id, {
+				nodes: workflow.nodes.map((node) =>
+					node.name === 'Every day' ? { ...node, parameters: { rule: { interval: [{ field: 'seconds', secondsInterval: 1 }] } } } : node,
+				),
+			});
+			await rest.activate(workflow.id);
+			try {
+				return await ended(workflow, count);
+			} finally {
+				await rest.deactivate(workflow.id);
+			}
 		}
-	}
 
-	test('buys for each channel once a day, however often it runs', async () => {
-		const workflow = await world.create(armed('schedule.json'));
-		const page = await openEditor(workflow);
-		await page.getByTestId('execute-workflow-button').click();
-		// On the way from One by one, to Bought, and out of it.
-		await until(async () => (await page.getByText('2 items').count()) === 3, 'The items on the canvas');
-		await picture(page, 'schedule', 'schedule.json');
-		await page.context().close();
-		expect(world.sandbox.purchases.map(({ order }) => order)).toEqual([
-			{ tarif: { id: 1, quantity: 100 }, channel: FIRST },
-			{ tarif: { id: 1, quantity: 50 }, channel: SECOND },
-		]);
+		test('buys for each channel once a day, however often it runs', async () => {
+			const workflow = await world.create(armed('schedule.json'));
+			const page = await openEditor(workflow);
+			await page.getByTestId('execute-workflow-button').click();
+			// On the way from One by one, to Bought, and out of it.
+			await until(async () => (await page.getByText('2 items').count()) === 3, 'The items on the canvas');
+			await picture(page, 'schedule', 'schedule.json');
+			await page.context().close();
+			expect(world.sandbox.purchases.map(({ order }) => order)).toEqual([
+				{ tarif: { id: 1, quantity: 100 }, channel: FIRST },
+				{ tarif: { id: 1, quantity: 50 }, channel: SECOND },
+			]);
 
-		const executions = [await run(workflow), ...(await letFire(workflow, 2))];
-		for (const execution of executions) {
-			expect(execution.status).toBe('success');
-			expect(channelsOf(execution, 'One by one')).toEqual([FIRST, SECOND]);
-			expect(jsonOf(execution, 'Create a purchase')).toEqual([]);
-			expect(jsonOf(execution, 'Create a purchase', 1)).toEqual([]);
-		}
-		expect(sent(world.sandbox)).toEqual(ONCE_EACH);
-	});
-
-	test('a refused order goes to Not bought, the others are bought, and the next run tries it again', async () => {
-		misbehave(FIRST, refusal, 1);
-		const workflow = await world.create(armed('schedule.json'));
-		const first = await run(workflow);
-		expect(first.status).toBe('success');
-		expect(jsonOf(first, 'Not bought')).toMatchObject([{ error: 'Channel: No such channel', details: { outcome: 'rejected' } }]);
-		expect(channelsOf(first, 'Bought')).toEqual([SECOND]);
-
-		expect(channelsOf(await run(workflow), 'Bought')).toEqual([FIRST]);
-		expect(bought(world.sandbox)).toEqual(ONCE_EACH);
-	});
-
-	test('orders that may have been bought raise the alert, each run anew, and are not sent again', async () => {
-		for (const channel of [FIRST, SECOND]) misbehave(channel, faults.serverErrorAfter());
-		const handler = await createCalled(world, example('error-workflow.json'));
-		const workflow = await world.create(armed('schedule.json'));
-		await world.n8n.rest.updateWorkflow(workflow.id, { settings: { ...workflow.settings, errorWorkflow: handler.id } });
-		const executions = await letFire(workflow, 2);
-		for (const execution of executions) {
-			expect(errorOf(execution)?.message).toMatch(
-				/^These orders may have been bought: \(your channel\) \(reference \S{9}\), \(your second channel\) \(reference \S{9}\)\. Look them up/,
-			);
-		}
-		expect(sent(world.sandbox)).toEqual(ONCE_EACH);
-		for (const report of await ended(handler, executions.length)) {
-			expect(jsonOf(report, 'Tell me')).toMatchObject(
-				[FIRST, SECOND].map((channel) => ({ channel, workflow: workflow.name, reference: expect.stringMatching(/^\S{9}$/) as string })),
-			);
-		}
-	});
-
-	test('who does what the alert says has each order once', async () => {
-		misbehave(FIRST, faults.serverErrorAfter(), 1);
-		misbehave(SECOND, faults.serverErrorBefore(), 1);
-		const workflow = await world.create(armed('schedule.json'));
-		const alert = errorOf(await run(workflow))!.message;
-		const references = new Map([...alert.matchAll(/(\([^)]+\)) \(reference (\S+)\)/g)].map(([, channel, reference]) => [channel, reference]));
-		expect(alert).toMatch(/Add the references of those that are there to the option Confirmed Bought of Create a purchase, and the references of the others to Confirmed Not Bought\. Then save the workflow, and execute it again on the same day\.$/);
-
-		const { options } = workflow.nodes.find(({ name }) => name === 'Create a purchase')!.parameters as { options: INodeParameters };
-		await saveParameters(world, workflow, {
-			options: { ...options, confirmedBought: references.get(FIRST)!, confirmedNotBought: references.get(SECOND)! },
+			const executions = [await run(workflow), ...(await letFire(workflow, 2))];
+			for (const execution of executions) {
+				expect(execution.status).toBe('success');
+				expect(channelsOf(execution, 'One by one')).toEqual([FIRST, SECOND]);
+				expect(jsonOf(execution, 'Create a purchase')).toEqual([]);
+				expect(jsonOf(execution, 'Create a purchase', 1)).toEqual([]);
+			}
+			expect(sent(world.sandbox)).toEqual(ONCE_EACH);
 		});
-		for (let again = 0; again < 2; again++) {
-			expect(await run(workflow)).toMatchObject({ status: 'success' });
+
+		test('a refused order goes to Not bought, the others are bought, and the next run tries it again', async () => {
+			misbehave(FIRST, refusal, 1);
+			const workflow = await world.create(armed('schedule.json'));
+			const first = await run(workflow);
+			expect(first.status).toBe('success');
+			expect(jsonOf(first, 'Not bought')).toMatchObject([{ error: 'Channel: No such channel', details: { outcome: 'rejected' } }]);
+			expect(channelsOf(first, 'Bought')).toEqual([SECOND]);
+
+			expect(channelsOf(await run(workflow), 'Bought')).toEqual([FIRST]);
 			expect(bought(world.sandbox)).toEqual(ONCE_EACH);
-		}
-	});
+		});
 
-	test('an order that may have been bought does not keep the others from being handed on', async () => {
-		misbehave(FIRST, faults.serverErrorAfter());
-		const workflow = await world.create(armed('schedule.json'));
-		const execution = await run(workflow);
-		expect(errorOf(execution)?.message).toMatch(/^These orders may have been bought: \(your channel\) \(reference \S{9}\)\. /);
-		expect(channelsOf(execution, 'Bought')).toEqual([SECOND]);
-	});
-}, { oneClick: true });
+		test('orders that may have been bought raise the alert, each run anew, and are not sent again', async () => {
+			for (const channel of [FIRST, SECOND]) misbehave(channel, faults.serverErrorAfter());
+			const handler = await createCalled(world, example('error-workflow.json'));
+			const workflow = await world.create(armed('schedule.json'));
+			await world.n8n.rest.updateWorkflow(workflow.id, { settings: { ...workflow.settings, errorWorkflow: handler.id } });
+			const executions = await letFire(workflow, 2);
+			for (const execution of executions) {
+				expect(errorOf(execution)?.message).toMatch(
+					/^These orders may have been bought: \(your channel\) \(reference \S{9}\), \(your second channel\) \(reference \S{9}\)\. Look them up/,
+				);
+			}
+			expect(sent(world.sandbox)).toEqual(ONCE_EACH);
+			for (const report of await ended(handler, executions.length)) {
+				expect(jsonOf(report, 'Tell me')).toMatchObject(
+					[FIRST, SECOND].map((channel) => ({ channel, workflow: workflow.name, reference: expect.stringMatching(/^\S{9}$/) as string })),
+				);
+			}
+		});
+
+		test('who does what the alert says has each order once', async () => {
+			misbehave(FIRST, faults.serverErrorAfter(), 1);
+			misbehave(SECOND, faults.serverErrorBefore(), 1);
+			const workflow = await world.create(armed('schedule.json'));
+			const alert = errorOf(await run(workflow))!.message;
+			const references = new Map(
+				[...alert.matchAll(/(\([^)]+\)) \(reference (\S+)\)/g)].map(([, channel, reference]) => [channel, reference]),
+			);
+			expect(alert).toMatch(
+				/Add the references of those that are there to the option Confirmed Bought of Create a purchase, and the references of the others to Confirmed Not Bought\. Then save the workflow, and execute it again on the same day\.$/,
+			);
+
+			const { options } = workflow.nodes.find(({ name }) => name === 'Create a purchase')!.parameters as { options: INodeParameters };
+			await saveParameters(world, workflow, {
+				options: { ...options, confirmedBought: references.get(FIRST)!, confirmedNotBought: references.get(SECOND)! },
+			});
+			for (let again = 0; again < 2; again++) {
+				expect(await run(workflow)).toMatchObject({ status: 'success' });
+				expect(bought(world.sandbox)).toEqual(ONCE_EACH);
+			}
+		});
+
+		test('an order that may have been bought does not keep the others from being handed on', async () => {
+			misbehave(FIRST, faults.serverErrorAfter());
+			const workflow = await world.create(armed('schedule.json'));
+			const execution = await run(workflow);
+			expect(errorOf(execution)?.message).toMatch(/^These orders may have been bought: \(your channel\) \(reference \S{9}\)\. /);
+			expect(channelsOf(execution, 'Bought')).toEqual([SECOND]);
+		});
+	},
+	{ oneClick: true },
+);
 
 describeExample('form-with-approval.json', () => {
 	/** Sends a request, and gives its execution and the approver's link once they have been asked. */
@@ -369,143 +385,163 @@ describeExample('form-with-approval.json', () => {
 	});
 });
 
-describeExample('list-with-error-branch.json', () => {
-	const aText = expect.stringMatching(/\w/) as string;
+describeExample(
+	'list-with-error-branch.json',
+	() => {
+		const aText = expect.stringMatching(/\w/) as string;
 
-	test('collects what was not bought with its reason and what to do, and buys only that when the list runs again', async () => {
-		misbehave(SECOND, refusal, 1);
-		const workflow = await world.create(armed('list-with-error-branch.json'));
-		const invalid = { order: 'A-3', channel: '', outcome: 'invalid', reason: expect.stringContaining('Channel') as string, advice: aText };
-		const first = await run(workflow);
-		expect(first.status).toBe('success');
-		expect(channelsOf(first, 'Bought')).toEqual([FIRST]);
-		expect(jsonOf(first, 'Reasons')).toEqual([
-			{ order: 'A-2', channel: SECOND, outcome: 'rejected', reason: expect.stringContaining('No such channel') as string, advice: aText },
-			invalid,
-		]);
+		test('collects what was not bought with its reason and what to do, and buys only that when the list runs again', async () => {
+			misbehave(SECOND, refusal, 1);
+			const workflow = await world.create(armed('list-with-error-branch.json'));
+			const invalid = {
+				order: 'A-3',
+				channel: '',
+				outcome: 'invalid',
+				reason: expect.stringContaining('Channel') as string,
+				advice: aText,
+			};
+			const first = await run(workflow);
+			expect(first.status).toBe('success');
+			expect(channelsOf(first, 'Bought')).toEqual([FIRST]);
+			expect(jsonOf(first, 'Reasons')).toEqual([
+				{ order: 'A-2', channel: SECOND, outcome: 'rejected', reason: expect.stringContaining('No such channel') as string, advice: aText },
+				invalid,
+			]);
 
-		const second = await run(workflow);
-		expect(channelsOf(second, 'Bought')).toEqual([SECOND]);
-		expect(jsonOf(second, 'Reasons')).toEqual([invalid]);
-		expect(bought(world.sandbox)).toEqual(ONCE_EACH);
-	});
+			const second = await run(workflow);
+			expect(channelsOf(second, 'Bought')).toEqual([SECOND]);
+			expect(jsonOf(second, 'Reasons')).toEqual([invalid]);
+			expect(bought(world.sandbox)).toEqual(ONCE_EACH);
+		});
 
-	test('says of an order that it may have been bought, and what to do with its reference', async () => {
-		misbehave(FIRST, faults.html());
-		const execution = await run(await world.create(armed('list-with-error-branch.json')));
-		expect(jsonOf(execution, 'Reasons')).toMatchObject([
-			{ order: 'A-1', outcome: 'unknown', advice: expect.stringContaining('Confirmed Not Bought') as string },
-			{ order: 'A-3' },
-		]);
-		expect(channelsOf(execution, 'Bought')).toEqual([SECOND]);
-	});
-}, { oneClick: true });
+		test('says of an order that it may have been bought, and what to do with its reference', async () => {
+			misbehave(FIRST, faults.html());
+			const execution = await run(await world.create(armed('list-with-error-branch.json')));
+			expect(jsonOf(execution, 'Reasons')).toMatchObject([
+				{ order: 'A-1', outcome: 'unknown', advice: expect.stringContaining('Confirmed Not Bought') as string },
+				{ order: 'A-3' },
+			]);
+			expect(channelsOf(execution, 'Bought')).toEqual([SECOND]);
+		});
+	},
+	{ oneClick: true },
+);
 
-describeExample('loop-with-wait.json', () => {
-	test('buys one order a round, and no order ends the loop', async () => {
-		misbehave(SECOND, refusal, 1);
-		const workflow = quick(armed('loop-with-wait.json'));
-		const stored = await world.create(workflow);
-		const first = await run(stored);
-		expect(first.status).toBe('success');
-		expect(jsonOf(first, 'Done')).toMatchObject([{ channel: FIRST }, { details: { outcome: 'rejected' } }, { channel: THIRD }]);
+describeExample(
+	'loop-with-wait.json',
+	() => {
+		test('buys one order a round, and no order ends the loop', async () => {
+			misbehave(SECOND, refusal, 1);
+			const workflow = quick(armed('loop-with-wait.json'));
+			const stored = await world.create(workflow);
+			const first = await run(stored);
+			expect(first.status).toBe('success');
+			expect(jsonOf(first, 'Done')).toMatchObject([{ channel: FIRST }, { details: { outcome: 'rejected' } }, { channel: THIRD }]);
 
-		const second = await run(stored);
-		expect(second.status).toBe('success');
-		expect(jsonOf(second, 'Done')).toHaveLength(3);
-		expect(bought(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
-		expect(sent(world.sandbox)).toEqual({ [FIRST]: 1, [SECOND]: 2, [THIRD]: 1 });
-	});
+			const second = await run(stored);
+			expect(second.status).toBe('success');
+			expect(jsonOf(second, 'Done')).toHaveLength(3);
+			expect(bought(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
+			expect(sent(world.sandbox)).toEqual({ [FIRST]: 1, [SECOND]: 2, [THIRD]: 1 });
+		});
 
-	test('an order that may have been bought does not end it either, and is not sent again', async () => {
-		misbehave(SECOND, faults.serverErrorAfter());
-		const workflow = await world.create(quick(armed('loop-with-wait.json')));
-		for (let again = 0; again < 2; again++) {
-			expect(jsonOf(await run(workflow), 'Done')).toMatchObject([{}, { details: { outcome: 'unknown' } }, {}]);
+		test('an order that may have been bought does not end it either, and is not sent again', async () => {
+			misbehave(SECOND, faults.serverErrorAfter());
+			const workflow = await world.create(quick(armed('loop-with-wait.json')));
+			for (let again = 0; again < 2; again++) {
+				expect(jsonOf(await run(workflow), 'Done')).toMatchObject([{}, { details: { outcome: 'unknown' } }, {}]);
+			}
+			expect(sent(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
+		});
+
+		/** Its wait cut short. */
+		function quick(workflow: WorkflowJson): WorkflowJson {
+			workflow.nodes.find(({ name }) => name === 'Wait')!.parameters.amount = 0;
+			return workflow;
 		}
-		expect(sent(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
-	});
+	},
+	{ oneClick: true },
+);
 
-	/** Its wait cut short. */
-	function quick(workflow: WorkflowJson): WorkflowJson {
-		workflow.nodes.find(({ name }) => name === 'Wait')!.parameters.amount = 0;
-		return workflow;
-	}
-}, { oneClick: true });
+describeExample(
+	'confirm-uncertain.json',
+	() => {
+		const IN_THE_ACCOUNT = 'In the account: these were bought';
+		const NOT_IN_IT = 'Not in the account: send these once more';
 
-describeExample('confirm-uncertain.json', () => {
-	const IN_THE_ACCOUNT = 'In the account: these were bought';
-	const NOT_IN_IT = 'Not in the account: send these once more';
+		async function photograph(page: Page, name: string) {
+			await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+			recordPicture(PICTURES, name, 'confirm-uncertain.json');
+		}
 
-	async function photograph(page: Page, name: string) {
-		await page.screenshot({ path: join(PICTURES, `${name}.png`) });
-		recordPicture(PICTURES, name, 'confirm-uncertain.json');
-	}
+		/** Waits for the mail to the person on duty; gives the references in it, by channel. */
+		async function mailed(execution: string) {
+			const mail = await until(() => mailbox.mails.shift() ?? false, 'The mail');
+			await until(async () => (await world.n8n.rest.execution(execution)).status === 'waiting', 'The question');
+			const references = new Map(
+				[...mail.matchAll(/^.*Order \S+ for (.+): (\S{9})/gm)].map(([, channel, reference]) => [channel, reference]),
+			);
+			return { mail, references, reference: (channel: string) => references.get(channel)! };
+		}
 
-	/** Waits for the mail to the person on duty; gives the references in it, by channel. */
-	async function mailed(execution: string) {
-		const mail = await until(() => mailbox.mails.shift() ?? false, 'The mail');
-		await until(async () => (await world.n8n.rest.execution(execution)).status === 'waiting', 'The question');
-		const references = new Map([...mail.matchAll(/^.*Order \S+ for (.+): (\S{9})/gm)].map(([, channel, reference]) => [channel, reference]));
-		return { mail, references, reference: (channel: string) => references.get(channel)! };
-	}
+		test('a person with a phone settles by the mail and its form what may have been bought, and the workflow goes on', async () => {
+			misbehave(FIRST, faults.serverErrorAfter(), 1);
+			misbehave(SECOND, faults.serverErrorBefore(), 1);
+			const workflow = await world.create(armed('confirm-uncertain.json'));
+			const id = await world.n8n.rest.runWorkflow(workflow.id);
+			const { mail, references, reference } = await mailed(id);
+			// The others are bought all the same.
+			expect(bought(world.sandbox)).toEqual({ [FIRST]: 1, [THIRD]: 1 });
+			expect([...references.keys()]).toEqual([FIRST, SECOND]);
 
-	test('a person with a phone settles by the mail and its form what may have been bought, and the workflow goes on', async () => {
-		misbehave(FIRST, faults.serverErrorAfter(), 1);
-		misbehave(SECOND, faults.serverErrorBefore(), 1);
-		const workflow = await world.create(armed('confirm-uncertain.json'));
-		const id = await world.n8n.rest.runWorkflow(workflow.id);
-		const { mail, references, reference } = await mailed(id);
-		// The others are bought all the same.
-		expect(bought(world.sandbox)).toEqual({ [FIRST]: 1, [THIRD]: 1 });
-		expect([...references.keys()]).toEqual([FIRST, SECOND]);
+			const context = await openWindow(browser, world.n8n.url, 'light', PHONE);
+			const letter = await context.newPage();
+			await letter.setContent(/<html.*<\/html>/s.exec(mail)![0]);
+			await photograph(letter, 'uncertain-mail');
+			const [phone] = await Promise.all([context.waitForEvent('page'), letter.getByRole('link', { name: 'Open the form' }).click()]);
+			// Typed as from a phone.
+			const typed = (channel: string) => reference(channel).toLowerCase().replace('-', '');
+			await phone.getByLabel(IN_THE_ACCOUNT).fill(typed(FIRST));
+			await phone.getByLabel(NOT_IN_IT).fill(typed(SECOND));
+			await photograph(phone, 'uncertain-form');
+			await phone.getByRole('button', { name: 'Submit' }).click();
+			await phone.getByText('Got it, thanks').waitFor();
+			await context.close();
 
-		const context = await openWindow(browser, world.n8n.url, 'light', PHONE);
-		const letter = await context.newPage();
-		await letter.setContent(/<html.*<\/html>/s.exec(mail)![0]);
-		await photograph(letter, 'uncertain-mail');
-		const [phone] = await Promise.all([context.waitForEvent('page'), letter.getByRole('link', { name: 'Open the form' }).click()]);
-		// Typed as from a phone.
-		const typed = (channel: string) => reference(channel).toLowerCase().replace('-', '');
-		await phone.getByLabel(IN_THE_ACCOUNT).fill(typed(FIRST));
-		await phone.getByLabel(NOT_IN_IT).fill(typed(SECOND));
-		await photograph(phone, 'uncertain-form');
-		await phone.getByRole('button', { name: 'Submit' }).click();
-		await phone.getByText('Got it, thanks').waitFor();
-		await context.close();
+			const execution = await world.n8n.rest.waitForExecution(id);
+			expect(execution.status).toBe('success');
+			expect(channelsOf(execution, 'Bought')).toContain(SECOND);
+			expect(bought(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
+			expect(sent(world.sandbox)).toEqual({ [FIRST]: 1, [SECOND]: 2, [THIRD]: 1 });
 
-		const execution = await world.n8n.rest.waitForExecution(id);
-		expect(execution.status).toBe('success');
-		expect(channelsOf(execution, 'Bought')).toContain(SECOND);
-		expect(bought(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
-		expect(sent(world.sandbox)).toEqual({ [FIRST]: 1, [SECOND]: 2, [THIRD]: 1 });
+			// The whole list once more buys nothing, and asks nobody.
+			expect(await run(workflow)).toMatchObject({ status: 'success' });
+			expect(mailbox.mails).toEqual([]);
+			expect(sent(world.sandbox)).toEqual({ [FIRST]: 1, [SECOND]: 2, [THIRD]: 1 });
+		});
 
-		// The whole list once more buys nothing, and asks nobody.
-		expect(await run(workflow)).toMatchObject({ status: 'success' });
-		expect(mailbox.mails).toEqual([]);
-		expect(sent(world.sandbox)).toEqual({ [FIRST]: 1, [SECOND]: 2, [THIRD]: 1 });
-	});
+		test('a mistyped reference settles nothing, and the person is asked again', async () => {
+			misbehave(SECOND, faults.serverErrorBefore(), 1);
+			const id = await world.n8n.rest.runWorkflow((await world.create(armed('confirm-uncertain.json'))).id);
+			const link = (mail: string) => /href="([^"]+)"[^>]*>Open the form</.exec(mail)![1];
+			const first = await mailed(id);
+			await submit(link(first.mail), '', 'AAAA-AAAA');
+			const second = await mailed(id);
+			expect(sent(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
+			await submit(link(second.mail), '', second.reference(SECOND));
+			expect(await world.n8n.rest.waitForExecution(id)).toMatchObject({ status: 'success' });
+			expect(bought(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
+		});
 
-	test('a mistyped reference settles nothing, and the person is asked again', async () => {
-		misbehave(SECOND, faults.serverErrorBefore(), 1);
-		const id = await world.n8n.rest.runWorkflow((await world.create(armed('confirm-uncertain.json'))).id);
-		const link = (mail: string) => /href="([^"]+)"[^>]*>Open the form</.exec(mail)![1];
-		const first = await mailed(id);
-		await submit(link(first.mail), '', 'AAAA-AAAA');
-		const second = await mailed(id);
-		expect(sent(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
-		await submit(link(second.mail), '', second.reference(SECOND));
-		expect(await world.n8n.rest.waitForExecution(id)).toMatchObject({ status: 'success' });
-		expect(bought(world.sandbox)).toEqual({ ...ONCE_EACH, [THIRD]: 1 });
-	});
-
-	test('what is not bought for certain asks nobody', async () => {
-		misbehave(SECOND, refusal, 1);
-		const execution = await run(await world.create(armed('confirm-uncertain.json')));
-		expect(jsonOf(execution, 'Not bought')).toMatchObject([{ details: { outcome: 'rejected' } }]);
-		expect(mailbox.mails).toEqual([]);
-	});
-}, { oneClick: true });
+		test('what is not bought for certain asks nobody', async () => {
+			misbehave(SECOND, refusal, 1);
+			const execution = await run(await world.create(armed('confirm-uncertain.json')));
+			expect(jsonOf(execution, 'Not bought')).toMatchObject([{ details: { outcome: 'rejected' } }]);
+			expect(mailbox.mails).toEqual([]);
+		});
+	},
+	{ oneClick: true },
+);
 
 describeExample('error-workflow.json', () => {
 	/** What is reported when a workflow that buys for these channels fails. */
@@ -535,8 +571,12 @@ describeExample('error-workflow.json', () => {
 				execution: expect.stringContaining(`/executions/${failed.id}`) as unknown,
 				channel: 'c',
 				reference: expect.any(String) as string,
-				reason: expect.stringMatching(/^StreamSkill answered 500, which does not say whether the order was bought: the order may have been bought \(reference \S{9}\)$/) as string,
-				advice: expect.stringMatching(/If it is there, add \S{9} to the option Confirmed Bought\. If it is not, add it to Confirmed Not Bought/) as string,
+				reason: expect.stringMatching(
+					/^StreamSkill answered 500, which does not say whether the order was bought: the order may have been bought \(reference \S{9}\)$/,
+				) as string,
+				advice: expect.stringMatching(
+					/If it is there, add \S{9} to the option Confirmed Bought\. If it is not, add it to Confirmed Not Bought/,
+				) as string,
 			},
 		]);
 	});

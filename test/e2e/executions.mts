@@ -26,7 +26,12 @@ export async function saveParameters(world: World, { id, nodes }: StoredWorkflow
 }
 
 /** Saves other parameters like `saveParameters`, publishes them, and calls the webhook until an execution goes by them. */
-export async function runAnew(world: World, workflow: StoredWorkflow, items: unknown[], parameters: INodeParameters): Promise<StoredExecution> {
+export async function runAnew(
+	world: World,
+	workflow: StoredWorkflow,
+	items: unknown[],
+	parameters: INodeParameters,
+): Promise<StoredExecution> {
 	await saveParameters(world, workflow, parameters);
 	await world.n8n.rest.activate(workflow.id);
 	// n8n 2.x runs the version before for a moment.
@@ -62,9 +67,7 @@ export async function runWebhook(world: World, workflow: StoredWorkflow, items: 
 
 /** The error that ended an execution. */
 export const errorOf = (execution: StoredExecution) =>
-	execution.data.resultData.error as unknown as
-		| { message: string; description: string; context: IDataObject }
-		| undefined;
+	execution.data.resultData.error as unknown as { message: string; description: string; context: IDataObject } | undefined;
 
 /** What an execution's hints on the node's output say. */
 export const hintsOf = ({ data }: StoredExecution) =>

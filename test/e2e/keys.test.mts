@@ -25,19 +25,14 @@ const create = async (options: INodeParameters = {}, rest: Partial<INode> = {}) 
 		world,
 		webhookWorkflow(
 			`keys-${++workflows}`,
-			streamSkill(
-				{ tarifId: 1, channel: KEY, options: { idempotencyKey: KEY, ...options } },
-				{ onError: 'continueErrorOutput', ...rest },
-			),
+			streamSkill({ tarifId: 1, channel: KEY, options: { idempotencyKey: KEY, ...options } }, { onError: 'continueErrorOutput', ...rest }),
 		),
 	);
 
 const keys = (count: number, name = 'key') => Array.from({ length: count }, (_, i) => `${name}-${i}`);
 
 const outcomes = (execution: StoredExecution) => [
-	...new Set(
-		outputItems(execution, 'StreamSkill', { output: 1 }).map(({ json }) => (json.details as IDataObject).outcome),
-	),
+	...new Set(outputItems(execution, 'StreamSkill', { output: 1 }).map(({ json }) => (json.details as IDataObject).outcome)),
 ];
 
 describe.each([1, 10])('executions at the same time, batches of %i', (batchSize) => {

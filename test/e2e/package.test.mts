@@ -42,9 +42,7 @@ beforeAll(async () => {
 			HTTPS_PROXY: 'http://127.0.0.1:9',
 		},
 	});
-	workflow = await world.create(
-		chain('Package', [node('Start', 'manualTrigger'), streamSkill({ tarifId: 1, channel: 'a' })]),
-	);
+	workflow = await world.create(chain('Package', [node('Start', 'manualTrigger'), streamSkill({ tarifId: 1, channel: 'a' })]));
 });
 afterAll(async () => {
 	await world?.close();
@@ -83,7 +81,10 @@ test('removed, it leaves a workflow that opens, says what it lacks, and buys not
 	await npmInNodes('uninstall', NAME);
 	await world.restart();
 
-	const { nodes: [, { parameters, credentials }], connections } = workflow;
+	const {
+		nodes: [, { parameters, credentials }],
+		connections,
+	} = workflow;
 	expect(await world.n8n.rest.workflow(workflow.id)).toMatchObject({ nodes: [{}, { type: NODE, parameters, credentials }], connections });
 	await expect(runWorkflow()).rejects.toThrow(`Unrecognized node type: ${NODE}`);
 	expect(world.sandbox.requests).toEqual([]);

@@ -14,7 +14,9 @@ export const readPictures = (folder: string): Pictures => {
 
 /** What an example is, apart from its white space. */
 export const digestOf = (example: string) =>
-	createHash('sha256').update(JSON.stringify(JSON.parse(readFileSync(join('examples', example), 'utf8')))).digest('hex');
+	createHash('sha256')
+		.update(JSON.stringify(JSON.parse(readFileSync(join('examples', example), 'utf8'))))
+		.digest('hex');
 
 /** Notes which example a new picture shows, so that a test can tell when the picture is out of date. */
 export function recordPicture(folder: string, name: string, example: string) {

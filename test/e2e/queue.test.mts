@@ -92,7 +92,10 @@ const series = (prefix: string, length: number) => Array.from({ length }, (_, i)
 test('two workers share 200 executions, and buy each order once', async () => {
 	const workflow = await createActive(world, webhookWorkflow('shared', streamSkill(order)));
 	const channels = series('shared', 200);
-	await runAll(workflow, channels.map((channel) => [channel]));
+	await runAll(
+		workflow,
+		channels.map((channel) => [channel]),
+	);
 
 	expect(bought(world.sandbox)).toEqual(onceEach(channels));
 	const traces = await Promise.all(workers.map(tracesOf));
@@ -110,7 +113,11 @@ test.each([1, 5])('one key, two workers, the same moment (%d items per batch)', 
 	const workflow = await createActive(world, keyed(`rivals${batchSize}`, options));
 	const orders = series('rival', 25).map((name) => series(name, 5));
 	// Each list twice in a row, and two calls at a time: one for each worker.
-	await runAll(workflow, orders.flatMap((items) => [items, items]), 2);
+	await runAll(
+		workflow,
+		orders.flatMap((items) => [items, items]),
+		2,
+	);
 	expect(bought(world.sandbox)).toEqual(onceEach(orders.flat()));
 });
 
@@ -167,7 +174,10 @@ test('a worker killed in the middle: nothing is bought twice, with keys or witho
 	const plain = await createActive(world, webhookWorkflow('plain', streamSkill(order)));
 	const [calls, plainCalls] = await killWorkerAmid(keys, plain);
 	expect(Math.max(...Object.values(sent(world.sandbox)))).toBe(1);
-	expect(await executions(repeats ? plain : keys)).toMatchObject({ error: expect.any(Number) as number, success: expect.any(Number) as number });
+	expect(await executions(repeats ? plain : keys)).toMatchObject({
+		error: expect.any(Number) as number,
+		success: expect.any(Number) as number,
+	});
 
 	// Whoever runs all of it again gets the rest, and is told what is uncertain.
 	world.sandbox.behave();
@@ -218,11 +228,17 @@ test('all workers and the main killed in the middle: every retry buys only what 
 		const retries = await Promise.all(repeats ? [rest.waitForExecution(id)] : [rest.retryExecution(id), rest.retryExecution(id)]);
 		for (const retried of retries) {
 			expect(retried.status).toBe('error');
-			expect(uncertainIn(retried)).toContainEqual({ channel: expect.stringMatching(/-5$/) as string, reference: expect.any(String) as string });
+			expect(uncertainIn(retried)).toContainEqual({
+				channel: expect.stringMatching(/-5$/) as string,
+				reference: expect.any(String) as string,
+			});
 		}
 		await confirm(world, workflow, retries[0]);
 		// Both workers at the same moment.
-		const both = await Promise.all([rest.retryExecution(retries[0].id, { loadWorkflow: true }), rest.retryExecution(id, { loadWorkflow: true })]);
+		const both = await Promise.all([
+			rest.retryExecution(retries[0].id, { loadWorkflow: true }),
+			rest.retryExecution(id, { loadWorkflow: true }),
+		]);
 		for (const retried of both) await followText(world, workflow, retried);
 	}
 	expect(bought(world.sandbox)).toEqual(onceEach(lists.flat()));

@@ -38,8 +38,7 @@ let workflows = 0;
 const create = async (purchase: INode, change: (workflow: WorkflowJson) => WorkflowJson = (same) => same) =>
 	await createActive(world, change(webhookWorkflow(`retries-${++workflows}`, purchase)));
 
-const retry = async ({ id }: StoredExecution, loadWorkflow = false) =>
-	await world.n8n.rest.retryExecution(id, { loadWorkflow });
+const retry = async ({ id }: StoredExecution, loadWorkflow = false) => await world.n8n.rest.retryExecution(id, { loadWorkflow });
 
 const refuse = (channel: string, times = Infinity) =>
 	world.sandbox.fault({ match: { channel }, times, fault: faults.rejected(422, { errors: { channel: ['No such channel'] } }) });
@@ -184,34 +183,42 @@ describe('Retry execution', () => {
 	});
 
 	// n8n 1.x has nothing that stays the same from an execution that failed so early to each of its retries.
-	(isV1 ? test.skip : test)('of an execution that failed before the node, and whose retry failed after it, buys nothing twice', async () => {
-		/** Reads the list anew each time, with another time stamp in its rows; then something fails that comes after. */
-		const down = new Set(['/list', '/report']);
-		const app = express().use(({ path }, res) => {
-			if (down.delete(path)) res.status(500).end();
-			else res.json(TEN.map((channel) => ({ channel, at: performance.now() })));
-		});
-		const server = app.listen(0, '127.0.0.1');
-		try {
-			await once(server, 'listening');
-			const get = (name: string, path: string) =>
-				node(name, 'httpRequest', { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, options: {} }, { typeVersion: 4.2 });
-			const workflow = await create(buy({}, { channel: '={{ $json.channel }}' }), ({ name, nodes: [webhook, , purchase] }) =>
-				chain(name, [webhook, get('List', '/list'), purchase, get('Report', '/report')]),
-			);
-			const failed = await runWebhook(world, workflow, []);
-			expect([failed.status, world.sandbox.requests.length]).toEqual(['error', 0]);
+	(isV1 ? test.skip : test)(
+		'of an execution that failed before the node, and whose retry failed after it, buys nothing twice',
+		async () => {
+			/** Reads the list anew each time, with another time stamp in its rows; then something fails that comes after. */
+			const down = new Set(['/list', '/report']);
+			const app = express().use(({ path }, res) => {
+				if (down.delete(path)) res.status(500).end();
+				else res.json(TEN.map((channel) => ({ channel, at: performance.now() })));
+			});
+			const server = app.listen(0, '127.0.0.1');
+			try {
+				await once(server, 'listening');
+				const get = (name: string, path: string) =>
+					node(
+						name,
+						'httpRequest',
+						{ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, options: {} },
+						{ typeVersion: 4.2 },
+					);
+				const workflow = await create(buy({}, { channel: '={{ $json.channel }}' }), ({ name, nodes: [webhook, , purchase] }) =>
+					chain(name, [webhook, get('List', '/list'), purchase, get('Report', '/report')]),
+				);
+				const failed = await runWebhook(world, workflow, []);
+				expect([failed.status, world.sandbox.requests.length]).toEqual(['error', 0]);
 
-			const first = await retry(failed);
-			expect([first.status, bought(world.sandbox)]).toEqual(['error', onceEach(TEN)]);
+				const first = await retry(failed);
+				expect([first.status, bought(world.sandbox)]).toEqual(['error', onceEach(TEN)]);
 
-			const second = await retry(failed);
-			expect([second.status, bought(world.sandbox)]).toEqual(['success', onceEach(TEN)]);
-			expect(hintsOf(second)).toContain('10 bought before, in an earlier try of this execution');
-		} finally {
-			server.close();
-		}
-	});
+				const second = await retry(failed);
+				expect([second.status, bought(world.sandbox)]).toEqual(['success', onceEach(TEN)]);
+				expect(hintsOf(second)).toContain('10 bought before, in an earlier try of this execution');
+			} finally {
+				server.close();
+			}
+		},
+	);
 
 	const twice = () => Object.fromEntries(Object.entries(bought(world.sandbox)).filter(([, count]) => count > 1));
 });
@@ -296,11 +303,15 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 		// The second node orders tarif 2; its b is refused in all of its tries.
 		world.sandbox.fault({ match: { channel: 'b', tarifId: 2 }, times: 3, fault: faults.rejected(403) });
 		const workflow = await create(buy({ name: 'StreamSkill 1' }), ({ name, nodes, settings }) =>
-			chain(name, [
-				...nodes.slice(0, 3),
-				buy({ ...threeTries, name: 'StreamSkill 2' }, { tarifId: 2, channel: '={{ $json.channel }}' }),
-				...nodes.slice(3),
-			], settings),
+			chain(
+				name,
+				[
+					...nodes.slice(0, 3),
+					buy({ ...threeTries, name: 'StreamSkill 2' }, { tarifId: 2, channel: '={{ $json.channel }}' }),
+					...nodes.slice(3),
+				],
+				settings,
+			),
 		);
 		const orders = () => world.sandbox.purchases.map(({ order }) => order.tarif.id + order.channel);
 		const failed = await runWebhook(world, workflow, items);
@@ -316,8 +327,7 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 
 describe('what n8n stores', () => {
 	/** How many purchases the ledger holds. */
-	const inLedger = ({ data }: StoredExecution) =>
-		JSON.stringify(data.executionData?.contextData ?? {}).split('"purchase":{').length - 1;
+	const inLedger = ({ data }: StoredExecution) => JSON.stringify(data.executionData?.contextData ?? {}).split('"purchase":{').length - 1;
 
 	test('each purchase once, and none in the ledger, unless the run failed', async () => {
 		const items = Array.from({ length: 20 }, (_, i) => `channel-${i}`);
@@ -336,8 +346,13 @@ describe('what n8n stores', () => {
 
 	test('the token nowhere', async () => {
 		const outcomes: Fault[] = [
-			faults.rejected(401), faults.rejected(422), faults.redirect('http://127.0.0.1:9/'),
-			faults.serverErrorAfter(), faults.reset(), faults.html(), faults.hang(),
+			faults.rejected(401),
+			faults.rejected(422),
+			faults.redirect('http://127.0.0.1:9/'),
+			faults.serverErrorAfter(),
+			faults.reset(),
+			faults.html(),
+			faults.hang(),
 		];
 		const ids: string[] = [];
 		for (const onError of ['stopWorkflow', 'continueErrorOutput'] as const) {

@@ -42,7 +42,10 @@ const channels = (list: string) => [...list].map((channel) => ({ channel }));
 
 /** Webhook → the source of the list → Loop Over Items: one at a time through StreamSkill, and all of them to After. */
 function loop(name: string, source: INode, purchase: INode): WorkflowJson {
-	const { nodes: [webhook, , , after], settings } = webhookWorkflow(name, purchase);
+	const {
+		nodes: [webhook, , , after],
+		settings,
+	} = webhookWorkflow(name, purchase);
 	const to = (next: string) => ({ node: next, type: 'main' as const, index: 0 });
 	return {
 		name,
@@ -88,7 +91,9 @@ test('by hand: a refused row is corrected in its sheet, and the workflow execute
 	const failed = await execute();
 	expect(errorOf(failed)).toMatchObject({
 		message: 'Channel b, tarif 1000: Tarif ID: Tarif not found',
-		description: expect.stringContaining('Then execute the workflow again: what this node has bought by hand today or yesterday is left out.') as string,
+		description: expect.stringContaining(
+			'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
+		) as string,
 	});
 	expect(bought(world.sandbox)).toEqual({ a: 1 });
 
@@ -128,7 +133,12 @@ test('a loop with keys, whose second order was bought before, goes on to the end
 	const execution = await runWebhook(world, workflow, [...'abcd']);
 	expect(execution.status).toBe('success');
 	expect(bought(world.sandbox)).toEqual(onceEach([...'abcd']));
-	expect(outputItems(execution, 'After').map(({ json }) => json.channel ?? json.leftOut)).toEqual(['a', [{ tarif: { id: 1 }, channel: 'b' }], 'c', 'd']);
+	expect(outputItems(execution, 'After').map(({ json }) => json.channel ?? json.leftOut)).toEqual([
+		'a',
+		[{ tarif: { id: 1 }, channel: 'b' }],
+		'c',
+		'd',
+	]);
 });
 
 test('one webhook delivered six times at once, with a key, buys once and asks nobody', async () => {
@@ -154,7 +164,9 @@ test('the first key is known after 10,000 others of the same workflow', async ()
 		};
 		for (let key = 0; key < 10_001; key += 50) {
 			const keys = Array.from({ length: 50 }, (_, i) => key + i);
-			await Promise.all(keys.flatMap((one) => [add(`${one}:1`, 'claimed', 'order'), add(`${one}:1:end`, 'end', 'bought', 'bought for certain')]));
+			await Promise.all(
+				keys.flatMap((one) => [add(`${one}:1`, 'claimed', 'order'), add(`${one}:1:end`, 'end', 'bought', 'bought for certain')]),
+			);
 		}
 		return [];
 	};

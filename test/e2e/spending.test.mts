@@ -1,6 +1,6 @@
 /** Who may spend, and whose account pays. */
 import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
-import { chain, chooseCredential, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { chain, chooseCredential, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought } from '../../tools/sandbox/counts.mts';
 import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
@@ -24,9 +24,9 @@ describe('a credential by expression', () => {
 		const credential = await world.n8n.rest.createCredential({
 			name: 'By expression',
 			type: 'streamSkillApi',
-			data: { accessToken: `={{ ${ITEM}.token }}`, baseUrl: `={{ ${ITEM}.url }}` },
+			data: { accessToken: '={{ $json.token }}', baseUrl: '={{ $json.url }}' },
 		});
-		const made = webhookWorkflow('by-expression', streamSkill({ tarifId: 1, channel: `={{ ${ITEM}.channel }}` }));
+		const made = webhookWorkflow('by-expression', streamSkill({ tarifId: 1, channel: '={{ $json.channel }}' }));
 		chooseCredential(made, credential);
 		const workflow = await world.n8n.rest.createWorkflow(made);
 		await world.n8n.rest.activate(workflow.id);
@@ -50,7 +50,12 @@ describe('a credential by expression', () => {
 		const metrics = { assignments: [{ id: 'one', name: 'one', value: 1, type: 'number' }] };
 		const workflow = await world.create(
 			chain(name, [
-				node('Data set', 'evaluationTrigger', { source: 'dataTable', dataTableId: { __rl: true, mode: 'id', value: table.id } }, { typeVersion: 4.7 }),
+				node(
+					'Data set',
+					'evaluationTrigger',
+					{ source: 'dataTable', dataTableId: { __rl: true, mode: 'id', value: table.id } },
+					{ typeVersion: 4.7 },
+				),
 				streamSkill({ tarifId: 1, channel: '={{ $json.channel }}', options }, { onError: 'continueRegularOutput' }),
 				node('Metrics', 'evaluation', { operation: 'setMetrics', metric: 'customMetrics', metrics }, { typeVersion: 4.7 }),
 			]),
@@ -82,7 +87,9 @@ describe('a credential by expression', () => {
 test('Custom API Call, which n8n adds to Resource and Operation, buys nothing and says what to do', async () => {
 	const custom = '__CUSTOM_API_CALL__';
 	for (const parameters of [{ resource: custom, operation: custom }, { operation: custom }]) {
-		const { id } = await world.create(chain('Custom API Call', [node('Start', 'manualTrigger'), streamSkill({ tarifId: 1, channel: 'a', ...parameters })]));
+		const { id } = await world.create(
+			chain('Custom API Call', [node('Start', 'manualTrigger'), streamSkill({ tarifId: 1, channel: 'a', ...parameters })]),
+		);
 		const execution = await world.n8n.rest.waitForExecution(await world.n8n.rest.runWorkflow(id));
 		expect(errorOf(execution)?.message).toMatch(/HTTP Request/);
 	}

@@ -7,7 +7,7 @@ import type { World } from './world.mts';
 
 /** The text of a failed execution as the editor shows it. */
 export const textOf = (execution: StoredExecution) => {
-	const { message, description } = errorOf(execution)!;
+	const { message, description = '' } = errorOf(execution)!;
 	return `${message}\n${description.replaceAll('<br>', '\n')}`;
 };
 

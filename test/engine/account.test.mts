@@ -26,7 +26,11 @@ const accounts = () => [shop.sold(), bought(other)];
 
 test('the token and the address are those of the item', async () => {
 	const { success } = await shop.order(
-		[{ channel: 'a', ...mine() }, { channel: 'b', ...others() }, { channel: 'c', ...mine() }],
+		[
+			{ channel: 'a', ...mine() },
+			{ channel: 'b', ...others() },
+			{ channel: 'c', ...mine() },
+		],
 		{ credentials: byItem },
 	);
 	expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b', 'c']);
@@ -41,8 +45,16 @@ test('whatever goes out at the same time', async () => {
 });
 
 test.each([
-	['a default where the item has none', '={{ $json.tok ?? $("Start").first().json.default }}', '={{ $json.url ?? $("Start").first().json.defaultUrl }}'],
-	['by turns', '={{ $itemIndex % 2 === 0 ? $("Start").first().json.default : $("Start").last().json.tok }}', '={{ $itemIndex % 2 === 0 ? $("Start").first().json.defaultUrl : $("Start").last().json.url }}'],
+	[
+		'a default where the item has none',
+		'={{ $json.tok ?? $("Start").first().json.default }}',
+		'={{ $json.url ?? $("Start").first().json.defaultUrl }}',
+	],
+	[
+		'by turns',
+		'={{ $itemIndex % 2 === 0 ? $("Start").first().json.default : $("Start").last().json.tok }}',
+		'={{ $itemIndex % 2 === 0 ? $("Start").first().json.defaultUrl : $("Start").last().json.url }}',
+	],
 ])('%s', async (_, accessToken, baseUrl) => {
 	const first = { channel: 'a', default: TOKEN, defaultUrl: shop.sandbox.url };
 	await shop.order([first, { channel: 'b', ...others() }], { credentials: { accessToken, baseUrl } });
@@ -50,14 +62,27 @@ test.each([
 });
 
 test('Dry Run shows the address of the item', async () => {
-	const { success } = await shop.order([{ channel: 'a', ...mine() }, { channel: 'b', ...others() }], {
-		credentials: byItem, options: { dryRun: true },
-	});
-	expect(success.map(({ json }) => (json.request as { url: string }).url)).toEqual([`${shop.sandbox.url}/purchases/create`, `${other.url}/purchases/create`]);
+	const { success } = await shop.order(
+		[
+			{ channel: 'a', ...mine() },
+			{ channel: 'b', ...others() },
+		],
+		{
+			credentials: byItem,
+			options: { dryRun: true },
+		},
+	);
+	expect(success.map(({ json }) => (json.request as { url: string }).url)).toEqual([
+		`${shop.sandbox.url}/purchases/create`,
+		`${other.url}/purchases/create`,
+	]);
 });
 
 describe('an item whose credential cannot be used', () => {
-	const good = () => [{ channel: 'a', ...mine() }, { channel: 'b', ...others() }];
+	const good = () => [
+		{ channel: 'a', ...mine() },
+		{ channel: 'b', ...others() },
+	];
 	const bad: Array<[string, object, RegExp]> = [
 		['no token', { tok: '' }, /^The Access Token .* is empty/],
 		['a token with a line break', { tok: 'a\nb' }, /^The Access Token .* line break/],
@@ -77,7 +102,9 @@ describe('an item whose credential cannot be used', () => {
 		const items = [{ channel: 'c', ...mine(), ...wrong }, ...good()];
 		const { success, failed } = await shop.order(items, { credentials: byItem, onError: 'continueErrorOutput' });
 		expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b']);
-		expect(failed).toMatchObject([{ json: { error: expect.stringMatching(message) as string, details: { outcome: 'notSent' } }, pairedItem: { item: 0 } }]);
+		expect(failed).toMatchObject([
+			{ json: { error: expect.stringMatching(message) as string, details: { outcome: 'notSent' } }, pairedItem: { item: 0 } },
+		]);
 		expect(accounts()).toEqual([{ a: 1 }, { b: 1 }]);
 	});
 });
@@ -86,7 +113,10 @@ test.each<[string, () => Orders['credentials']]>([
 	['a fixed credential', () => ({ accessToken: TOKEN, baseUrl: shop.sandbox.url })],
 	['an expression that is the same for all items', () => ({ accessToken: `={{ "${TOKEN}" }}`, baseUrl: shop.sandbox.url })],
 ])('%s is not read for each order', async (_, credentials) => {
-	await shop.order(Array.from({ length: 50 }, (_, i) => String(i)), { credentials: credentials() });
+	await shop.order(
+		Array.from({ length: 50 }, (_, i) => String(i)),
+		{ credentials: credentials() },
+	);
 	expect(Object.keys(shop.sold())).toHaveLength(50);
 	expect(credentialReads.count).toBeLessThanOrEqual(3);
 });

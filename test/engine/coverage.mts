@@ -25,7 +25,9 @@ export function cover<D extends Dimensions>(dimensions: D, { strength, isPossibl
 	type Chosen = Array<number | undefined>;
 
 	const asRow = (chosen: Chosen) =>
-		Object.fromEntries(chosen.flatMap((value, at) => (value === undefined ? [] : [[names[at], dimensions[names[at]][value]]]))) as Partial<Row<D>>;
+		Object.fromEntries(chosen.flatMap((value, at) => (value === undefined ? [] : [[names[at], dimensions[names[at]][value]]]))) as Partial<
+			Row<D>
+		>;
 	const place = (chosen: Chosen, { members, spans }: (typeof groups)[number]) =>
 		members.reduce<number>((sum, member, i) => sum + (chosen[member] === undefined ? NaN : chosen[member] * spans[i]), 0);
 	/** How many values meet for the first time, once `at` is chosen. */
@@ -70,6 +72,7 @@ export function cover<D extends Dimensions>(dimensions: D, { strength, isPossibl
 
 function subsets(count: number, size: number, from = 0): number[][] {
 	if (size === 0) return [[]];
-	return Array.from({ length: count - from }, (_, i) => from + i)
-		.flatMap((first) => subsets(count, size - 1, first + 1).map((rest) => [first, ...rest]));
+	return Array.from({ length: count - from }, (_, i) => from + i).flatMap((first) =>
+		subsets(count, size - 1, first + 1).map((rest) => [first, ...rest]),
+	);
 }

@@ -81,8 +81,9 @@ export async function startWire(api: () => string) {
 			const { channel } = JSON.parse(body) as { channel: string };
 			await life.step('request', channel);
 			const { authorization = '', 'content-type': contentType = '' } = req.headers;
-			const order = fetch(api() + path, { method: req.method, body, headers: { authorization, 'content-type': contentType } })
-				.then(async (answer) => ({ status: answer.status, type: answer.headers.get('content-type') ?? '', body: await answer.text() }));
+			const order = fetch(api() + path, { method: req.method, body, headers: { authorization, 'content-type': contentType } }).then(
+				async (answer) => ({ status: answer.status, type: answer.headers.get('content-type') ?? '', body: await answer.text() }),
+			);
 			life.orders.push(order);
 			const answer = await order;
 			await life.step('answer', channel);
@@ -130,12 +131,18 @@ export function recovered(created: IRunExecutionData, ended: string[], begun?: s
 	const task = { startTime: 1795557959, executionIndex: 0, executionTime: 0, source: [null] };
 	const { resultData } = stored;
 	for (const name of ended) {
-		resultData.runData[name] = [{ ...task, executionStatus: 'success', data: { main: [[{ json: { isArtificialRecoveredEventItem: true } }]] } }];
+		resultData.runData[name] = [
+			{ ...task, executionStatus: 'success', data: { main: [[{ json: { isArtificialRecoveredEventItem: true } }]] } },
+		];
 	}
 	if (begun) {
 		const crashed = { message: 'Execution stopped at this node', name: 'NodeCrashedError', context: {} } as NodeOperationError;
 		resultData.runData[begun] = [{ ...task, executionStatus: 'crashed', error: crashed }];
-		resultData.error = { message: 'Workflow did not finish, possible out-of-memory issue', name: 'WorkflowCrashedError', context: {} } as WorkflowOperationError;
+		resultData.error = {
+			message: 'Workflow did not finish, possible out-of-memory issue',
+			name: 'WorkflowCrashedError',
+			context: {},
+		} as WorkflowOperationError;
 	}
 	resultData.lastNodeExecuted = last;
 	return stored;

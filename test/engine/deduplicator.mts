@@ -34,7 +34,10 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 	 *
 	 * n8n reads the ID of the node before it first waits, so this does as well.
 	 */
-	private async onRow<T>({ workflow, node }: ICheckProcessedContextData, work: (key: string, list?: DeduplicationItemTypes[]) => T): Promise<T> {
+	private async onRow<T>(
+		{ workflow, node }: ICheckProcessedContextData,
+		work: (key: string, list?: DeduplicationItemTypes[]) => T,
+	): Promise<T> {
 		const key = `${workflow.id} ${node?.id}`;
 		this.calls++;
 		if (this.fail) throw new Error('SQLITE_BUSY: database is locked');

@@ -17,9 +17,9 @@ afterEach(() => jest.restoreAllMocks());
 function setPace(msPerOrder: number, msPerCall = 0) {
 	const begun = Date.now();
 	const { calls } = deduplicator;
-	jest.spyOn(Date, 'now').mockImplementation(
-		() => begun + msPerOrder * shop.sandbox.requests.length + msPerCall * (deduplicator.calls - calls),
-	);
+	jest
+		.spyOn(Date, 'now')
+		.mockImplementation(() => begun + msPerOrder * shop.sandbox.requests.length + msPerCall * (deduplicator.calls - calls));
 }
 
 test('each place that an answer makes free is filled', async () => {

@@ -105,8 +105,15 @@ export const tellsCause = new NodeApiError({ name: '' } as INode, new Error('x')
 /** A node that does something, then hands on its items, or others. */
 export const other = (work?: (items: INodeExecutionData[]) => Promise<IDataObject[] | void> | IDataObject[] | void): INodeType => ({
 	description: {
-		displayName: 'Other', name: 'other', group: ['transform'], version: 1, description: '',
-		defaults: { name: 'Other' }, inputs: ['main'], outputs: ['main'], properties: [],
+		displayName: 'Other',
+		name: 'other',
+		group: ['transform'],
+		version: 1,
+		description: '',
+		defaults: { name: 'Other' },
+		inputs: ['main'],
+		outputs: ['main'],
+		properties: [],
 	},
 	async execute() {
 		const items = this.getInputData();
@@ -141,7 +148,17 @@ class CredentialsHelper extends ICredentialsHelper {
 		if (!values) return this.credentials;
 		const { workflow, runExecutionData, runIndex, itemIndex, node, connectionInputData } = values;
 		return workflow.expression.getParameterValue(
-			this.credentials as INodeParameters, runExecutionData, runIndex, itemIndex, node.name, connectionInputData, mode, {}, executeData, false, this.credentials as INodeParameters,
+			this.credentials as INodeParameters,
+			runExecutionData,
+			runIndex,
+			itemIndex,
+			node.name,
+			connectionInputData,
+			mode,
+			{},
+			executeData,
+			false,
+			this.credentials as INodeParameters,
 		) as ICredentialDataDecryptedObject;
 	};
 	updateCredentials = async () => {};
@@ -163,25 +180,52 @@ export const createExecution = (...rounds: IDataObject[][]): IRunExecutionData =
 	createRunExecutionData({
 		executionData: {
 			nodeExecutionStack: rounds.map((items) => ({
-				node: { name: 'Start' } as INode, data: { main: [items.map((json) => ({ json }))] }, source: null,
+				node: { name: 'Start' } as INode,
+				data: { main: [items.map((json) => ({ json }))] },
+				source: null,
 			})),
 		},
 	});
 
 /** Runs Start (→ Before) → StreamSkill → Success (→ Twin) / Failed, or what the wiring says, through n8n-core's `WorkflowExecute`. */
 export async function run(setup: RunSetup): Promise<RunResult> {
-	const { node = {}, twin, items = [{}], rounds = 1, before, after, wiring, credentials, retryOf, streamSkill: nodeType = realNode, workflowId = 'workflow-1', mode = setup.retryOf ? 'retry' : 'trigger' } = setup;
+	const {
+		node = {},
+		twin,
+		items = [{}],
+		rounds = 1,
+		before,
+		after,
+		wiring,
+		credentials,
+		retryOf,
+		streamSkill: nodeType = realNode,
+		workflowId = 'workflow-1',
+		mode = setup.retryOf ? 'retry' : 'trigger',
+	} = setup;
 	const executionId = setup.executionId ?? String(++executions);
 	const simple = (name: string, type: string): INode => ({
-		id: name, name, type: `test.${type}`, typeVersion: 1, position: [0, 0], parameters: {},
+		id: name,
+		name,
+		type: `test.${type}`,
+		typeVersion: 1,
+		position: [0, 0],
+		parameters: {},
 	});
 	const streamSkill = (name: string, id: string, node: NodeSetup): INode => ({
-		id: node.id ?? id, name, type: `n8n-nodes-streamskill.streamSkill${node.tool ? 'Tool' : ''}`, typeVersion: 1, position: [0, 0],
+		id: node.id ?? id,
+		name,
+		type: `n8n-nodes-streamskill.streamSkill${node.tool ? 'Tool' : ''}`,
+		typeVersion: 1,
+		position: [0, 0],
 		parameters: { resource: 'purchase', operation: 'create', additionalFields: {}, options: {}, ...node.parameters },
 		credentials: node.withoutCredential ? undefined : { streamSkillApi: { id: 'credential-1', name: 'StreamSkill account' } },
 		// With an agent in the workflow, n8n says so itself.
 		rewireOutputLogTo: node.tool && !wiring?.agent ? 'ai_tool' : undefined,
-		onError: node.onError, retryOnFail: node.retryOnFail, maxTries: node.maxTries, waitBetweenTries: 1,
+		onError: node.onError,
+		retryOnFail: node.retryOnFail,
+		maxTries: node.maxTries,
+		waitBetweenTries: 1,
 	});
 	const nodes: INode[] = [
 		simple('Start', 'start'),
@@ -215,11 +259,16 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	};
 	const to = (name: string, type: 'main' | 'ai_tool' = 'main') => ({ node: name, type, index: 0 });
 	const workflow = new Workflow({
-		id: workflowId, name: 'Test', active: false, nodes,
+		id: workflowId,
+		name: 'Test',
+		active: false,
+		nodes,
 		// n8n's own default takes long to reckon with.
 		settings: { executionOrder: 'v1', timezone: 'UTC' },
 		connections: {
-			...Object.fromEntries(Object.entries(connections).map(([name, outputs]) => [name, { main: outputs.map((names) => names.map((next) => to(next))) }])),
+			...Object.fromEntries(
+				Object.entries(connections).map(([name, outputs]) => [name, { main: outputs.map((names) => names.map((next) => to(next))) }]),
+			),
 			...(wiring?.agent && { StreamSkill: { ai_tool: [[to(wiring.agent, 'ai_tool')]] } }),
 		},
 		nodeTypes: {
@@ -233,10 +282,23 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	for (const entry of data.executionData!.nodeExecutionStack) entry.node = workflow.getNode(entry.node.name)!;
 	const additionalData = {
 		credentialsHelper: new CredentialsHelper(credentials ?? {}),
-		executionId, currentNodeExecutionIndex: 0, variables: {},
-		webhookWaitingBaseUrl: 'http://127.0.0.1/waiting', formWaitingBaseUrl: 'http://127.0.0.1/form',
-		restApiUrl: '', instanceBaseUrl: '', setExecutionStatus: () => {},
-		hooks: new ExecutionLifecycleHooks(mode, executionId, { id: workflowId, name: 'Test', nodes, connections: {}, active: false, createdAt: new Date(), updatedAt: new Date() } as never),
+		executionId,
+		currentNodeExecutionIndex: 0,
+		variables: {},
+		webhookWaitingBaseUrl: 'http://127.0.0.1/waiting',
+		formWaitingBaseUrl: 'http://127.0.0.1/form',
+		restApiUrl: '',
+		instanceBaseUrl: '',
+		setExecutionStatus: () => {},
+		hooks: new ExecutionLifecycleHooks(mode, executionId, {
+			id: workflowId,
+			name: 'Test',
+			nodes,
+			connections: {},
+			active: false,
+			createdAt: new Date(),
+			updatedAt: new Date(),
+		} as never),
 	} as unknown as IWorkflowExecuteAdditionalData;
 
 	const execution = new WorkflowExecute(additionalData, mode, data).processRunExecutionData(workflow);

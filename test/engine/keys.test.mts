@@ -30,7 +30,10 @@ describe.each([1, 3, -1])('with batches of %d', (size) => {
 
 	test('a key that comes twice in a run is bought once', async () => {
 		const result = await buy(['a', 'b', 'a', 'b', 'a'], { options });
-		expect(told(result.success)).toEqual([[0, 'a'], [1, 'b']]);
+		expect(told(result.success)).toEqual([
+			[0, 'a'],
+			[1, 'b'],
+		]);
 		expect(hints(result)).toEqual(['2 purchases for 20 usd. Left out: 3 bought before with the same Idempotency Key']);
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 	});
@@ -94,8 +97,14 @@ describe.each([1, 3, -1])('with batches of %d', (size) => {
 		const setup = { options, onError: 'stopWorkflow', tries: 3 } as const;
 		const first = await buy(['a', 'b', 'c'], setup);
 		const second = await buy([], { ...setup, retryOf: first.data });
-		expect(told(second.success)).toEqual([[0, 'a'], [1, 'b'], [2, 'c']]);
-		expect(hints(second)).toEqual([expect.stringMatching(/^(1 purchase for 10|2 purchases for 20) usd\. From an earlier try: [12] purchases?$/)]);
+		expect(told(second.success)).toEqual([
+			[0, 'a'],
+			[1, 'b'],
+			[2, 'c'],
+		]);
+		expect(hints(second)).toEqual([
+			expect.stringMatching(/^(1 purchase for 10|2 purchases for 20) usd\. From an earlier try: [12] purchases?$/),
+		]);
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
 });
@@ -106,7 +115,10 @@ test('an uncertain key ends a run with Stop before the rest of its batch is sent
 	const { error } = await buy(['a', 'b', 'c'], { onError: 'stopWorkflow', options: batchSize(-1) });
 	expect(error!.message).toMatch(/Idempotency Key "b"/);
 	expect(sent()).toEqual({ b: 1 });
-	expect(told((await buy(['a', 'c'])).success)).toEqual([[0, 'a'], [1, 'c']]);
+	expect(told((await buy(['a', 'c'])).success)).toEqual([
+		[0, 'a'],
+		[1, 'c'],
+	]);
 });
 
 test('with Stop, all uncertain keys of a list are named at once', async () => {
@@ -115,7 +127,10 @@ test('with Stop, all uncertain keys of a list are named at once', async () => {
 	const { error } = await buy(['a', 'b', 'c', 'd'], { onError: 'stopWorkflow' });
 	expect(error!.description).toMatch(/Item 1, channel b, .*"b".*Item 3, channel d, .*"d"/s);
 	expect(sold()).toEqual(onceEach(['b', 'd']));
-	expect(told((await buy(['a', 'c'])).success)).toEqual([[0, 'a'], [1, 'c']]);
+	expect(told((await buy(['a', 'c'])).success)).toEqual([
+		[0, 'a'],
+		[1, 'c'],
+	]);
 });
 
 test('Stop while keys are claimed sends nothing, and leaves no key uncertain', async () => {
@@ -128,7 +143,10 @@ test('Stop while keys are claimed sends nothing, and leaves no key uncertain', a
 	await buy(['a', 'b'], { onStart: (stopExecution) => (stop = stopExecution) });
 	jest.restoreAllMocks();
 	expect(sent()).toEqual({});
-	expect(told((await buy(['a', 'b'])).success)).toEqual([[0, 'a'], [1, 'b']]);
+	expect(told((await buy(['a', 'b'])).success)).toEqual([
+		[0, 'a'],
+		[1, 'b'],
+	]);
 });
 
 describe('If Already Purchased = Fail', () => {
@@ -140,7 +158,10 @@ describe('If Already Purchased = Fail', () => {
 			expect(sold()).toEqual({ a: 1 });
 			return;
 		}
-		expect(told([...success, ...failed]).sort()).toEqual([[0, 'duplicate'], [1, 'b']]);
+		expect(told([...success, ...failed]).sort()).toEqual([
+			[0, 'duplicate'],
+			[1, 'b'],
+		]);
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 	});
 });
@@ -152,12 +173,26 @@ test('a list with the same key twice, with Fail and Stop, is refused before anyt
 	expect(sent()).toEqual({});
 });
 
+test('a key that was bought hides nothing of what is wrong with the fields by now: another key would buy it twice', async () => {
+	await buy(['a']);
+	const { failed } = await buy(['a'], { parameters: { tarifId: 'abc' } });
+	expect(told(failed)).toEqual([[0, 'invalid']]);
+	expect(failed[0].json.error).toMatch(/^Tarif ID must be a whole number/);
+	expect((await buy(['a'])).success).toEqual([]);
+	expect(sold()).toEqual({ a: 1 });
+});
+
 describe('the same key for different orders', () => {
 	test.each(onErrors)('in one list: none of them is sent, since it cannot be told which one is meant (%s)', async (onError) => {
 		const { success, failed, error } = await order(['a', 'b', 'a'], { onError, options: { idempotencyKey: 'same' } });
 		expect(sent()).toEqual({});
 		if (error) expect(error.message).toBe('Channel a, tarif 1: The Idempotency Key "same" is also used by another order in the list');
-		else expect(told([...success, ...failed])).toEqual([[0, 'conflict'], [1, 'conflict'], [2, 'conflict']]);
+		else
+			expect(told([...success, ...failed])).toEqual([
+				[0, 'conflict'],
+				[1, 'conflict'],
+				[2, 'conflict'],
+			]);
 	});
 
 	test.each(onErrors)('one after the other: the second is neither sent nor skipped (%s)', async (onError) => {
@@ -181,7 +216,10 @@ describe('Confirmed Not Bought', () => {
 		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.serverErrorBefore(500) });
 		const lost = await buy(['a']);
 		const { failed } = await buy(['a', 'a'], { options: { confirmedNotBought: referencesOf(lost).join() } });
-		expect(told(failed)).toEqual([[0, 'unknown'], [1, 'unknown']]);
+		expect(told(failed)).toEqual([
+			[0, 'unknown'],
+			[1, 'unknown'],
+		]);
 		expect(sent()).toEqual({ a: 2 });
 	});
 
@@ -210,7 +248,7 @@ describe('executions at the same time', () => {
 		expect(bought.sort()).toEqual(keys);
 	});
 
-	test.each([1, 3, -1])('with other keys do not lose each other\'s (batches of %d)', async (size) => {
+	test.each([1, 3, -1])("with other keys do not lose each other's (batches of %d)", async (size) => {
 		const runs = ['v', 'w', 'x', 'y', 'z'].map((name) => keys.map((key) => name + key));
 		for (const round of [1, 2]) {
 			const results = await Promise.all(runs.map(async (run) => await buy(run, { options: batchSize(size) })));
@@ -242,16 +280,23 @@ describe('a crash', () => {
 	});
 });
 
-describe('when n8n\'s database fails', () => {
+describe("when n8n's database fails", () => {
 	test.each(onErrors)('nothing is bought without a claim (%s)', async (onError) => {
 		deduplicator.fail = true;
 		const { success, failed, error } = await buy(['a', 'b'], { onError, tries: 2 });
 		expect(sent()).toEqual({});
 		if (onError === 'stopWorkflow') expect(error!.message).toMatch(/could not look up whether the order was sent before.*locked/);
-		else expect(told([...success, ...failed])).toEqual([[0, 'notSent'], [1, 'notSent']]);
+		else
+			expect(told([...success, ...failed])).toEqual([
+				[0, 'notSent'],
+				[1, 'notSent'],
+			]);
 
 		deduplicator.fail = false;
-		expect(told((await buy(['a', 'b'])).success)).toEqual([[0, 'a'], [1, 'b']]);
+		expect(told((await buy(['a', 'b'])).success)).toEqual([
+			[0, 'a'],
+			[1, 'b'],
+		]);
 	});
 
 	test('only while it is asked, nothing is bought without what it knows', async () => {
@@ -277,7 +322,10 @@ describe('when n8n\'s database fails', () => {
 			return await record(...call);
 		});
 		const { failed } = await buy(['a', 'b']);
-		expect(told(failed)).toEqual([[0, 'notSent'], [1, 'notSent']]);
+		expect(told(failed)).toEqual([
+			[0, 'notSent'],
+			[1, 'notSent'],
+		]);
 		expect(failed[0].json.error).toMatch(/This version of n8n/);
 		expect(clear).not.toHaveBeenCalled();
 		jest.restoreAllMocks();
@@ -331,7 +379,8 @@ describe('what counts as a key', () => {
 	])('a key holds for all nodes of a workflow: %s in the second one', async (_, tarifId, told) => {
 		const options = { idempotencyKey: 'same' };
 		const { data } = await order(['a'], {
-			options, twin: { onError: 'continueRegularOutput', parameters: { tarifId, channel: '={{ $json.channel }}', options } },
+			options,
+			twin: { onError: 'continueRegularOutput', parameters: { tarifId, channel: '={{ $json.channel }}', options } },
 		});
 		expect(sold()).toEqual({ a: 1 });
 		const [second] = data.resultData.runData.Twin;

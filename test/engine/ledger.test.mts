@@ -31,11 +31,17 @@ describe('Retry execution', () => {
 		const first = await order(['a', 'b', 'c']);
 		expect(handedOver(first)).toEqual({ bought: [[0, 'a']], failed: [[1, 'rejected']] });
 		expect(first.error!.message).toBe('Channel b, tarif 1: Channel: Not now');
-		expect(first.error!.description).toMatch(/Item 0, channel a, tarif 1: ID 1<br>.*"Retry with currently saved workflow": what was bought is not bought again\./);
+		expect(first.error!.description).toMatch(
+			/Item 0, channel a, tarif 1: ID 1<br>.*"Retry with currently saved workflow": what was bought is not bought again\./,
+		);
 
 		const second = await order([], { retryOf: first.data });
 		expect(second.run.status).toBe('success');
-		expect(told(second.success)).toEqual([[0, 'a'], [1, 'b'], [2, 'c']]);
+		expect(told(second.success)).toEqual([
+			[0, 'a'],
+			[1, 'b'],
+			[2, 'c'],
+		]);
 		expect(second.success[0].json).toEqual(shop.sandbox.purchases[0].purchase);
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 		expect(kept(second)).not.toContain('created_at');
@@ -69,7 +75,10 @@ describe('Retry execution', () => {
 		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: refused });
 		const first = await order(['a', 'b']);
 		const second = await order([], { retryOf: first.data, parameters: { additionalFields: { comment: 'mended' } } });
-		expect(told(second.success)).toEqual([[0, 'a'], [1, 'b']]);
+		expect(told(second.success)).toEqual([
+			[0, 'a'],
+			[1, 'b'],
+		]);
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 	});
 });
@@ -87,22 +96,33 @@ describe('what was bought is handed over also by a try that fails before it send
 		expect(second.error!.description).toContain('Item 0, channel a, tarif 1: ID 1');
 
 		const third = await order([], { retryOf: second.data });
-		expect(told(third.success)).toEqual([[0, 'a'], [1, 'b'], [2, 'c']]);
+		expect(told(third.success)).toEqual([
+			[0, 'a'],
+			[1, 'b'],
+			[2, 'c'],
+		]);
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
 
-	test.each(['continueRegularOutput', 'continueErrorOutput'] as const)('a credential that is gone in the second try of Retry On Fail (%s)', async (onError) => {
-		shop.sandbox.fault({ match: { channel: 'a' }, fault: refused });
-		const credentials = {
-			accessToken: TOKEN,
-			get baseUrl() {
-				return sold().c === 1 ? '' : shop.sandbox.url;
-			},
-		};
-		const { success, failed } = await order(['a', 'b', 'c'], { tries: 2, onError, credentials });
-		// The execution ends well, so that nobody can retry it: its output is all there will ever be.
-		expect(told([...success, ...failed]).sort()).toEqual([[0, 'notSent'], [1, 'b'], [2, 'c']]);
-	});
+	test.each(['continueRegularOutput', 'continueErrorOutput'] as const)(
+		'a credential that is gone in the second try of Retry On Fail (%s)',
+		async (onError) => {
+			shop.sandbox.fault({ match: { channel: 'a' }, fault: refused });
+			const credentials = {
+				accessToken: TOKEN,
+				get baseUrl() {
+					return sold().c === 1 ? '' : shop.sandbox.url;
+				},
+			};
+			const { success, failed } = await order(['a', 'b', 'c'], { tries: 2, onError, credentials });
+			// The execution ends well, so that nobody can retry it: its output is all there will ever be.
+			expect(told([...success, ...failed]).sort()).toEqual([
+				[0, 'notSent'],
+				[1, 'b'],
+				[2, 'c'],
+			]);
+		},
+	);
 });
 
 describe('an unknown outcome', () => {
@@ -124,7 +144,11 @@ describe('an unknown outcome', () => {
 		lose(1);
 		const first = await order(['a', 'b', 'c'], { tries: 3 });
 		const second = await order([], { retryOf: first.data, tries: 3, options: { confirmedNotBought: referencesOf(first).join() } });
-		expect(told(second.success)).toEqual([[0, 'a'], [1, 'b'], [2, 'c']]);
+		expect(told(second.success)).toEqual([
+			[0, 'a'],
+			[1, 'b'],
+			[2, 'c'],
+		]);
 		expect(sent()).toEqual({ a: 1, b: 2, c: 1 });
 	});
 
@@ -132,7 +156,10 @@ describe('an unknown outcome', () => {
 		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.serverErrorAfter(500) });
 		const first = await order(['a', 'b', 'c'], { tries: 3 });
 		const second = await order([], { retryOf: first.data, tries: 3, options: { confirmedBought: referencesOf(first).join() } });
-		expect(told(second.success)).toEqual([[0, 'a'], [2, 'c']]);
+		expect(told(second.success)).toEqual([
+			[0, 'a'],
+			[2, 'c'],
+		]);
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 
 		// The first execution knows nothing of it.
@@ -152,17 +179,23 @@ describe('an unknown outcome', () => {
 			references.push(...referencesOf(result));
 			expect(new Set(references).size).toBe(times);
 		}
-		await order([], { retryOf: result.data, options: { confirmedNotBought: references.slice(0, -1).join('\n'), confirmedBought: references[0] } });
+		await order([], {
+			retryOf: result.data,
+			options: { confirmedNotBought: references.slice(0, -1).join('\n'), confirmedBought: references[0] },
+		});
 		expect(sent()).toEqual({ b: 4 });
 	});
 });
 
-test.each([null, '', 'none', {}])('a purchase with an "error" of its own (%j) is bought once, as often as Retry On Fail repeats it', async (error) => {
-	shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.body(JSON.stringify({ id: 7, channel: 'a', error })) });
-	const { success } = await order(['a', 'b'], { tries: 3 });
-	expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b']);
-	expect(sold()).toEqual(onceEach(['a', 'b']));
-});
+test.each([null, '', 'none', {}])(
+	'a purchase with an "error" of its own (%j) is bought once, as often as Retry On Fail repeats it',
+	async (error) => {
+		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.body(JSON.stringify({ id: 7, channel: 'a', error })) });
+		const { success } = await order(['a', 'b'], { tries: 3 });
+		expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b']);
+		expect(sold()).toEqual(onceEach(['a', 'b']));
+	},
+);
 
 test('Timeout gives up waiting for an answer', async () => {
 	shop.sandbox.fault({ fault: faults.hang() });
@@ -192,7 +225,13 @@ describe('a loop', () => {
 
 		const second = await order([], { retryOf: first.data });
 		expect(second.run.status).toBe('success');
-		expect(told(second.success)).toEqual([1, 2, 3].flatMap(() => [[0, 'a'], [1, 'b'], [2, 'c']]));
+		expect(told(second.success)).toEqual(
+			[1, 2, 3].flatMap(() => [
+				[0, 'a'],
+				[1, 'b'],
+				[2, 'c'],
+			]),
+		);
 		expect(sold()).toEqual({ a: 3, b: 3, c: 3 });
 		expect(kept(second)).not.toContain('created_at');
 	});
@@ -228,23 +267,27 @@ describe('Stop', () => {
 		['one at a time', 'continueRegularOutput', 1, 51],
 		['one at a time', 'continueErrorOutput', 1, 51],
 		['in batches', 'stopWorkflow', 20, 60],
-	] as const)('in the middle of 200 items, %s, %s: nothing is sent after it, and what was on its way is logged', async (_name, onError, batchSize, expected) => {
-		shop.sandbox.fault({ match: { channel: 'c50' }, fault: faults.latency(200) });
-		let atStop = 0;
-		const { run } = await order(channels, {
-			onError,
-			options: { batching: { batch: { batchSize, batchInterval: 0 } } },
-			onStart: (stop) => void until(() => shop.sandbox.requests.length >= expected).then(() => {
-				stop();
-				atStop = shop.sandbox.requests.length;
-			}),
-		});
-		expect(run.status).toBe('canceled');
-		expect(Object.keys(sent())).toEqual(expect.arrayContaining(channels.slice(0, expected)));
-		// What had left the node already may still arrive.
-		expect(shop.sandbox.requests.length - atStop).toBeLessThan(batchSize);
-		expect(logged().sort()).toEqual(shop.sandbox.purchases.map(({ purchase }) => purchase.id).sort());
-	});
+	] as const)(
+		'in the middle of 200 items, %s, %s: nothing is sent after it, and what was on its way is logged',
+		async (_name, onError, batchSize, expected) => {
+			shop.sandbox.fault({ match: { channel: 'c50' }, fault: faults.latency(200) });
+			let atStop = 0;
+			const { run } = await order(channels, {
+				onError,
+				options: { batching: { batch: { batchSize, batchInterval: 0 } } },
+				onStart: (stop) =>
+					void until(() => shop.sandbox.requests.length >= expected).then(() => {
+						stop();
+						atStop = shop.sandbox.requests.length;
+					}),
+			});
+			expect(run.status).toBe('canceled');
+			expect(Object.keys(sent())).toEqual(expect.arrayContaining(channels.slice(0, expected)));
+			// What had left the node already may still arrive.
+			expect(shop.sandbox.requests.length - atStop).toBeLessThan(batchSize);
+			expect(logged().sort()).toEqual(shop.sandbox.purchases.map(({ purchase }) => purchase.id).sort());
+		},
+	);
 
 	test.each([
 		['of a rate limit', () => shop.sandbox.fault({ fault: faults.rateLimited({ 'retry-after': '1' }) })],
@@ -263,7 +306,10 @@ test('a purchase that cannot be logged is put out all the same', async () => {
 	jest.spyOn(logLines, 'push').mockImplementationOnce(() => {
 		throw new Error('disk full');
 	});
-	expect(told((await order(['a', 'b'])).success)).toEqual([[0, 'a'], [1, 'b']]);
+	expect(told((await order(['a', 'b'])).success)).toEqual([
+		[0, 'a'],
+		[1, 'b'],
+	]);
 	expect(sent()).toEqual(onceEach(['a', 'b']));
 	expect(logLines[0].message).toMatch(/could not record a purchase: disk full/);
 });
@@ -273,7 +319,12 @@ describe('Max Purchases', () => {
 		const { error, success, failed } = await order(['a', 'b', 'c'], { onError, options: { maxPurchases: 2 } });
 		expect(sent()).toEqual({});
 		if (onError === 'stopWorkflow') expect(error!.message).toMatch(/^3 orders are more than Max Purchases allows \(2\)/);
-		else expect(told(onError === 'continueErrorOutput' ? failed : success)).toEqual([[0, 'notSent'], [1, 'notSent'], [2, 'notSent']]);
+		else
+			expect(told(onError === 'continueErrorOutput' ? failed : success)).toEqual([
+				[0, 'notSent'],
+				[1, 'notSent'],
+				[2, 'notSent'],
+			]);
 	});
 
 	test('lets as many through as it says', async () => {
@@ -282,7 +333,10 @@ describe('Max Purchases', () => {
 	});
 
 	test('does not count what is not going to be bought', async () => {
-		await order(['a', 'b', 'c', 'd'], { onError: 'continueErrorOutput', options: { maxPurchases: 2, dryRun: '={{ $json.channel > "b" }}' } });
+		await order(['a', 'b', 'c', 'd'], {
+			onError: 'continueErrorOutput',
+			options: { maxPurchases: 2, dryRun: '={{ $json.channel > "b" }}' },
+		});
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 	});
 });
@@ -292,19 +346,21 @@ describe('Dry Run', () => {
 		const result = await order(['a', 'b'], {
 			options: { dryRun: true, idempotencyKey: '={{ $json.channel }}', expand: ['tarif'], acceptLanguage: 'ru' },
 		});
-		expect(result.success).toEqual(['a', 'b'].map((channel, item) => ({
-			json: {
-				order: { tarif: { id: 1 }, channel },
-				request: {
-					method: 'POST',
-					url: `${shop.sandbox.url}/purchases/create`,
-					qs: { expand: 'tarif' },
-					headers: { Accept: 'application/json', 'Content-Type': 'application/json', 'Accept-Language': 'ru' },
-					body: { tarif: { id: 1 }, channel },
+		expect(result.success).toEqual(
+			['a', 'b'].map((channel, item) => ({
+				json: {
+					order: { tarif: { id: 1 }, channel },
+					request: {
+						method: 'POST',
+						url: `${shop.sandbox.url}/purchases/create`,
+						qs: { expand: 'tarif' },
+						headers: { Accept: 'application/json', 'Content-Type': 'application/json', 'Accept-Language': 'ru' },
+						body: { tarif: { id: 1 }, channel },
+					},
 				},
-			},
-			pairedItem: { item },
-		})));
+				pairedItem: { item },
+			})),
+		);
 		expect(shop.sandbox.requests).toEqual([]);
 		expect([...deduplicator.lists]).toEqual([]);
 		expect(kept(result)).not.toContain('streamSkill');
@@ -324,30 +380,56 @@ describe('before anything is spent', () => {
 	test('every item is checked, and all the bad ones are listed', async () => {
 		const result = await order(channels, { parameters });
 		expect(sent()).toEqual({});
-		expect(handedOver(result)).toEqual({ bought: [], failed: [[137, 'invalid'], [150, 'invalid']] });
+		expect(handedOver(result)).toEqual({
+			bought: [],
+			failed: [
+				[137, 'invalid'],
+				[150, 'invalid'],
+			],
+		});
 		expect(result.error!.message).toBe('2 items are not valid orders');
 		expect(result.error!.description).toMatch(/Item 137: Tarif ID.*"abc".*Item 150: Channel/s);
 	});
 
 	test('bad items become error items with Continue, and the others are bought', async () => {
 		const { success, failed } = await order(channels, { parameters, onError: 'continueErrorOutput' });
-		expect(told(failed)).toEqual([[137, 'invalid'], [150, 'invalid']]);
+		expect(told(failed)).toEqual([
+			[137, 'invalid'],
+			[150, 'invalid'],
+		]);
 		const good = channels.filter((_, item) => item !== 137 && item !== 150);
 		expect(told(success).map(([, channel]) => channel)).toEqual(good);
 		expect(sold()).toEqual(onceEach(good));
 	});
 
 	test('an expression that cannot be evaluated is a bad item like any other', async () => {
-		const { error } = await order(['a', 'b'], { parameters: { tarifId: '={{ $json.channel === "b" ? $("Nowhere").first().json.id : 1 }}' } });
+		const { error } = await order(['a', 'b'], {
+			parameters: { tarifId: '={{ $json.channel === "b" ? $("Nowhere").first().json.id : 1 }}' },
+		});
 		expect(sent()).toEqual({});
 		expect(error!.message).toMatch(/^Tarif ID: /);
 	});
 
 	describe.each([
 		['a credential that is missing', { node: { withoutCredential: true } }, 'notSent', /credential/i],
-		['a token that is none', { credentials: { accessToken: 'two words', baseUrl: 'http://127.0.0.1/v1' } }, 'notSent', /^The Access Token .* contains a space/],
-		['a Base URL that is none', { credentials: { accessToken: TOKEN, baseUrl: 'streamskill' } }, 'notSent', /Base URL .* is not a web address/],
-		['a Base URL that would send the token in clear', { credentials: { accessToken: TOKEN, baseUrl: 'http://api.streamskill.pro/v1' } }, 'notSent', /unencrypted/],
+		[
+			'a token that is none',
+			{ credentials: { accessToken: 'two words', baseUrl: 'http://127.0.0.1/v1' } },
+			'notSent',
+			/^The Access Token .* contains a space/,
+		],
+		[
+			'a Base URL that is none',
+			{ credentials: { accessToken: TOKEN, baseUrl: 'streamskill' } },
+			'notSent',
+			/Base URL .* is not a web address/,
+		],
+		[
+			'a Base URL that would send the token in clear',
+			{ credentials: { accessToken: TOKEN, baseUrl: 'http://api.streamskill.pro/v1' } },
+			'notSent',
+			/unencrypted/,
+		],
 		['a limit that is none', { options: { maxPurchases: 'many' } }, 'invalid', /^Max Purchases must be|^2 items are not valid orders$/],
 		['a batch size that is none', { options: { batching: { batch: { batchSize: '1.5' } } } }, 'invalid', /^Items per Batch must be/],
 	] as const)('%s', (_name, setup, outcome, message) => {
@@ -369,7 +451,10 @@ describe('before anything is spent', () => {
 			}
 			const [errors, others] = onError === 'continueErrorOutput' ? [failed, success] : [success, failed];
 			expect(others).toEqual([]);
-			expect(told(errors)).toEqual([[0, outcome], [1, outcome]]);
+			expect(told(errors)).toEqual([
+				[0, outcome],
+				[1, outcome],
+			]);
 			for (const { json } of errors) expect(json.error).toMatch(message);
 		});
 	});

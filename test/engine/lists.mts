@@ -54,6 +54,12 @@ export function readList(letters: string, prefix: string, { fresh, tarifs }: Pic
 	return [...letters].map((letter, place) => {
 		const tarif = tarifs?.[letter] ?? 1;
 		copies[letter] = (copies[letter] ?? 0) + 1;
-		return { channel: `${prefix}${letter}`, tarif, comment: 'as ever', key: `${prefix}${letter} ${tarif} ${copies[letter]}`, ...fresh?.(place) };
+		return {
+			channel: `${prefix}${letter}`,
+			tarif,
+			comment: 'as ever',
+			key: `${prefix}${letter} ${tarif} ${copies[letter]}`,
+			...fresh?.(place),
+		};
 	});
 }

@@ -203,13 +203,19 @@ describe('who has the lock', () => {
 test('within one process, work on a row is done in turn, with a lock or without, also after one that failed', async () => {
 	deduplicator.lists.delete(LOCK);
 	const steps: string[] = [];
-	const work = (name: string, fails = false) => async () => {
-		steps.push(`${name} begins`);
-		await new Promise((resolve) => setImmediate(resolve));
-		steps.push(`${name} ends`);
-		if (fails) throw new Error(name);
-	};
-	const all = [exclusively(rows(), ROW, true, work('first', true)), exclusively(rows(), ROW, false, work('second')), exclusively(rows(), ROW, true, work('third'))];
+	const work =
+		(name: string, fails = false) =>
+		async () => {
+			steps.push(`${name} begins`);
+			await new Promise((resolve) => setImmediate(resolve));
+			steps.push(`${name} ends`);
+			if (fails) throw new Error(name);
+		};
+	const all = [
+		exclusively(rows(), ROW, true, work('first', true)),
+		exclusively(rows(), ROW, false, work('second')),
+		exclusively(rows(), ROW, true, work('third')),
+	];
 	await Promise.allSettled(all);
 	expect(steps).toEqual(['first', 'second', 'third'].flatMap((name) => [`${name} begins`, `${name} ends`]));
 });

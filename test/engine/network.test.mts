@@ -21,7 +21,9 @@ afterEach(() => {
 
 async function orderAt(baseUrl: string, timeout = 10_000) {
 	const { success } = await shop.order(['a'], {
-		credentials: { accessToken: TOKEN, baseUrl }, onError: 'continueRegularOutput', options: { timeout },
+		credentials: { accessToken: TOKEN, baseUrl },
+		onError: 'continueRegularOutput',
+		options: { timeout },
 	});
 	return success[0].json;
 }
@@ -83,8 +85,13 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('the secure connection stood (%s)
 
 	beforeEach(() => {
 		const { connect } = tls;
-		jest.spyOn(tls, 'connect').mockImplementation(((options: tls.ConnectionOptions, ...more: never[]) =>
-			connect({ ...options, ciphers: key.ciphers, pskCallback: () => key, checkServerIdentity: () => undefined }, ...more)) as typeof connect);
+		jest
+			.spyOn(tls, 'connect')
+			.mockImplementation(((options: tls.ConnectionOptions, ...more: never[]) =>
+				connect(
+					{ ...options, ciphers: key.ciphers, pskCallback: () => key, checkServerIdentity: () => undefined },
+					...more,
+				)) as typeof connect);
 	});
 
 	test('and a purchase was made', async () => {

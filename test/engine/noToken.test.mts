@@ -18,7 +18,12 @@ test('a failed execution is retried, twice as well, without buying again', async
 	const first = await order([], { retryOf: created(['a', 'b', 'c', 'd']), mode: 'trigger' });
 	expect(first.run.status).toBe('error');
 	const second = await order([], { retryOf: first.data });
-	expect(told(second.success)).toEqual([[0, 'a'], [1, 'b'], [2, 'c'], [3, 'd']]);
+	expect(told(second.success)).toEqual([
+		[0, 'a'],
+		[1, 'b'],
+		[2, 'c'],
+		[3, 'd'],
+	]);
 	await order([], { retryOf: first.data });
 	expect(sold()).toEqual(onceEach(['a', 'b', 'c', 'd']));
 });
@@ -46,7 +51,10 @@ describe('the retry of a killed execution', () => {
 		const [a, b, c] = referencesOf(held);
 		const { success, error } = await order([], { retryOf: held.data, options: { confirmedBought: a, confirmedNotBought: `${b} ${c}` } });
 		expect(error).toBeUndefined();
-		expect(told(success)).toEqual([[1, 'b'], [2, 'c']]);
+		expect(told(success)).toEqual([
+			[1, 'b'],
+			[2, 'c'],
+		]);
 		expect(sold()).toEqual(onceEach(['b', 'c']));
 	});
 });

@@ -12,14 +12,20 @@ test.each(['={{ "none" }}', '={{ "" }}', '={{ [1] }}'])('what was bought before 
 
 	const { error, success } = await order([], { parameters: { options }, retryOf: first.data, onError: 'continueRegularOutput' });
 	expect(error).toBeUndefined();
-	expect(told(success)).toEqual([[0, 'a'], [1, 'rejected']]);
+	expect(told(success)).toEqual([
+		[0, 'a'],
+		[1, 'rejected'],
+	]);
 	expect(sent()).toEqual({ a: 1, b: 2 });
 });
 
-describe("optional numbers that a model fills with $fromAI", () => {
+describe('optional numbers that a model fills with $fromAI', () => {
 	const ask = async (written: string, given?: unknown) =>
 		await order([{ query: { Quantity: given } } as never], {
-			parameters: { channel: 'a', additionalFields: { quantity: `={{ ${written} }}`, duration: `={{ ${written} }}`, interval: `={{ ${written} }}` } },
+			parameters: {
+				channel: 'a',
+				additionalFields: { quantity: `={{ ${written} }}`, duration: `={{ ${written} }}`, interval: `={{ ${written} }}` },
+			},
 			node: { tool: true },
 			onError: 'continueRegularOutput',
 		}).then(() => shop.sandbox.purchases.map((purchase) => purchase.order));
@@ -37,12 +43,18 @@ describe("optional numbers that a model fills with $fromAI", () => {
 	});
 
 	test('a number is ordered', async () => {
-		expect(await ask('$fromAI("Quantity", "", "number") || ""', '5')).toEqual([{ tarif: { id: 1, quantity: 5, duration: 5 }, channel: 'a', interval: 5 }]);
+		expect(await ask('$fromAI("Quantity", "", "number") || ""', '5')).toEqual([
+			{ tarif: { id: 1, quantity: 5, duration: 5 }, channel: 'a', interval: 5 },
+		]);
 	});
 });
 
 test('each item has its own limit, and the smallest counts', async () => {
-	const limited = [{ channel: 'a', limit: 5 }, { channel: 'b', limit: 1 }, { channel: 'c', limit: 5 }];
+	const limited = [
+		{ channel: 'a', limit: 5 },
+		{ channel: 'b', limit: 1 },
+		{ channel: 'c', limit: 5 },
+	];
 	const { error } = await order(limited, { options: { maxPurchases: '={{ $json.limit }}' } });
 	expect(error!.message).toBe('3 orders are more than Max Purchases allows (1)');
 	expect(sent()).toEqual({});

@@ -117,7 +117,7 @@ export class Program {
 	}
 
 	private mend() {
-		this.saved = { ...this.saved, tarif: this.saved.tarif % 3 + 1 };
+		this.saved = { ...this.saved, tarif: (this.saved.tarif % 3) + 1 };
 		this.steps.push(`mend: tarif ${this.saved.tarif}`);
 	}
 
@@ -128,7 +128,14 @@ export class Program {
 
 	private changeList() {
 		const { random, lines } = this;
-		const change = random.pick(['a line more', 'a line less', 'another sequence', 'time stamps', 'another channel', 'a line twice'] as const);
+		const change = random.pick([
+			'a line more',
+			'a line less',
+			'another sequence',
+			'time stamps',
+			'another channel',
+			'a line twice',
+		] as const);
 		const at = random.below(lines.length);
 		if (change === 'a line more') this.add(random.below(lines.length + 1));
 		if (change === 'a line less' && lines.length > 1) lines.splice(at, 1);
@@ -144,7 +151,9 @@ export class Program {
 	private disturb() {
 		const { channel } = this.random.pick(this.lines);
 		const [name, fault] = this.random.pick([
-			['lost, bought', faults.serverErrorAfter(500)], ['lost, not bought', faults.serverErrorBefore(500)], ['refused', faults.rejected(422)],
+			['lost, bought', faults.serverErrorAfter(500)],
+			['lost, not bought', faults.serverErrorBefore(500)],
+			['refused', faults.rejected(422)],
 		] as const);
 		shop.sandbox.fault({ match: { channel }, times: 1, fault });
 		this.steps.push(`the next order for ${channel} is ${name}`);
@@ -155,14 +164,20 @@ export class Program {
 	private callsOf(lines: Line[]): Line[][] {
 		const sizes = { list: Infinity, 'loop of 1': 1, 'loop of 2': 2, branches: 0 };
 		const size = sizes[this.shape];
-		const slices = size === 0
-			? [lines.filter(this.isOfBranch(0)), lines.filter(this.isOfBranch(1))]
-			: Array.from({ length: size === Infinity ? 1 : Math.ceil(lines.length / size) }, (_, i) => lines.slice(size === Infinity ? 0 : i * size, (i + 1) * size));
+		const slices =
+			size === 0
+				? [lines.filter(this.isOfBranch(0)), lines.filter(this.isOfBranch(1))]
+				: Array.from({ length: size === Infinity ? 1 : Math.ceil(lines.length / size) }, (_, i) =>
+						lines.slice(size === Infinity ? 0 : i * size, (i + 1) * size),
+					);
 		return slices.filter(({ length }) => length > 0);
 	}
 
 	/** Where each is told, one branch gets some of the lines of the other as well. */
-	private isOfBranch = (branch: number) => ({ id }: IDataObject) => (branch === 1 && this.onDuplicate === 'fail') || Number(id) % 2 === branch;
+	private isOfBranch =
+		(branch: number) =>
+		({ id }: IDataObject) =>
+			(branch === 1 && this.onDuplicate === 'fail') || Number(id) % 2 === branch;
 
 	private async execute() {
 		const root: Root = { name: `${this.roots.length}`, original: this.saved, stored: [], runs: [] };
@@ -176,7 +191,9 @@ export class Program {
 		const root = this.random.pick(open);
 		const { data, calls } = this.random.pick(root.stored);
 		if (this.random.chance(0.5)) this.lookUp(root);
-		const saved = this.random.chance(0.3) ? { ...root.original, confirmedBought: this.saved.confirmedBought, confirmedNotBought: this.saved.confirmedNotBought } : this.saved;
+		const saved = this.random.chance(0.3)
+			? { ...root.original, confirmedBought: this.saved.confirmedBought, confirmedNotBought: this.saved.confirmedNotBought }
+			: this.saved;
 		const isKilled = this.random.chance(0.25);
 		const first = this.run(root, saved, data, calls, isKilled, 'retry');
 		if (!isKilled && this.random.chance(0.2)) await this.run(root, this.saved, data, calls, false, 'retry at the same time');
@@ -184,29 +201,48 @@ export class Program {
 	}
 
 	/** Runs an execution, to its end or until it is killed. */
-	private async run(root: Root, saved: Saved, data: IRunExecutionData, stored: Line[][] | undefined, isKilled: boolean, what: string): Promise<RunResult | undefined> {
+	private async run(
+		root: Root,
+		saved: Saved,
+		data: IRunExecutionData,
+		stored: Line[][] | undefined,
+		isKilled: boolean,
+		what: string,
+	): Promise<RunResult | undefined> {
 		const lines = stored?.flat() ?? this.readList();
 		const run: Run = { root, saved, calls: stored ?? this.callsOf(lines), isOver: false };
 		const number = this.runs.push(run) - 1;
 		root.runs.push(run);
 		const killedAt = isKilled ? 1 + this.random.below(8 + 10 * lines.length) : undefined;
-		this.steps.push(`${number}: ${what} ${root.name}, tarif ${saved.tarif}, key ${saved.key || 'none'}, ${stored ? 'at the node' : `lines ${lines.map(textOf).join(' ')}`}${killedAt ? `, killed at moment ${killedAt}` : ''}, confirmed ${saved.confirmedBought.join(' ') || 'none'} / ${saved.confirmedNotBought.join(' ') || 'none'}`);
+		this.steps.push(
+			`${number}: ${what} ${root.name}, tarif ${saved.tarif}, key ${saved.key || 'none'}, ${stored ? 'at the node' : `lines ${lines.map(textOf).join(' ')}`}${killedAt ? `, killed at moment ${killedAt}` : ''}, confirmed ${saved.confirmedBought.join(' ') || 'none'} / ${saved.confirmedNotBought.join(' ') || 'none'}`,
+		);
 		let moments = 0;
 		const life = new Life(() => ++moments === killedAt);
 		const setup = this.setup(saved, number, () => lines);
 		const isOriginal = what === 'execute';
-		const execution = async () => await life.live(async () => await shop.order([], {
-			...setup, retryOf: data, mode: isOriginal ? 'trigger' : 'retry',
-			executionId: String(1000 * this.seed + number), streamSkill: processOf(isKilled ? `doomed ${this.deaths++}` : this.random.pick(['main', 'worker'])),
-			...(isKilled && { credentials: mortal(life) }),
-		}));
+		const execution = async () =>
+			await life.live(
+				async () =>
+					await shop.order([], {
+						...setup,
+						retryOf: data,
+						mode: isOriginal ? 'trigger' : 'retry',
+						executionId: String(1000 * this.seed + number),
+						streamSkill: processOf(isKilled ? `doomed ${this.deaths++}` : this.random.pick(['main', 'worker'])),
+						...(isKilled && { credentials: mortal(life) }),
+					}),
+			);
 		const mayWait = saved.confirmedNotBought.length > 0 && !isOriginal;
 		const race = async () => await Promise.race([execution(), life.end]);
 		const result = mayWait ? await race() : await inTurn(race);
 		await Promise.all(life.orders);
 		run.isOver = true;
 		if (!result) {
-			if (isOriginal) root.stored.push({ data: this.shape === 'list' && this.random.chance(0.5) ? recovered(data, ['Start', 'Before'], 'StreamSkill') : data });
+			if (isOriginal)
+				root.stored.push({
+					data: this.shape === 'list' && this.random.chance(0.5) ? recovered(data, ['Start', 'Before'], 'StreamSkill') : data,
+				});
 			return undefined;
 		}
 		this.check(run, number, result);
@@ -218,8 +254,15 @@ export class Program {
 		return {
 			workflowId: `workflow ${this.prefix}`,
 			before,
-			wiring: this.shape === 'branches' ? branches((items) => items.filter(this.isOfBranch(0)), (items) => items.filter(this.isOfBranch(1)))
-				: this.shape === 'list' ? undefined : loop({ size: Number(this.shape.at(-1)), errorsToo: true }),
+			wiring:
+				this.shape === 'branches'
+					? branches(
+							(items) => items.filter(this.isOfBranch(0)),
+							(items) => items.filter(this.isOfBranch(1)),
+						)
+					: this.shape === 'list'
+						? undefined
+						: loop({ size: Number(this.shape.at(-1)), errorsToo: true }),
 			onError: this.onError,
 			parameters: { tarifId: saved.tarif, additionalFields: { comment: `=${run} {{ $json.id }} {{ $runIndex }}` } },
 			options: {
@@ -237,19 +280,31 @@ export class Program {
 
 	/** What this program has paid for so far. */
 	private get paid(): Paid[] {
-		return shop.sandbox.purchases.filter(({ order }) => order.channel.startsWith(this.prefix)).map(({ purchase, order }) => {
-			const [number, id, call] = order.comment!.split(' ').map(Number);
-			const run = this.runs[number];
-			const line = run.calls.flat().find((one) => one.id === id && one.channel === order.channel)!;
-			return { id: purchase.id, run, call: this.shape === 'list' ? 0 : call, line, order: `${order.tarif.id} ${order.channel}`, key: this.keyOf(run.saved, line) };
-		});
+		return shop.sandbox.purchases
+			.filter(({ order }) => order.channel.startsWith(this.prefix))
+			.map(({ purchase, order }) => {
+				const [number, id, call] = order.comment!.split(' ').map(Number);
+				const run = this.runs[number];
+				const line = run.calls.flat().find((one) => one.id === id && one.channel === order.channel)!;
+				return {
+					id: purchase.id,
+					run,
+					call: this.shape === 'list' ? 0 : call,
+					line,
+					order: `${order.tarif.id} ${order.channel}`,
+					key: this.keyOf(run.saved, line),
+				};
+			});
 	}
 
 	/** The purchases that stand for a line in an execution: for the item, for what it orders, or by its key. */
 	private paidFor(run: Run, line: Line, paid = this.paid) {
 		const key = this.keyOf(run.saved, line);
-		return paid.filter((one) =>
-			(one.run.root === run.root && (textOf(one.line) === textOf(line) || one.order === `${run.saved.tarif} ${line.channel}`)) || (key !== undefined && one.key === key));
+		return paid.filter(
+			(one) =>
+				(one.run.root === run.root && (textOf(one.line) === textOf(line) || one.order === `${run.saved.tarif} ${line.channel}`)) ||
+				(key !== undefined && one.key === key),
+		);
 	}
 
 	/** What came of each line in an execution, as it tells. */
@@ -258,10 +313,13 @@ export class Program {
 		return tasks.flatMap((task, call) => {
 			const lines = run.calls[call];
 			const context = (call === tasks.length - 1 ? error?.context : undefined) as
-				undefined | { purchases?: Array<{ item: number; purchase: IDataObject }>; failedItems?: Array<{ item: number; details: FailureDetails }> };
+				| undefined
+				| { purchases?: Array<{ item: number; purchase: IDataObject }>; failedItems?: Array<{ item: number; details: FailureDetails }> };
 			const items = (task.data?.main ?? []).flatMap((output: INodeExecutionData[] | null) => output ?? []);
 			return lines.map((line, item) => {
-				const json = items.find(({ pairedItem, json }) => (pairedItem as { item: number })?.item === item && ('id' in json || 'error' in json))?.json;
+				const json = items.find(
+					({ pairedItem, json }) => (pairedItem as { item: number })?.item === item && ('id' in json || 'error' in json),
+				)?.json;
 				const details = (json?.details as FailureDetails | undefined) ?? context?.failedItems?.find((one) => one.item === item)?.details;
 				const purchase = (json && !details ? json : undefined) ?? context?.purchases?.find((one) => one.item === item)?.purchase;
 				return { line, call, purchase, details, isEnded: context !== undefined };
@@ -273,31 +331,48 @@ export class Program {
 	private check(run: Run, number: number, result: RunResult) {
 		const fates = this.fates(run, result);
 		const { paid } = this;
-		if (result.run.status === 'success' && fates.length !== run.calls.flat().length) this.fail(`${number}: ${run.calls.flat().length - fates.length} lines never came to the node`);
+		if (result.run.status === 'success' && fates.length !== run.calls.flat().length)
+			this.fail(`${number}: ${run.calls.flat().length - fates.length} lines never came to the node`);
 		// Under Continue, n8n puts out what came in.
-		const thrown = result.data.resultData.runData.StreamSkill?.find(({ error }) => error && !error.context?.failedItems && error.name !== 'NodeCrashedError');
+		const thrown = result.data.resultData.runData.StreamSkill?.find(
+			({ error }) => error && !error.context?.failedItems && error.name !== 'NodeCrashedError',
+		);
 		if (thrown) this.fail(`${number}: the node has thrown ${thrown.error!.stack}`);
 		for (const { line, purchase, details, isEnded } of fates) {
 			const standing = this.paidFor(run, line, paid);
 			if (purchase) {
 				this.told.add(purchase.id as number);
-				if (!standing.some(({ id }) => id === purchase.id)) this.fail(`${number}: a purchase is put out for line ${line.id} that is not its own`);
+				if (!standing.some(({ id }) => id === purchase.id))
+					this.fail(`${number}: a purchase is put out for line ${line.id} that is not its own`);
 			} else if (details?.outcome === 'unknown') {
 				if (!details.reference) this.fail(`${number}: line ${line.id} is uncertain, and has no reference`);
 				this.uncertain.push({ root: run.root, channel: line.channel });
 			} else if (details?.outcome === 'conflict') {
 				const others = paid.filter(({ key }) => key !== undefined && key === this.keyOf(run.saved, line));
-				if (!others.some(({ order }) => order !== `${run.saved.tarif} ${line.channel}`)) this.fail(`${number}: line ${line.id} is called a conflict, and its key stands for nothing else`);
+				if (!others.some(({ order }) => order !== `${run.saved.tarif} ${line.channel}`))
+					this.fail(`${number}: line ${line.id} is called a conflict, and its key stands for nothing else`);
 			} else if (details?.outcome === 'duplicate' || (!details && !isEnded)) {
 				if (standing.length === 0) this.fail(`${number}: line ${line.id} is called bought, and is not`);
 			}
 		}
 		for (const channel of new Set(fates.map(({ line }) => line.channel))) {
-			const bought = fates.filter(({ line, purchase, details, isEnded }) => line.channel === channel && (purchase || details?.outcome === 'duplicate' || (!details && !isEnded)));
+			const bought = fates.filter(
+				({ line, purchase, details, isEnded }) =>
+					line.channel === channel && (purchase || details?.outcome === 'duplicate' || (!details && !isEnded)),
+			);
 			const meant = new Set(bought.map(({ line }, i) => this.keyOf(run.saved, line) ?? i));
-			const isUncertain = (one: Paid) => one.run === run && fates.some(({ line, call, details }) => line.id === one.line.id && call === one.call && details?.outcome === 'unknown');
-			const standing = new Set(bought.flatMap(({ line }) => this.paidFor(run, line, paid).filter((one) => !isUncertain(one)).map(({ id }) => id)));
-			if (meant.size > standing.size) this.fail(`${number}: ${meant.size} orders for ${channel} are called bought, and ${standing.size} are`);
+			const isUncertain = (one: Paid) =>
+				one.run === run &&
+				fates.some(({ line, call, details }) => line.id === one.line.id && call === one.call && details?.outcome === 'unknown');
+			const standing = new Set(
+				bought.flatMap(({ line }) =>
+					this.paidFor(run, line, paid)
+						.filter((one) => !isUncertain(one))
+						.map(({ id }) => id),
+				),
+			);
+			if (meant.size > standing.size)
+				this.fail(`${number}: ${meant.size} orders for ${channel} are called bought, and ${standing.size} are`);
 		}
 		this.last.set(run.root, { run, result });
 	}
@@ -340,7 +415,9 @@ export class Program {
 			// Where nothing is recognised, the advice is to retry with the original workflow.
 			const confirmed = { confirmedBought: this.saved.confirmedBought, confirmedNotBought: this.saved.confirmedNotBought };
 			const result = await this.run(root, tries < 3 ? this.saved : { ...root.original, ...confirmed }, data, calls, false, 'retry');
-			const open = this.fates(root.runs.at(-1)!, result!).flatMap(({ details }) => (details && details.outcome !== 'duplicate' ? [details.outcome] : []));
+			const open = this.fates(root.runs.at(-1)!, result!).flatMap(({ details }) =>
+				details && details.outcome !== 'duplicate' ? [details.outcome] : [],
+			);
 			if (open.every((outcome) => outcome === 'conflict')) return;
 			// A list of which nothing is known is for a new execution, and says so, with the original workflow as well.
 			if (tries > 4 && open.every((outcome) => outcome === 'notSent') && /in a new execution/.test(wordsOf(result!))) return;
@@ -356,7 +433,12 @@ export class Program {
 			const own = paid.filter(({ run }) => run.root === root);
 			const most = (count: (run: Run) => number) => Math.max(...root.runs.map(count));
 			for (const order of new Set(own.map((one) => one.order))) {
-				const wanted = most(({ calls, saved }) => times(calls.flat().map(({ channel }) => `${saved.tarif} ${channel}`), order));
+				const wanted = most(({ calls, saved }) =>
+					times(
+						calls.flat().map(({ channel }) => `${saved.tarif} ${channel}`),
+						order,
+					),
+				);
 				if (own.filter((one) => one.order === order).length > wanted) this.fail(`${order} is bought twice in ${root.name}`);
 			}
 			for (const item of new Set(own.map(({ line }) => textOf(line)))) {
@@ -368,7 +450,8 @@ export class Program {
 			const there = root.runs.at(-1)!.calls.flat();
 			for (const { id, line, order } of own) {
 				const isThere = there.some((one) => textOf(one) === textOf(line) || `${root.runs.at(-1)!.saved.tarif} ${one.channel}` === order);
-				const isSaid = logged.has(id) || this.told.has(id) || this.uncertain.some((one) => one.root === root && one.channel === line.channel);
+				const isSaid =
+					logged.has(id) || this.told.has(id) || this.uncertain.some((one) => one.root === root && one.channel === line.channel);
 				if (isThere && !isSaid) this.fail(`nobody is told of purchase ${id}, ${order}`);
 			}
 		}

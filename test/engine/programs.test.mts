@@ -11,20 +11,35 @@ const count = SEED ? 1 : Number(PROGRAMS);
 const SIDE_BY_SIDE = 40;
 const PER_TEST = 240;
 
-const chunks = Array.from({ length: Math.ceil(count / PER_TEST) }, (_, i) => [first + i * PER_TEST, first + Math.min(count, (i + 1) * PER_TEST) - 1]);
+const chunks = Array.from({ length: Math.ceil(count / PER_TEST) }, (_, i) => [
+	first + i * PER_TEST,
+	first + Math.min(count, (i + 1) * PER_TEST) - 1,
+]);
 
-test.each(chunks)('programs with the seeds %d to %d', async (from, to) => {
-	const seeds = Array.from({ length: to - from + 1 }, (_, i) => from + i).values();
-	const failures: string[] = [];
-	const player = async () => {
-		for (const seed of seeds) {
-			const program = new Program(seed);
-			await program.play().catch((error: Error) => failures.push(error.message.startsWith('Seed') ? error.message : `Seed ${seed}: ${error.stack}\n\t${program.steps.join('\n\t')}`));
+test.each(chunks)(
+	'programs with the seeds %d to %d',
+	async (from, to) => {
+		const seeds = Array.from({ length: to - from + 1 }, (_, i) => from + i).values();
+		const failures: string[] = [];
+		const player = async () => {
+			for (const seed of seeds) {
+				const program = new Program(seed);
+				await program
+					.play()
+					.catch((error: Error) =>
+						failures.push(
+							error.message.startsWith('Seed') ? error.message : `Seed ${seed}: ${error.stack}\n\t${program.steps.join('\n\t')}`,
+						),
+					);
+			}
+		};
+		await Promise.all(Array.from({ length: SIDE_BY_SIDE }, player));
+		if (failures.length > 0) {
+			const seedsThatFail = failures.map((failure) => /\d+/.exec(failure)![0]);
+			throw new Error(
+				`${failures.length} of ${to - from + 1} programs fail, with the seeds ${seedsThatFail.join(' ')}\n\n${failures.slice(0, Number(SHOWN)).join('\n\n')}`,
+			);
 		}
-	};
-	await Promise.all(Array.from({ length: SIDE_BY_SIDE }, player));
-	if (failures.length > 0) {
-		const seedsThatFail = failures.map((failure) => /\d+/.exec(failure)![0]);
-		throw new Error(`${failures.length} of ${to - from + 1} programs fail, with the seeds ${seedsThatFail.join(' ')}\n\n${failures.slice(0, Number(SHOWN)).join('\n\n')}`);
-	}
-}, 600_000);
+	},
+	600_000,
+);

@@ -24,8 +24,10 @@ beforeAll(async () => {
 	secure = await startSandbox({ token: TOKEN, certificate });
 
 	const { connect } = tls;
-	jest.spyOn(tls, 'connect').mockImplementation(((options: tls.ConnectionOptions, ...more: never[]) =>
-		connect({ ...options, ca: certificate.cert }, ...more)) as typeof connect);
+	jest
+		.spyOn(tls, 'connect')
+		.mockImplementation(((options: tls.ConnectionOptions, ...more: never[]) =>
+			connect({ ...options, ca: certificate.cert }, ...more)) as typeof connect);
 
 	proxy = new Server({ host: '127.0.0.1', port: 0, prepareRequestFunction: (request) => answer(request) });
 	await proxy.listen();
@@ -45,14 +47,18 @@ async function orderThrough(onConnect: PrepareRequestFunction, { timeout = 10_00
 	// n8n's proxy client checks no certificate against an IP address.
 	const baseUrl = secure.url.replace('127.0.0.1', 'localhost');
 	const { success } = await shop.order(['a'], {
-		credentials: { accessToken: TOKEN, baseUrl }, onError: 'continueRegularOutput', options: { timeout },
+		credentials: { accessToken: TOKEN, baseUrl },
+		onError: 'continueRegularOutput',
+		options: { timeout },
 	});
 	return success[0].json;
 }
 
-const refuse = (status: number): PrepareRequestFunction => () => {
-	throw new RequestError('No way through', status);
-};
+const refuse =
+	(status: number): PrepareRequestFunction =>
+	() => {
+		throw new RequestError('No way through', status);
+	};
 
 const nothingWasSent = () => {
 	expect(secure.requests).toEqual([]);
@@ -119,7 +125,8 @@ test('a proxy that is down: certainly not bought', async () => {
 	process.env.HTTPS_PROXY = 'http://127.0.0.1:1';
 	try {
 		expect(await orderThrough(() => ({}))).toMatchObject({
-			error: 'StreamSkill could not be reached (ECONNREFUSED)', details: { outcome: 'rejected' },
+			error: 'StreamSkill could not be reached (ECONNREFUSED)',
+			details: { outcome: 'rejected' },
 		});
 		nothingWasSent();
 	} finally {

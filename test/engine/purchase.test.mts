@@ -52,8 +52,12 @@ test('sends every field, from the form and from a spreadsheet alike', async () =
 	const spreadsheet = {
 		tarifId: '={{ "1" }}',
 		additionalFields: {
-			quantity: '={{ "1000" }}', duration: '={{ " 24 " }}', interval: '={{ 10 }}',
-			lang: '={{ "no" }}', comment: '={{ "Test" }}', start: '={{ "TRUE" }}',
+			quantity: '={{ "1000" }}',
+			duration: '={{ " 24 " }}',
+			interval: '={{ 10 }}',
+			lang: '={{ "no" }}',
+			comment: '={{ "Test" }}',
+			start: '={{ "TRUE" }}',
 		},
 		options: { expand: '={{ "tarif,parent" }}', acceptLanguage: '={{ "ru" }}' },
 	};
@@ -65,7 +69,11 @@ test('sends every field, from the form and from a spreadsheet alike', async () =
 			headers: { 'accept-language': 'ru' },
 			body: {
 				tarif: { id: 1, quantity: 1000, duration: 24 },
-				channel: 'twitch', interval: 10, lang: 'no', comment: 'Test', start: true,
+				channel: 'twitch',
+				interval: 10,
+				lang: 'no',
+				comment: 'Test',
+				start: true,
 			},
 		});
 		expect(success[0].json).toMatchObject({ id: 1, tarif: { id: 1 }, parent: expect.any(Object) });
@@ -128,7 +136,8 @@ describe('a list with a wrong item', () => {
 		expect(wrong).toMatchObject({
 			json: {
 				error: 'Channel is required but blank',
-				message: 'This order was not sent. Change the named fields, or the data that fills them. Then order this item alone in a new execution.',
+				message:
+					'This order was not sent. Change the named fields, or the data that fills them. Then order this item alone in a new execution.',
 				details: { outcome: 'invalid', errors: { channel: ['Channel is required but blank'] } },
 			},
 			pairedItem: { item: 1 },
@@ -148,7 +157,9 @@ test('names the field of a 422 by its label', async () => {
 				error: 'Tarif ID: Тариф не найден',
 				message: 'This order was not bought. Change the order as the message says. Then order this item alone in a new execution.',
 				details: {
-					outcome: 'rejected', httpCode: 422, errors: { 'tarif.id': ['Тариф не найден'] },
+					outcome: 'rejected',
+					httpCode: 422,
+					errors: { 'tarif.id': ['Тариф не найден'] },
 					order: { tarif: { id: 4040 }, channel: 'a' },
 				},
 			},
@@ -161,8 +172,11 @@ test('hands over what was bought when a later item fails', async () => {
 	sandbox.fault({ match: { channel: 'c' }, fault: faults.serverErrorAfter(503) });
 	const { error } = await buy(['a', 'b', 'c', 'd']);
 	expect(sandbox.purchases).toHaveLength(3);
-	expect(error?.message).toMatch(/^Channel c, tarif 1: StreamSkill answered 503, which does not say whether the order was bought: the order may have been bought \(reference [A-Z\d]{4}-[A-Z\d]{4}\)$/);
-	const groups = /^<strong>Bought<.strong><br>Item 0, channel a, tarif 1: ID 1<br>Item 1, channel b, tarif 1: ID 2<br><br><strong>May have been bought<.strong><br>Item 2, channel c, .*<strong>Not tried<.strong><br>Item 3, channel d, tarif 1<br><br>/;
+	expect(error?.message).toMatch(
+		/^Channel c, tarif 1: StreamSkill answered 503, which does not say whether the order was bought: the order may have been bought \(reference [A-Z\d]{4}-[A-Z\d]{4}\)$/,
+	);
+	const groups =
+		/^<strong>Bought<.strong><br>Item 0, channel a, tarif 1: ID 1<br>Item 1, channel b, tarif 1: ID 2<br><br><strong>May have been bought<.strong><br>Item 2, channel c, .*<strong>Not tried<.strong><br>Item 3, channel d, tarif 1<br><br>/;
 	expect(error?.description).toMatch(groups);
 	expect(error?.context?.purchases).toEqual([
 		{ item: 0, purchase: sandbox.purchases[0].purchase },
@@ -199,11 +213,12 @@ test('retrying the same failed execution twice buys once', async () => {
 	sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(422) });
 	sandbox.fault({ match: { channel: 'd' }, times: 1, fault: faults.rejected(422) });
 	const first = await buy(['a', 'b', 'c', 'd', 'e']);
-	const retry = async (retryOf: typeof first.data) => await run({
-		credentials: { accessToken: sandbox.token, baseUrl: sandbox.url },
-		node: { parameters: { tarifId: 1, channel: '={{ $json.channel }}' } },
-		retryOf,
-	});
+	const retry = async (retryOf: typeof first.data) =>
+		await run({
+			credentials: { accessToken: sandbox.token, baseUrl: sandbox.url },
+			node: { parameters: { tarifId: 1, channel: '={{ $json.channel }}' } },
+			retryOf,
+		});
 
 	const second = await retry(first.data);
 	expect(sandbox.purchases.map(({ order }) => order.channel)).toEqual(['a', 'b', 'c']);
@@ -212,7 +227,11 @@ test('retrying the same failed execution twice buys once', async () => {
 	expect(third.success.map(({ json }) => json.channel)).toEqual(['a', 'd', 'e']);
 	expect(third.data.resultData.runData.StreamSkill.at(-1)!.hints).toMatchObject([
 		{ message: '2 purchases for 20 usd. From an earlier try: 1 purchase. Left out: 2 bought before, in an earlier try of this execution' },
-		{ message: expect.stringMatching(/^The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"\S+"$/) },
+		{
+			message: expect.stringMatching(
+				/^The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"\S+"$/,
+			),
+		},
 	]);
 
 	const fourth = await retry(second.data);

@@ -19,5 +19,8 @@ export class Random {
 	pick = <T,>(from: readonly T[]): T => from[this.below(from.length)];
 
 	shuffle = <T,>(list: readonly T[]): T[] =>
-		list.map((value) => ({ value, at: this.next() })).sort((a, b) => a.at - b.at).map(({ value }) => value);
+		list
+			.map((value) => ({ value, at: this.next() }))
+			.sort((a, b) => a.at - b.at)
+			.map(({ value }) => value);
 }

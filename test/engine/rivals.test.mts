@@ -23,7 +23,12 @@ function trial(seed: number): Trial {
 	const random = new Random(seed);
 	const channels = [...'abcd'].map((letter) => `${seed}/${letter}`);
 	const [lost, refused] = random.shuffle(channels);
-	if (random.chance(0.3)) shop.sandbox.fault({ match: { channel: lost }, times: 1, fault: random.chance(0.5) ? faults.serverErrorAfter(500) : faults.serverErrorBefore(500) });
+	if (random.chance(0.3))
+		shop.sandbox.fault({
+			match: { channel: lost },
+			times: 1,
+			fault: random.chance(0.5) ? faults.serverErrorAfter(500) : faults.serverErrorBefore(500),
+		});
 	if (random.chance(0.3)) shop.sandbox.fault({ match: { channel: refused }, times: 1, fault: faults.rejected(422) });
 	return {
 		random,
@@ -44,83 +49,120 @@ beforeEach(() => {
 });
 
 test('with the same keys buy each once', async () => {
-	await Promise.all(SEEDS.map(async (seed) => {
-		const rivals = trial(seed);
-		const { random, channels, setup } = rivals;
-		const keyed = { ...setup, options: { ...setup.options, idempotencyKey: '={{ $json.channel }}' } };
-		const run = async (more: Orders = {}) => await order(random.shuffle(channels), { ...keyed, ...more, streamSkill: processOf(random.pick(processes)) });
-		const results = await Promise.all([1, 2, 3].map(async () => {
-			await sleep(random.next() * 20);
-			return await run();
-		}));
-		expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
-		const ids = results.flatMap(purchasesOf);
-		expect({ seed, twice: ids.length - new Set(ids).size }).toEqual({ seed, twice: 0 });
+	await Promise.all(
+		SEEDS.map(async (seed) => {
+			const rivals = trial(seed);
+			const { random, channels, setup } = rivals;
+			const keyed = { ...setup, options: { ...setup.options, idempotencyKey: '={{ $json.channel }}' } };
+			const run = async (more: Orders = {}) =>
+				await order(random.shuffle(channels), { ...keyed, ...more, streamSkill: processOf(random.pick(processes)) });
+			const results = await Promise.all(
+				[1, 2, 3].map(async () => {
+					await sleep(random.next() * 20);
+					return await run();
+				}),
+			);
+			expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
+			const ids = results.flatMap(purchasesOf);
+			expect({ seed, twice: ids.length - new Set(ids).size }).toEqual({ seed, twice: 0 });
 
-		let last = await run();
-		for (let times = 0; outcomes(last).length > 0 && times < 4; times++) last = await run({ options: { ...keyed.options, ...lookUp(last) } });
-		expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
-	}));
+			let last = await run();
+			for (let times = 0; outcomes(last).length > 0 && times < 4; times++)
+				last = await run({ options: { ...keyed.options, ...lookUp(last) } });
+			expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
+		}),
+	);
 }, 60_000);
 
 test('that retry the same execution buy each order once', async () => {
-	await Promise.all(SEEDS.map(async (seed) => {
-		const rivals = trial(seed);
-		const { random, channels, setup } = rivals;
-		const original = await failBefore();
-		const before = () => random.shuffle(channels).map((channel) => ({ channel }));
-		const retry = { ...setup, before };
-		await Promise.all([1, 2, 3].map(async () => {
-			await sleep(random.next() * 20);
-			return await order([], { ...retry, retryOf: original, streamSkill: processOf(random.pick(processes)) });
-		}));
-		expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
-		await finish(original, retry);
-		expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
-	}));
+	await Promise.all(
+		SEEDS.map(async (seed) => {
+			const rivals = trial(seed);
+			const { random, channels, setup } = rivals;
+			const original = await failBefore();
+			const before = () => random.shuffle(channels).map((channel) => ({ channel }));
+			const retry = { ...setup, before };
+			await Promise.all(
+				[1, 2, 3].map(async () => {
+					await sleep(random.next() * 20);
+					return await order([], { ...retry, retryOf: original, streamSkill: processOf(random.pick(processes)) });
+				}),
+			);
+			expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
+			await finish(original, retry);
+			expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
+		}),
+	);
 }, 60_000);
 
 test('that retry the same execution with another tarif, and items that tell what they are, buy each item once', async () => {
-	await Promise.all(SEEDS.map(async (seed) => {
-		const rivals = trial(seed);
-		const { random, channels, setup } = rivals;
-		const original = await failBefore();
-		const before = () => channels.map((channel) => ({ channel }));
-		await Promise.all([1, 2, 3].map(async (tarifId) => {
-			await sleep(random.next() * 20);
-			return await order([], { ...setup, before, parameters: { tarifId }, retryOf: original, streamSkill: processOf(random.pick(processes)) });
-		}));
-		expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
-		await finish(original, { ...setup, before });
-		expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
-	}));
+	await Promise.all(
+		SEEDS.map(async (seed) => {
+			const rivals = trial(seed);
+			const { random, channels, setup } = rivals;
+			const original = await failBefore();
+			const before = () => channels.map((channel) => ({ channel }));
+			await Promise.all(
+				[1, 2, 3].map(async (tarifId) => {
+					await sleep(random.next() * 20);
+					return await order([], {
+						...setup,
+						before,
+						parameters: { tarifId },
+						retryOf: original,
+						streamSkill: processOf(random.pick(processes)),
+					});
+				}),
+			);
+			expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
+			await finish(original, { ...setup, before });
+			expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
+		}),
+	);
 }, 60_000);
 
-test.each([['with keys', { idempotencyKey: 'k' }], ['without keys', {}]])('two that confirm the same as not bought send it once more (%s)', async (_name, key) => {
-	await Promise.all(SEEDS.map(async (seed) => {
-		const channel = `${seed}/a`;
-		shop.sandbox.fault({ match: { channel }, times: 1, fault: faults.serverErrorBefore(500) });
-		const setup: Orders = { workflowId: `workflow ${seed}`, options: { ...key, timeout: 2000 } };
-		const lost = await order([channel], setup);
-		const options = { ...setup.options, ...lookUp(lost) };
-		await Promise.all(processes.map(async (name) => await order([], { ...setup, options, retryOf: lost.data, streamSkill: processOf(name) })));
-		expect({ seed, sent: sent()[channel] }).toEqual({ seed, sent: 2 });
-	}));
-}, 60_000);
+test.each([
+	['with keys', { idempotencyKey: 'k' }],
+	['without keys', {}],
+])(
+	'two that confirm the same as not bought send it once more (%s)',
+	async (_name, key) => {
+		await Promise.all(
+			SEEDS.map(async (seed) => {
+				const channel = `${seed}/a`;
+				shop.sandbox.fault({ match: { channel }, times: 1, fault: faults.serverErrorBefore(500) });
+				const setup: Orders = { workflowId: `workflow ${seed}`, options: { ...key, timeout: 2000 } };
+				const lost = await order([channel], setup);
+				const options = { ...setup.options, ...lookUp(lost) };
+				await Promise.all(
+					processes.map(async (name) => await order([], { ...setup, options, retryOf: lost.data, streamSkill: processOf(name) })),
+				);
+				expect({ seed, sent: sent()[channel] }).toEqual({ seed, sent: 2 });
+			}),
+		);
+	},
+	60_000,
+);
 
 test('a key whose answer comes while another execution looks is not lost', async () => {
-	await Promise.all(SEEDS.map(async (seed) => {
-		const channel = `${seed}/a`;
-		const random = new Random(seed);
-		shop.sandbox.fault({ match: { channel }, fault: faults.latency(20) });
-		const setup: Orders = { workflowId: `workflow ${seed}`, onError: 'continueErrorOutput', options: { idempotencyKey: 'k', timeout: 2000 } };
-		const first = order([channel], { ...setup, streamSkill: processOf('main') });
-		await until(() => sent()[channel] === 1);
-		await sleep(random.next() * 40);
-		const second = await order([channel], { ...setup, streamSkill: processOf('worker') });
-		expect({ seed, outcomes: outcomes(second) }).toEqual({ seed, outcomes: [] });
-		await first;
-		const third = await order([channel], setup);
-		expect({ seed, outcomes: outcomes(third), sold: sold()[channel] }).toEqual({ seed, outcomes: [], sold: 1 });
-	}));
+	await Promise.all(
+		SEEDS.map(async (seed) => {
+			const channel = `${seed}/a`;
+			const random = new Random(seed);
+			shop.sandbox.fault({ match: { channel }, fault: faults.latency(20) });
+			const setup: Orders = {
+				workflowId: `workflow ${seed}`,
+				onError: 'continueErrorOutput',
+				options: { idempotencyKey: 'k', timeout: 2000 },
+			};
+			const first = order([channel], { ...setup, streamSkill: processOf('main') });
+			await until(() => sent()[channel] === 1);
+			await sleep(random.next() * 40);
+			const second = await order([channel], { ...setup, streamSkill: processOf('worker') });
+			expect({ seed, outcomes: outcomes(second) }).toEqual({ seed, outcomes: [] });
+			await first;
+			const third = await order([channel], setup);
+			expect({ seed, outcomes: outcomes(third), sold: sold()[channel] }).toEqual({ seed, outcomes: [], sold: 1 });
+		}),
+	);
 }, 60_000);

@@ -17,51 +17,113 @@ const evaluation = { mode: 'evaluation' as Orders['mode'] };
 /** Where an order comes from a second time, and how many are bought then: without a key, and with the same one. */
 const rows: Array<[name: string, without: number, withKey: number, again: (options: IDataObject) => Promise<unknown>]> = [
 	['two equal items in one list', 2, 1, async (options) => await order(['a', 'a'], { options })],
-	['Retry On Fail', 1, 1, async (options) => {
-		shop.refuse('b');
-		await order(['a', 'b'], { options, tries: 2 });
-	}],
-	['Retry of an execution', 1, 1, async (options) => {
-		shop.refuse('b');
-		await order([], { options, retryOf: (await order(['a', 'b'], { options })).data });
-	}],
+	[
+		'Retry On Fail',
+		1,
+		1,
+		async (options) => {
+			shop.refuse('b');
+			await order(['a', 'b'], { options, tries: 2 });
+		},
+	],
+	[
+		'Retry of an execution',
+		1,
+		1,
+		async (options) => {
+			shop.refuse('b');
+			await order([], { options, retryOf: (await order(['a', 'b'], { options })).data });
+		},
+	],
 	['another round of a loop', 2, 1, async (options) => await order(['a', 'a'], { options, wiring: loop() })],
-	['a second branch into the node', 2, 1, async (options) => await order(['a'], { options, wiring: branches((items) => items, (items) => items) })],
-	['by hand, today', 1, 1, async (options) => {
-		await order(['a'], { options, mode: 'manual' });
-		await order(['a'], { options, mode: 'manual' });
-	}],
-	['by hand, earlier', 2, 1, async (options) => {
-		await order(['a'], { options, mode: 'manual' });
-		passTime(2 * DAY);
-		await order(['a'], { options, mode: 'manual' });
-	}],
-	['another execution', 2, 1, async (options) => {
-		await order(['a'], { options });
-		await order(['a'], { options });
-	}],
-	['a node that was pasted again, by hand', 2, 1, async (options) => {
-		await order(['a'], { options, mode: 'manual' });
-		await order(['a'], { options, mode: 'manual', ...pasted });
-	}],
-	['a node that was pasted again, in the retry of an execution that failed', 1, 1, async (options) => {
-		shop.refuse('b');
-		await order([], { options, ...pasted, retryOf: (await order(['a', 'b'], { options })).data });
-	}],
-	['a node that was pasted again, in the retry of a crash', 2, 1, async (options) => {
-		const killed = await kill(['a', 'b'], { at: 'settle', channel: 'a' }, { options });
-		const { error } = await order([], { options, ...pasted, retryOf: killed, onError: 'continueErrorOutput' });
-		expect(error).toBeUndefined();
-	}],
-	['another workflow', 2, 2, async (options) => {
-		await order(['a'], { options });
-		await order(['a'], { options, workflowId: 'workflow-2', ...pasted });
-	}],
+	[
+		'a second branch into the node',
+		2,
+		1,
+		async (options) =>
+			await order(['a'], {
+				options,
+				wiring: branches(
+					(items) => items,
+					(items) => items,
+				),
+			}),
+	],
+	[
+		'by hand, today',
+		1,
+		1,
+		async (options) => {
+			await order(['a'], { options, mode: 'manual' });
+			await order(['a'], { options, mode: 'manual' });
+		},
+	],
+	[
+		'by hand, earlier',
+		2,
+		1,
+		async (options) => {
+			await order(['a'], { options, mode: 'manual' });
+			passTime(2 * DAY);
+			await order(['a'], { options, mode: 'manual' });
+		},
+	],
+	[
+		'another execution',
+		2,
+		1,
+		async (options) => {
+			await order(['a'], { options });
+			await order(['a'], { options });
+		},
+	],
+	[
+		'a node that was pasted again, by hand',
+		2,
+		1,
+		async (options) => {
+			await order(['a'], { options, mode: 'manual' });
+			await order(['a'], { options, mode: 'manual', ...pasted });
+		},
+	],
+	[
+		'a node that was pasted again, in the retry of an execution that failed',
+		1,
+		1,
+		async (options) => {
+			shop.refuse('b');
+			await order([], { options, ...pasted, retryOf: (await order(['a', 'b'], { options })).data });
+		},
+	],
+	[
+		'a node that was pasted again, in the retry of a crash',
+		2,
+		1,
+		async (options) => {
+			const killed = await kill(['a', 'b'], { at: 'settle', channel: 'a' }, { options });
+			const { error } = await order([], { options, ...pasted, retryOf: killed, onError: 'continueErrorOutput' });
+			expect(error).toBeUndefined();
+		},
+	],
+	[
+		'another workflow',
+		2,
+		2,
+		async (options) => {
+			await order(['a'], { options });
+			await order(['a'], { options, workflowId: 'workflow-2', ...pasted });
+		},
+	],
 	['an evaluation', 0, 0, async (options) => expect(outcomes(await order(['a'], { options, ...evaluation }))).toEqual(['notSent'])],
-	['an evaluation that may buy', 2, 1, async (options) => {
-		await order(['a'], { options: { ...options, dryRun: false }, ...evaluation });
-		await order(['a'], { options: { ...options, dryRun: false }, ...evaluation });
-	}],
+	[
+		'an evaluation that may buy',
+		2,
+		1,
+		async (options) => {
+			await order(['a'], { options: { ...options, dryRun: false }, ...evaluation });
+			await order(['a'], { options: { ...options, dryRun: false }, ...evaluation });
+		},
+	],
 ];
 
 describe.each(rows)('%s', (_name, without, withKey, again) => {

@@ -89,7 +89,8 @@ export function openShop() {
 		for (const { outcome, reference, order } of failuresOf(result)) {
 			if (outcome !== 'unknown' || [...references.confirmedBought, ...references.confirmedNotBought].includes(reference!)) continue;
 			// A field may have been mended since.
-			const made = sandbox.purchases.filter((one) => one.order.channel === order?.channel && !known.has(one.purchase.id))
+			const made = sandbox.purchases
+				.filter((one) => one.order.channel === order?.channel && !known.has(one.purchase.id))
 				.sort((one, other) => Number(other.order.tarif.id === order?.tarif.id) - Number(one.order.tarif.id === order?.tarif.id))[0];
 			if (made) known.add(made.purchase.id);
 			references[made ? 'confirmedBought' : 'confirmedNotBought'].push(reference!);
@@ -110,12 +111,20 @@ export function openShop() {
 		/** Orders for a channel, or those that match `/…/`, take so many milliseconds. */
 		slow: (channel: string, ms: number) => sandbox.fault({ match: { channel }, fault: faults.latency(ms) }),
 		/** Runs the node until n8n is killed, and gives what n8n has stored of the execution then. */
-		kill: async (items: Array<string | IDataObject>, { at, channel, ended = ['Start'] }: Death, setup: Orders = {}): Promise<IRunExecutionData> => {
+		kill: async (
+			items: Array<string | IDataObject>,
+			{ at, channel, ended = ['Start'] }: Death,
+			setup: Orders = {},
+		): Promise<IRunExecutionData> => {
 			const created = createExecution(items.map(toItem));
 			const life: Life = new Life((moment, of) =>
-				at === 'settle' ? life.answered.has(channel) && moment === 'database' : moment === at && of === channel);
+				at === 'settle' ? life.answered.has(channel) && moment === 'database' : moment === at && of === channel,
+			);
 			const credentials = { accessToken: TOKEN, baseUrl: wire.url(life) };
-			const running = life.live(async () => await order([], { mode: 'trigger', streamSkill: processOf(`doomed ${deaths++}`), ...setup, retryOf: created, credentials }));
+			const running = life.live(
+				async () =>
+					await order([], { mode: 'trigger', streamSkill: processOf(`doomed ${deaths++}`), ...setup, retryOf: created, credentials }),
+			);
 			if (await Promise.race([running, life.end])) throw new Error('The execution ended before it was killed');
 			await Promise.all(life.orders);
 			// Of a node that had run before, n8n's event log tells that.
@@ -168,12 +177,15 @@ export const failuresOf = ({ error, success, failed }: Pick<RunResult, 'success'
 export const outcomes = (result: Pick<RunResult, 'success' | 'failed' | 'error'>) => failuresOf(result).map(({ outcome }) => outcome);
 
 /** The references of the uncertain orders that a run has told of. */
-export const referencesOf = (result: Pick<RunResult, 'success' | 'failed' | 'error'>): string[] => failuresOf(result).flatMap(({ reference }) => reference ?? []);
+export const referencesOf = (result: Pick<RunResult, 'success' | 'failed' | 'error'>): string[] =>
+	failuresOf(result).flatMap(({ reference }) => reference ?? []);
 
 /** The IDs of the purchases that a run has put out, or handed over with its error. */
 export const purchasesOf = ({ error, success }: RunResult): number[] => {
 	const handedOver = (error?.context?.purchases ?? []) as Array<{ purchase: IDataObject }>;
-	return [...success.map(({ json }) => json), ...handedOver.map(({ purchase }) => purchase)].flatMap(({ id }) => (typeof id === 'number' ? id : []));
+	return [...success.map(({ json }) => json), ...handedOver.map(({ purchase }) => purchase)].flatMap(({ id }) =>
+		typeof id === 'number' ? id : [],
+	);
 };
 
 /** The hints of all rounds of a run. */
@@ -183,7 +195,9 @@ export const hintsOf = ({ data }: RunResult): string[] =>
 /** All that a person can read of a run. */
 export const wordsOf = (result: RunResult): string => {
 	const { success, failed, error } = result;
-	return [error?.message, error?.description, ...[...success, ...failed].map(({ json }) => JSON.stringify(json)), ...hintsOf(result)].join('\n');
+	return [error?.message, error?.description, ...[...success, ...failed].map(({ json }) => JSON.stringify(json)), ...hintsOf(result)].join(
+		'\n',
+	);
 };
 
 export { onceEach };

@@ -48,7 +48,12 @@ const kept = (calls: string[], recordsOf: (place: number) => object[], keys?: st
 		{ kind: 'unknown', outcome: { kind: 'unknown', reason: { kind: 'status', httpCode: 500 } }, isSilent: true },
 	];
 	return states.map((state, place) => ({
-		order: ORDERS[place], item: ITEMS[place], ...(keys && { key: keys[place] }), call: calls[place], records: recordsOf(place), state,
+		order: ORDERS[place],
+		item: ITEMS[place],
+		...(keys && { key: keys[place] }),
+		call: calls[place],
+		records: recordsOf(place),
+		state,
 	}));
 };
 
@@ -60,7 +65,11 @@ const names = ORDERS.flatMap((order, place) => [`order ${order}`, `item ${ITEMS[
 
 /** What a list has of names that were claimed, and have ended. */
 const entries = (all: string[], perOrder: number) =>
-	[...all.map((name) => `${name} 1`), ...all.map((name, i) => `${['bought', 'silent', 'void'][Math.floor(i / perOrder)]} ${name} 1`), 'written 29926800'].sort();
+	[
+		...all.map((name) => `${name} 1`),
+		...all.map((name, i) => `${['bought', 'silent', 'void'][Math.floor(i / perOrder)]} ${name} 1`),
+		'written 29926800',
+	].sort();
 
 const execution = (list: string, stored: object) => ({
 	streamSkillOrders: {

@@ -29,7 +29,9 @@ const orderOne = async (given: typeof answer) => {
 	answer = given;
 	const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
 	return await order(['a'], {
-		credentials: { accessToken: TOKEN, baseUrl }, onError: 'continueRegularOutput', options: { timeout: 1000 },
+		credentials: { accessToken: TOKEN, baseUrl },
+		onError: 'continueRegularOutput',
+		options: { timeout: 1000 },
 	});
 };
 

@@ -5,7 +5,13 @@ import { other, type Wiring } from './engine.mts';
 
 /** As n8n's Loop Over Items does it (n8n-nodes-base: SplitInBatches/v3): a slice each time, and in the end all that came back. */
 const loopOverItems = (size: number): INodeType => ({
-	description: { ...other().description, displayName: 'Loop Over Items', name: 'loop', outputs: ['main', 'main'], outputNames: ['done', 'loop'] },
+	description: {
+		...other().description,
+		displayName: 'Loop Over Items',
+		name: 'loop',
+		outputs: ['main', 'main'],
+		outputNames: ['done', 'loop'],
+	},
 	async execute() {
 		const state = this.getContext('node') as { left?: INodeExecutionData[]; done: INodeExecutionData[] };
 		const items = this.getInputData();
@@ -63,7 +69,7 @@ export interface Model {
 let calls = 0;
 
 /** As n8n's AI Agent 3 calls its tools (n8n-nodes-langchain: ToolsAgent/V3): it asks n8n to run them, and is resumed with what they gave. */
-export function agent({ orders, breaksOff }: Model): INodeType {
+function agent({ orders, breaksOff }: Model): INodeType {
 	let conversation = -1;
 	let hasBroken = false;
 	return {
@@ -71,7 +77,9 @@ export function agent({ orders, breaksOff }: Model): INodeType {
 		async execute(response?: EngineResponse) {
 			const previousRequests = [
 				...((response?.metadata as { previousRequests?: unknown[] })?.previousRequests ?? []),
-				...(response?.actionResponses ?? []).map(({ action }) => ({ action: { tool: action.nodeName, toolInput: action.input, toolCallId: action.id } })),
+				...(response?.actionResponses ?? []).map(({ action }) => ({
+					action: { tool: action.nodeName, toolInput: action.input, toolCallId: action.id },
+				})),
 			];
 			if (previousRequests.length === 0) conversation++;
 			const next = orders(conversation)[previousRequests.length];
@@ -82,7 +90,14 @@ export function agent({ orders, breaksOff }: Model): INodeType {
 				}
 				return [[{ json: { output: 'Done' } }]];
 			}
-			const action = { actionType: 'ExecutionNodeAction' as const, nodeName: 'StreamSkill', input: next, type: 'ai_tool' as const, id: `call_${++calls}`, metadata: { itemIndex: 0 } };
+			const action = {
+				actionType: 'ExecutionNodeAction' as const,
+				nodeName: 'StreamSkill',
+				input: next,
+				type: 'ai_tool' as const,
+				id: `call_${++calls}`,
+				metadata: { itemIndex: 0 },
+			};
 			return { actions: [action], metadata: { previousRequests } } as unknown as EngineRequest as never;
 		},
 	};

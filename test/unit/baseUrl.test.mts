@@ -163,7 +163,9 @@ describe('the token goes to', () => {
 		[{ url: 5 as unknown as string }],
 	])('no such address as %j', (request) => {
 		const check = () => checkDestination(request, BASE);
-		expect(check).toThrow(/^The Access Token .* under its Base URL only.*Use an address that starts with https:\/\/api\.streamskill\.pro\/v1\//);
+		expect(check).toThrow(
+			/^The Access Token .* under its Base URL only.*Use an address that starts with https:\/\/api\.streamskill\.pro\/v1\//,
+		);
 		expect(check).not.toThrow(/secret/);
 	});
 

@@ -50,7 +50,10 @@ const table = `
 	not recognised      | unrecognised | unrecognised | unrecognised | unrecognised | refuse       | refuse
 `;
 
-const [heads, ...rows] = table.trim().split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+const [heads, ...rows] = table
+	.trim()
+	.split('\n')
+	.map((line) => line.split('|').map((cell) => cell.trim()));
 const cells = rows.flatMap(([name, ...words]) => words.map((word, i) => ({ name, column: heads[i + 1], word })));
 
 test.each(cells)('$name, $column: $word', ({ name, column, word }) => {

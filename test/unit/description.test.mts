@@ -48,7 +48,12 @@ test('the names that are saved in workflows', () => {
 		tarifId: 'number',
 		channel: 'string',
 		additionalFields: {
-			comment: 'string', duration: 'number', interval: 'number', lang: 'options', quantity: 'number', start: 'boolean',
+			comment: 'string',
+			duration: 'number',
+			interval: 'number',
+			lang: 'options',
+			quantity: 'number',
+			start: 'boolean',
 		},
 		options: {
 			acceptLanguage: 'options',
@@ -72,10 +77,7 @@ test.each([
 	['acceptLanguage', ['en', 'ru']],
 	['expand', ['api', 'chatbot', 'parent', 'tarif']],
 	['onDuplicate', ['skip', 'fail']],
-	[
-		'lang',
-		'auto en ru uk de es fr it pt pl tr ar zh ja ko hi th vi id ms tl ca da nl no ro sk fi sv cs el bg hu zh-hk other'.split(' '),
-	],
+	['lang', 'auto en ru uk de es fr it pt pl tr ar zh ja ko hi th vi id ms tl ca da nl no ro sk fi sv cs el bg hu zh-hk other'.split(' ')],
 ])('%s offers what the API takes', (name, values) => {
 	const offered = find(name).options!;
 	expect(offered.map(({ value }) => value).sort()).toEqual([...values].sort());
@@ -179,11 +181,24 @@ test('the credential', () => {
 });
 
 test('the output preview has what a purchase has in the API document', () => {
-	const schema = json(nodeFolder, '__schema__/v1.0.0/purchase/create.json') as { type: string; properties: Record<string, { type: string }> };
+	const schema = json(nodeFolder, '__schema__/v1.0.0/purchase/create.json') as {
+		type: string;
+		properties: Record<string, { type: string }>;
+	};
 	expect(schema.type).toBe('object');
 	expect(Object.entries(schema.properties).map(([name, { type }]) => `${name} ${type}`)).toEqual([
-		'id integer', 'price number', 'currency string', 'created_at integer', 'order_type string', 'channel string',
-		'status string', 'service string', 'parent boolean', 'api boolean', 'chatbot boolean', 'tarif integer',
+		'id integer',
+		'price number',
+		'currency string',
+		'created_at integer',
+		'order_type string',
+		'channel string',
+		'status string',
+		'service string',
+		'parent boolean',
+		'api boolean',
+		'chatbot boolean',
+		'tarif integer',
 	]);
 });
 

@@ -67,17 +67,23 @@ const pace = (batchSize: number, batchInterval = 0) => ({ batchSize, batchInterv
 
 test('every order goes out once, in turn, never more than a batch at a time, and only once it is claimed', async () => {
 	await fc.assert(
-		fc.asyncProperty(fc.nat({ max: 40 }), fc.oneof(fc.integer({ min: 1, max: 8 }), fc.constant(Infinity)), fc.constantFrom(0, 1), fc.uniqueArray(fc.nat({ max: 40 })), async (length, size, interval, lost) => {
-			const orders = count(length);
-			const { log, doing } = work({ lost });
-			expect(await dispatch(orders, pace(size, size === Infinity ? interval : 0), doing)).toEqual([]);
-			expect(log.sent).toEqual(orders.filter((order) => !lost.includes(order)));
-			expect(log.claimed).toEqual(log.sent);
-			expect(log.answered).toHaveLength(log.sent.length);
-			expect(log.released).toEqual([]);
-			expect(log.most).toBeLessThanOrEqual(size);
-			expect(orders).toEqual(count(length));
-		}),
+		fc.asyncProperty(
+			fc.nat({ max: 40 }),
+			fc.oneof(fc.integer({ min: 1, max: 8 }), fc.constant(Infinity)),
+			fc.constantFrom(0, 1),
+			fc.uniqueArray(fc.nat({ max: 40 })),
+			async (length, size, interval, lost) => {
+				const orders = count(length);
+				const { log, doing } = work({ lost });
+				expect(await dispatch(orders, pace(size, size === Infinity ? interval : 0), doing)).toEqual([]);
+				expect(log.sent).toEqual(orders.filter((order) => !lost.includes(order)));
+				expect(log.claimed).toEqual(log.sent);
+				expect(log.answered).toHaveLength(log.sent.length);
+				expect(log.released).toEqual([]);
+				expect(log.most).toBeLessThanOrEqual(size);
+				expect(orders).toEqual(count(length));
+			},
+		),
 		{ numRuns: 60 },
 	);
 });
@@ -101,13 +107,16 @@ test('nothing is claimed when the run is over before it begins', async () => {
 	expect(log).toEqual(new Log());
 });
 
-test.each([1, 3])('a bug is thrown on, once all that is on its way is answered, and what is left is given back (batches of %d)', async (size) => {
-	const { log, doing } = work({ failing: [2] });
-	await expect(dispatch(count(9), pace(size), doing)).rejects.toThrow('a bug with 2');
-	expect(log.onTheirWay).toBe(0);
-	expect(log.sent.length).toBeLessThan(3 + size);
-	expect(log.claimed).toEqual([...log.sent, ...log.released]);
-});
+test.each([1, 3])(
+	'a bug is thrown on, once all that is on its way is answered, and what is left is given back (batches of %d)',
+	async (size) => {
+		const { log, doing } = work({ failing: [2] });
+		await expect(dispatch(count(9), pace(size), doing)).rejects.toThrow('a bug with 2');
+		expect(log.onTheirWay).toBe(0);
+		expect(log.sent.length).toBeLessThan(3 + size);
+		expect(log.claimed).toEqual([...log.sent, ...log.released]);
+	},
+);
 
 test('the first of several bugs is the one that is told', async () => {
 	const { doing } = work({ failing: [0, 1, 2] });

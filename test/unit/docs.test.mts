@@ -12,15 +12,26 @@ import { failures, heldBack, keyed, obstacles, orderOf, uncertain } from './fail
 
 const root = join(__dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
-const { homepage, scripts, version } = JSON.parse(read('package.json')) as { homepage: string; scripts: Record<string, string>; version: string };
+const { homepage, scripts, version } = JSON.parse(read('package.json')) as {
+	homepage: string;
+	scripts: Record<string, string>;
+	version: string;
+};
 
-const documents = [...readdirSync(root), ...readdirSync(join(root, 'docs')).map((file) => `docs/${file}`), 'examples/README.md', 'nodes/StreamSkill/purchase/journal/README.md']
-	.filter((file) => file.endsWith('.md'));
+const documents = [
+	...readdirSync(root),
+	...readdirSync(join(root, 'docs')).map((file) => `docs/${file}`),
+	'examples/README.md',
+	'nodes/StreamSkill/purchase/journal/README.md',
+].filter((file) => file.endsWith('.md'));
 
 /** How GitHub makes the anchors of a document's headings. */
 const anchors = (document: string) =>
 	[...read(document).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
-		heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'),
+		heading
+			.toLowerCase()
+			.replace(/[^\p{L}\p{N} _-]/gu, '')
+			.replaceAll(' ', '-'),
 	);
 
 describe.each(documents)('%s', (document) => {
@@ -64,11 +75,15 @@ const pieces = (message: string) =>
 
 /** Messages that stand in the sources as they are. */
 const written = ['nodes/StreamSkill', 'credentials'].flatMap((folder) =>
-	(readdirSync(join(root, folder), { recursive: true }) as string[]).filter((file) => file.endsWith('.ts')).flatMap((file) =>
-		[...read(join(folder, file)).matchAll(/(?:message: |message = |Error\(|Refusal\(|super\(|logger\.\w+\(|getNode\(\),)\s*(?:'([^']+)'|`([^`]+)`)/g)].map(
-			([, quoted, template]) => quoted ?? template,
+	(readdirSync(join(root, folder), { recursive: true }) as string[])
+		.filter((file) => file.endsWith('.ts'))
+		.flatMap((file) =>
+			[
+				...read(join(folder, file)).matchAll(
+					/(?:message: |message = |Error\(|Refusal\(|super\(|logger\.\w+\(|getNode\(\),)\s*(?:'([^']+)'|`([^`]+)`)/g,
+				),
+			].map(([, quoted, template]) => quoted ?? template),
 		),
-	),
 );
 
 describe('docs/troubleshooting.md has an entry for each message', () => {
@@ -110,7 +125,9 @@ test('the compose file pins this version', () => {
 });
 
 test('the Docs links of the node and the credential lead to the README and the troubleshooting of this project', () => {
-	const { resources } = JSON.parse(read('nodes/StreamSkill/StreamSkill.node.json')) as { resources: Record<string, Array<{ url: string }>> };
+	const { resources } = JSON.parse(read('nodes/StreamSkill/StreamSkill.node.json')) as {
+		resources: Record<string, Array<{ url: string }>>;
+	};
 	const credentials = `${homepage}#credentials`;
 	expect(anchors('README.md')).toContain('credentials');
 	expect(new StreamSkillApi().documentationUrl).toBe(credentials);

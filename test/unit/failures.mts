@@ -16,9 +16,15 @@ export const keyed = orderOf('a', { idempotencyKey: 'order-7' });
 const answered = (statusCode: number, body = '') => (readAnswer({ statusCode, headers: {}, body }) as NotBought).reason;
 const broken = (code: string, syscall?: string) => readFailure(Object.assign(new Error(code), { code, syscall })).reason;
 
-export const refused = (errors: object): Failure => ({ kind: 'rejected', reason: answered(422, JSON.stringify({ name: 'Bad Request', errors, status: 422 })) });
+export const refused = (errors: object): Failure => ({
+	kind: 'rejected',
+	reason: answered(422, JSON.stringify({ name: 'Bad Request', errors, status: 422 })),
+});
 
-export const invalid: Failure = { kind: 'invalid', problems: { 'tarif.id': ['Tarif ID is required but blank'], lang: ['Language must be one of auto, not "xx"'] } };
+export const invalid: Failure = {
+	kind: 'invalid',
+	problems: { 'tarif.id': ['Tarif ID is required but blank'], lang: ['Language must be one of auto, not "xx"'] },
+};
 
 /** Why an order was certainly not bought, by what happened. */
 export const rejections: Record<string, Reason> = {
@@ -80,9 +86,23 @@ export const uncertain = (reason?: Reason, reference = REFERENCE): Failure => ({
 export const failures: Record<string, Failure> = {
 	'an invalid order': invalid,
 	...Object.fromEntries(Object.entries(rejections).map(([name, reason]): [string, Failure] => [name, { kind: 'rejected', reason }])),
-	...Object.fromEntries(Object.entries(uncertainties).map(([name, reason]): [string, Failure] => [`${name} (uncertain)`, uncertain(reason)])),
-	...Object.fromEntries((['key', 'earlier', 'editor', 'confirmed'] as const).map((because): [string, Failure] => [`bought before: ${because}`, { kind: 'duplicate', because }])),
-	...Object.fromEntries((['record', 'list', 'unclear'] as const).map((other): [string, Failure] => [`a key of another order: ${other}`, { kind: 'conflict', with: other }])),
+	...Object.fromEntries(
+		Object.entries(uncertainties).map(([name, reason]): [string, Failure] => [`${name} (uncertain)`, uncertain(reason)]),
+	),
+	...Object.fromEntries(
+		(['key', 'earlier', 'editor', 'confirmed'] as const).map((because): [string, Failure] => [
+			`bought before: ${because}`,
+			{ kind: 'duplicate', because },
+		]),
+	),
+	...Object.fromEntries(
+		(['record', 'list', 'unclear'] as const).map((other): [string, Failure] => [
+			`a key of another order: ${other}`,
+			{ kind: 'conflict', with: other },
+		]),
+	),
 	'a key that comes again': { kind: 'repeatedKey' },
-	...Object.fromEntries(Object.keys(obstacles).map((kind): [string, Failure] => [`held back: ${kind}`, heldBack(kind as Obstacle['kind'])])),
+	...Object.fromEntries(
+		Object.keys(obstacles).map((kind): [string, Failure] => [`held back: ${kind}`, heldBack(kind as Obstacle['kind'])]),
+	),
 };

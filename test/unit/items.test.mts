@@ -71,6 +71,7 @@ test('a model confirms nothing, but for what a person typed', () => {
 		treatment: { confirmedBought: [], confirmedNotBought: [] },
 	});
 	expect(itemOf({ options: { confirmedBought: 'K7QM-3XPA' } }, 'streamSkillTool').reading).toMatchObject({
-		kind: 'valid', value: { confirmedBought: ['K7QM-3XPA'] },
+		kind: 'valid',
+		value: { confirmedBought: ['K7QM-3XPA'] },
 	});
 });

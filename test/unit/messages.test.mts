@@ -1,12 +1,25 @@
 import type { Recourse } from '../../nodes/StreamSkill/n8n/host.ts';
 import type { Failure } from '../../nodes/StreamSkill/purchase/report/failure.ts';
 import { advise, describe as say, describeBought, goOn } from '../../nodes/StreamSkill/purchase/report/messages.ts';
-import { failures, heldBack, invalid, keyed, obstacles, orderOf, REFERENCE, refused, rejections, uncertain, uncertainties } from './failures.mts';
+import {
+	failures,
+	heldBack,
+	invalid,
+	keyed,
+	obstacles,
+	orderOf,
+	REFERENCE,
+	refused,
+	rejections,
+	uncertain,
+	uncertainties,
+} from './failures.mts';
 
 const recourses: Recourse[] = ['editor', 'retry', 'anew', 'tool'];
 const order = orderOf();
 
-const RETRY = 'Then open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
+const RETRY =
+	'Then open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 const next: Record<Recourse, string> = {
 	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
 	retry: `${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
@@ -66,7 +79,10 @@ describe('what happened', () => {
 		['a key of another order: list', 'The Idempotency Key "order-7" is also used by another order in the list'],
 		['a key of another order: unclear', 'The Idempotency Key "order-7" has bought an order before, and it is not clear which one'],
 		['a key that comes again', 'The Idempotency Key "order-7" is also used by another item'],
-		['an answer that is lost (uncertain)', `An order with the Idempotency Key "order-7" was sent before, and its answer is not known: the order may have been bought (reference ${REFERENCE})`],
+		[
+			'an answer that is lost (uncertain)',
+			`An order with the Idempotency Key "order-7" was sent before, and its answer is not known: the order may have been bought (reference ${REFERENCE})`,
+		],
 		['held back: settings', 'Items per Batch must be a whole number of -1 or more, not "x"'],
 		['held back: limit', '3 more orders, after the 2 that this execution has placed, are more than Max Purchases allows (4)'],
 		['held back: credential', 'The Access Token of the StreamSkill API credential is empty'],
@@ -125,7 +141,9 @@ describe('what to do', () => {
 		['a proxy without a way through', 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.'],
 	])('about %s: it was not bought, what to check, and the next step', (name, advice) => {
 		for (const recourse of recourses) {
-			expect(advise({ kind: 'rejected', reason: rejections[name]! }, recourse, order)).toBe(`This order was not bought. ${advice} ${next[recourse]}`);
+			expect(advise({ kind: 'rejected', reason: rejections[name]! }, recourse, order)).toBe(
+				`This order was not bought. ${advice} ${next[recourse]}`,
+			);
 		}
 	});
 
@@ -147,10 +165,19 @@ describe('what to do', () => {
 	});
 
 	test.each<[Failure, string]>([
-		[heldBack('evaluation'), 'Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.'],
-		[heldBack('unrecognised'), 'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow". If the list is meant to be another one, order it in a new execution.'],
+		[
+			heldBack('evaluation'),
+			'Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.',
+		],
+		[
+			heldBack('unrecognised'),
+			'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow". If the list is meant to be another one, order it in a new execution.',
+		],
 		[heldBack('stopped'), 'If the order is still wanted, place it in a new execution, without the items that were bought.'],
-		[heldBack('defect'), "Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, look in your StreamSkill account whether it is there."],
+		[
+			heldBack('defect'),
+			"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, look in your StreamSkill account whether it is there.",
+		],
 	])('about %j: it was not sent, and no other step than this', (failure, advice) => {
 		for (const recourse of recourses) expect(advise(failure, recourse, order)).toBe(`This order was not sent. ${advice}`);
 	});
@@ -164,8 +191,16 @@ describe('what to do', () => {
 		['retry', keyed, `${LOOK} ${CONFIRM} ${RETRY}.`],
 		['anew', order, `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
 		['anew', keyed, `${LOOK} ${CONFIRM} Then run the item again with the same Idempotency Key.`],
-		['tool', order, 'Do not order it again. A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered in a new execution.'],
-		['tool', keyed, `Do not order it again. A person has to look in the StreamSkill account whether it is there, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`],
+		[
+			'tool',
+			order,
+			'Do not order it again. A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered in a new execution.',
+		],
+		[
+			'tool',
+			keyed,
+			`Do not order it again. A person has to look in the StreamSkill account whether it is there, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
+		],
 	])('about an uncertain order (%s, %j)', (recourse, one, advice) => {
 		expect(advise(uncertain({ kind: 'timeout' }), recourse, one)).toBe(advice);
 	});
@@ -191,7 +226,9 @@ describe('what to do', () => {
 });
 
 describe.each(Object.entries(failures))('%s', (_, failure) => {
-	const texts = recourses.flatMap((recourse) => [order, keyed, undefined].map((one) => ({ recourse, one, message: say(failure, one), advice: advise(failure, recourse, one) })));
+	const texts = recourses.flatMap((recourse) =>
+		[order, keyed, undefined].map((one) => ({ recourse, one, message: say(failure, one), advice: advise(failure, recourse, one) })),
+	);
 
 	test('is told calmly, in whole sentences', () => {
 		for (const { message, advice } of texts) {

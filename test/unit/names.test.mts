@@ -3,7 +3,8 @@ import type { IDataObject } from 'n8n-workflow';
 import { namesOf } from '../../nodes/StreamSkill/purchase/journal/names.ts';
 import { readOrder, type OrderParameters } from '../../nodes/StreamSkill/purchase/order/order.ts';
 
-const reading = (given: Partial<OrderParameters> = {}) => readOrder({ tarifId: 1, channel: 'a', additionalFields: {}, options: {}, ...given });
+const reading = (given: Partial<OrderParameters> = {}) =>
+	readOrder({ tarifId: 1, channel: 'a', additionalFields: {}, options: {}, ...given });
 const nameOf = (input: IDataObject, given?: Partial<OrderParameters>) => namesOf([input], [reading(given)])[0];
 
 test.each<[string, Partial<OrderParameters>, boolean]>([
@@ -39,7 +40,11 @@ test('a key is the text it is written as, and tells nothing of it', () => {
 });
 
 describe('an item', () => {
-	const itemsOf = (...inputs: IDataObject[]) => namesOf(inputs, inputs.map(() => reading())).map(({ item }) => item);
+	const itemsOf = (...inputs: IDataObject[]) =>
+		namesOf(
+			inputs,
+			inputs.map(() => reading()),
+		).map(({ item }) => item);
 
 	test('is told by all of its content, wherever it stands', () => {
 		const inputs = [{ a: 1 }, { a: 2 }, { a: 1, b: null }, { b: { c: [1] } }, { b: { c: [2] } }];

@@ -31,8 +31,12 @@ const plainOrder = {
 	repeatManualOrders: false,
 };
 
-const inFields = (name: string) => (value: unknown): Given => ({ additionalFields: { [name]: value } });
-const inOptions = (name: string) => (value: unknown): Given => ({ options: { [name]: value } });
+const inFields =
+	(name: string) =>
+	(value: unknown): Given => ({ additionalFields: { [name]: value } });
+const inOptions =
+	(name: string) =>
+	(value: unknown): Given => ({ options: { [name]: value } });
 
 /** The API's fields by its own name, as the editor labels them, and where the editor keeps their values. */
 const tarifId = { field: 'tarif.id', label: 'Tarif ID', give: (value: unknown): Given => ({ tarifId: value }) };
@@ -260,8 +264,9 @@ describe('blank values', () => {
 	);
 
 	test.each(
-		[quantity, duration, interval, lang, comment, start, expand, acceptLanguage, onDuplicate]
-			.flatMap((field) => blanks.map((blank) => ({ ...field, blank }))),
+		[quantity, duration, interval, lang, comment, start, expand, acceptLanguage, onDuplicate].flatMap((field) =>
+			blanks.map((blank) => ({ ...field, blank })),
+		),
 	)('$label is left out: $blank', ({ give, blank }) => {
 		expect(orderOf(give(blank))).toStrictEqual(plainOrder);
 	});
@@ -370,9 +375,26 @@ test('all problems of an item are told at once', () => {
 		additionalFields: { comment: {}, duration: 25, interval: 0, lang: 'xx', quantity: 10001, start: 'maybe' },
 		options: { acceptLanguage: 'xx', dryRun: 'x', expand: 'x', idempotencyKey: '', onDuplicate: 'x', confirmedBought: {} },
 	});
-	expect(Object.values(problems).flat().map((sentence) => sentence.split(/ (?:must|is)/)[0]).sort()).toEqual([
-		'Channel', 'Comment', 'Confirmed Bought', 'Dry Run', 'Duration', 'Expand', 'Idempotency Key', 'If Already Purchased', 'Interval',
-		'Language', 'Quantity', 'Response Language', 'Start', 'Tarif ID',
+	expect(
+		Object.values(problems)
+			.flat()
+			.map((sentence) => sentence.split(/ (?:must|is)/)[0])
+			.sort(),
+	).toEqual([
+		'Channel',
+		'Comment',
+		'Confirmed Bought',
+		'Dry Run',
+		'Duration',
+		'Expand',
+		'Idempotency Key',
+		'If Already Purchased',
+		'Interval',
+		'Language',
+		'Quantity',
+		'Response Language',
+		'Start',
+		'Tarif ID',
 	]);
 });
 
@@ -393,12 +415,24 @@ describe.each([dryRun, maxPurchases, repeatManualOrders, idempotencyKey])('$labe
 	});
 });
 
-test.each([[1, 1], ['100', 100]])('Max Purchases %j is %j', (value, limit) => {
+test.each([
+	[1, 1],
+	['100', 100],
+])('Max Purchases %j is %j', (value, limit) => {
 	expect(orderOf(maxPurchases.give(value)).maxPurchases).toBe(limit);
 });
 
-test.each([[0, '0'], [-1, '-1'], ['many', '"many"'], [NaN, 'NaN'], [true, 'true'], [1.5, '1.5']])('Max Purchases %p is refused', (value, shown) => {
-	expect(problemsOf(maxPurchases.give(value))).toEqual({ maxPurchases: [`Max Purchases must be a whole number of 1 or more, not ${shown}`] });
+test.each([
+	[0, '0'],
+	[-1, '-1'],
+	['many', '"many"'],
+	[NaN, 'NaN'],
+	[true, 'true'],
+	[1.5, '1.5'],
+])('Max Purchases %p is refused', (value, shown) => {
+	expect(problemsOf(maxPurchases.give(value))).toEqual({
+		maxPurchases: [`Max Purchases must be a whole number of 1 or more, not ${shown}`],
+	});
 });
 
 test.each([channel, comment, idempotencyKey])('$label: a number too large to be exact is not taken for text', ({ field, label, give }) => {
@@ -430,27 +464,44 @@ describe.each([channel, idempotencyKey])('$label: text that only a mishap makes'
 		expect(problems[field][0]).toContain(advice);
 	});
 
-	test.each(['\u200b', '\ufeff\u200b', ' \u00ad ', '\u2060', '\u3164', '\u2800', '\u0000', '\u200d\ufe0f'])('nothing but what nobody sees (%j) is refused', (value) => {
-		const [sentence] = problemsOf(give(value))[field];
-		expect(sentence).toMatch(new RegExp(`^${label} is required but has nothing but invisible characters \\("(\\\\u[0-9a-f]{4})+"\\): type it anew$`));
-	});
-
-	test.each(['12345678901234567890', 'undefined_fan', 'nullable', 'NaNcy', 'dev_null', 'null-17', 'Undefined', '9007199254740991 ', '12345678901234567890abc ', 'a [object] b', '1e21'])(
-		'%j is somebody\'s, and taken',
+	test.each(['\u200b', '\ufeff\u200b', ' \u00ad ', '\u2060', '\u3164', '\u2800', '\u0000', '\u200d\ufe0f'])(
+		'nothing but what nobody sees (%j) is refused',
 		(value) => {
-			expect(read(give(value)).kind).toBe('valid');
+			const [sentence] = problemsOf(give(value))[field];
+			expect(sentence).toMatch(
+				new RegExp(`^${label} is required but has nothing but invisible characters \\("(\\\\u[0-9a-f]{4})+"\\): type it anew$`),
+			);
 		},
 	);
+
+	test.each([
+		'12345678901234567890',
+		'undefined_fan',
+		'nullable',
+		'NaNcy',
+		'dev_null',
+		'null-17',
+		'Undefined',
+		'9007199254740991 ',
+		'12345678901234567890abc ',
+		'a [object] b',
+		'1e21',
+	])("%j is somebody's, and taken", (value) => {
+		expect(read(give(value)).kind).toBe('valid');
+	});
 });
 
 test('the sentence about invisible characters is short, however many there are', () => {
 	expect(problemsOf(channel.give('\u200b'.repeat(5000))).channel[0].length).toBeLessThan(200);
 });
 
-test.each(['\u200btwitch', 'twitch\u200b\n', '\ufeff twitch', '\u202atwitch\u202c'])('what nobody sees around a channel or a key is dropped: %j', (value) => {
-	expect(orderOf(channel.give(value)).body.channel).toBe('twitch');
-	expect(orderOf(idempotencyKey.give(value)).idempotencyKey).toBe('twitch');
-});
+test.each(['\u200btwitch', 'twitch\u200b\n', '\ufeff twitch', '\u202atwitch\u202c'])(
+	'what nobody sees around a channel or a key is dropped: %j',
+	(value) => {
+		expect(orderOf(channel.give(value)).body.channel).toBe('twitch');
+		expect(orderOf(idempotencyKey.give(value)).idempotencyKey).toBe('twitch');
+	},
+);
 
 describe('a Comment', () => {
 	test.each(['null', 'undefined', 'NaN', '12345678901234567000\n', 'a\u200bb'])('may say %j, which a person may have written', (value) => {
@@ -476,18 +527,43 @@ describe('how an item that is no order is to be treated', () => {
 	};
 
 	test('is what its options say', () => {
-		expect(treatmentOf({
-			confirmedBought: 'K7QM-3XPA', confirmedNotBought: 'K7QM-3XPB', dryRun: true, idempotencyKey: 'k', maxPurchases: 3,
-			onDuplicate: 'fail', repeatManualOrders: true,
-		})).toEqual({
-			confirmedBought: ['K7QM-3XPA'], confirmedNotBought: ['K7QM-3XPB'], dryRun: true, idempotencyKey: 'k', maxPurchases: 3,
-			onDuplicate: 'fail', repeatManualOrders: true,
+		expect(
+			treatmentOf({
+				confirmedBought: 'K7QM-3XPA',
+				confirmedNotBought: 'K7QM-3XPB',
+				dryRun: true,
+				idempotencyKey: 'k',
+				maxPurchases: 3,
+				onDuplicate: 'fail',
+				repeatManualOrders: true,
+			}),
+		).toEqual({
+			confirmedBought: ['K7QM-3XPA'],
+			confirmedNotBought: ['K7QM-3XPB'],
+			dryRun: true,
+			idempotencyKey: 'k',
+			maxPurchases: 3,
+			onDuplicate: 'fail',
+			repeatManualOrders: true,
 		});
 	});
 
 	test('is what holds without an option that cannot be read', () => {
-		expect(treatmentOf({ confirmedBought: 'K7QM-3XPA', dryRun: 'x', idempotencyKey: '', maxPurchases: 0, onDuplicate: 'x', repeatManualOrders: 'x' })).toEqual({
-			confirmedBought: ['K7QM-3XPA'], confirmedNotBought: [], dryRun: false, onDuplicate: 'skip', repeatManualOrders: false,
+		expect(
+			treatmentOf({
+				confirmedBought: 'K7QM-3XPA',
+				dryRun: 'x',
+				idempotencyKey: '',
+				maxPurchases: 0,
+				onDuplicate: 'x',
+				repeatManualOrders: 'x',
+			}),
+		).toEqual({
+			confirmedBought: ['K7QM-3XPA'],
+			confirmedNotBought: [],
+			dryRun: false,
+			onDuplicate: 'skip',
+			repeatManualOrders: false,
 		});
 	});
 });
@@ -517,7 +593,8 @@ describe('what is ordered', () => {
 		['the tarif', { tarifId: 2 }],
 		['the channel', { channel: 'Twitch' }],
 		...[{ duration: 1 }, { interval: 1 }, { lang: 'auto' }, { quantity: 1 }, { start: false }].map((additionalFields): [string, Given] => [
-			JSON.stringify(additionalFields), { additionalFields },
+			JSON.stringify(additionalFields),
+			{ additionalFields },
 		]),
 	])('differs by %s', (_, given) => {
 		expect(ordered(given)).not.toBe(plain);

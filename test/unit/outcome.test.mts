@@ -97,7 +97,10 @@ describe('a 2xx without a purchase may have been one', () => {
 	])('%s', (_, body) => {
 		for (const status of [200, 201, 202, 204]) {
 			const outcome = answer(status, body);
-			expect(outcome).toMatchObject({ kind: 'unknown', reason: { kind: 'status', httpCode: status, apiMessage: expect.stringMatching(/\w/) as string } });
+			expect(outcome).toMatchObject({
+				kind: 'unknown',
+				reason: { kind: 'status', httpCode: status, apiMessage: expect.stringMatching(/\w/) as string },
+			});
 		}
 	});
 
@@ -121,12 +124,14 @@ describe('the status decides when it is not 2xx, whatever the body', () => {
 	test.each([300, 301, 302, 304, 307, 308, 400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 418, 422, 429, 451, 499])(
 		'%i is certainly not bought',
 		(status) => {
-			for (const body of bodies) expect(answer(status, body)).toMatchObject({ kind: 'rejected', reason: { kind: 'status', httpCode: status } });
+			for (const body of bodies)
+				expect(answer(status, body)).toMatchObject({ kind: 'rejected', reason: { kind: 'status', httpCode: status } });
 		},
 	);
 
 	test.each([303, 408, 500, 501, 502, 503, 504, 520, 524, 599])('%i may have been bought', (status) => {
-		for (const body of bodies) expect(answer(status, body)).toMatchObject({ kind: 'unknown', reason: { kind: 'status', httpCode: status } });
+		for (const body of bodies)
+			expect(answer(status, body)).toMatchObject({ kind: 'unknown', reason: { kind: 'status', httpCode: status } });
 	});
 
 	test("the API's message is handed over", () => {
@@ -286,7 +291,10 @@ describe('no answer', () => {
 		['ENETUNREACH', 'connect'],
 		['ETIMEDOUT', 'connect'],
 		// Whatever goes wrong in connecting or looking up a name.
-		...['EADDRNOTAVAIL', 'EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'ENETDOWN', 'ENOBUFS', 'ECONNRESET'].map((code): [string, string] => [code, 'connect']),
+		...['EADDRNOTAVAIL', 'EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'ENETDOWN', 'ENOBUFS', 'ECONNRESET'].map((code): [string, string] => [
+			code,
+			'connect',
+		]),
 		...['EAI_FAIL', 'EMFILE'].map((code): [string, string] => [code, 'getaddrinfo']),
 	])('%s of %s: the connection never came about', (code, syscall) => {
 		expect(readFailure(failed(code, syscall))).toEqual({ kind: 'rejected', reason: { kind: 'network', code } });
@@ -340,20 +348,23 @@ describe('no answer', () => {
 		expect(readFailure(wrapped(failed('ERR_CANCELED', undefined, cause)))).toEqual({ kind: 'unknown', reason: { kind: 'timeout' } });
 	});
 
-	const openssl = (code: string) => `${code} 807C2BE4E57F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/openssl/ssl3_record.c:350:\n`;
+	const openssl = (code: string) =>
+		`${code} 807C2BE4E57F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/openssl/ssl3_record.c:350:\n`;
 
 	test.each([
 		['FIN', 'ECONNRESET', undefined, 'Client network socket disconnected before secure TLS connection was established'],
 		['no TLS', 'EPROTO', 'write', openssl('write EPROTO')],
 	])('%s in the TLS handshake: nothing was sent', (_, code, syscall, message) => {
 		const error = Object.assign(new Error(message), { code, syscall });
-		for (const one of [error, wrapped(error), bare(error)]) expect(readFailure(one)).toEqual({ kind: 'rejected', reason: { kind: 'network', code } });
+		for (const one of [error, wrapped(error), bare(error)])
+			expect(readFailure(one)).toEqual({ kind: 'rejected', reason: { kind: 'network', code } });
 	});
 
 	test('no TLS any more once the secure connection stood: the order may have arrived', () => {
 		const code = 'ERR_SSL_WRONG_VERSION_NUMBER';
 		const error = Object.assign(new Error(openssl('')), { code });
-		for (const one of [error, wrapped(error), bare(error)]) expect(readFailure(one)).toEqual({ kind: 'unknown', reason: { kind: 'network', code } });
+		for (const one of [error, wrapped(error), bare(error)])
+			expect(readFailure(one)).toEqual({ kind: 'unknown', reason: { kind: 'network', code } });
 	});
 
 	test.each([
@@ -374,8 +385,7 @@ describe('no answer', () => {
 	});
 
 	test('a real connection that is refused, on one address or on all of a host', async () => {
-		const refusal = (host: string) =>
-			new Promise<Error>((resolve) => void connect({ port: 1, host }).on('error', resolve));
+		const refusal = (host: string) => new Promise<Error>((resolve) => void connect({ port: 1, host }).on('error', resolve));
 		for (const host of ['127.0.0.1', 'localhost']) {
 			expect(readFailure(wrapped(await refusal(host)))).toEqual({ kind: 'rejected', reason: { kind: 'network', code: 'ECONNREFUSED' } });
 		}
@@ -383,7 +393,10 @@ describe('no answer', () => {
 
 	test('what failed last, on the inside, counts', () => {
 		const reset = failed('ECONNRESET', 'read');
-		expect(readFailure(failed('ERR_NETWORK', undefined, reset))).toEqual({ kind: 'unknown', reason: { kind: 'network', code: 'ECONNRESET' } });
+		expect(readFailure(failed('ERR_NETWORK', undefined, reset))).toEqual({
+			kind: 'unknown',
+			reason: { kind: 'network', code: 'ECONNRESET' },
+		});
 		expect(readFailure(failed('ERR_BAD_REQUEST', undefined, failed('ENOTFOUND', 'getaddrinfo')))).toMatchObject({ kind: 'rejected' });
 	});
 
@@ -418,7 +431,7 @@ describe('no answer', () => {
 	});
 });
 
-test('nobody at any of a host\'s addresses: nothing was sent', () => {
+test("nobody at any of a host's addresses: nothing was sent", () => {
 	const each = ['ETIMEDOUT', 'ECONNREFUSED'].map((code) => Object.assign(new Error(code), { code, syscall: 'connect' }));
 	const failure = Object.assign(new AggregateError(each), { code: 'ETIMEDOUT' });
 	expect(readFailure({ cause: failure })).toEqual({ kind: 'rejected', reason: { kind: 'network', code: 'ETIMEDOUT' } });
@@ -431,7 +444,10 @@ test('a 422 whose errors are a sentence keeps it', () => {
 describe('a proxy', () => {
 	test.each([403, 407, 429, 500, 502, 503, 504])('that answers %i in place of StreamSkill has sent nothing on', (statusCode) => {
 		const body = JSON.stringify(purchase);
-		expect(readAnswer({ statusCode, headers: {}, body, isFromProxy: true })).toEqual({ kind: 'rejected', reason: { kind: 'proxy', httpCode: statusCode } });
+		expect(readAnswer({ statusCode, headers: {}, body, isFromProxy: true })).toEqual({
+			kind: 'rejected',
+			reason: { kind: 'proxy', httpCode: statusCode },
+		});
 	});
 
 	test('is meant by a 407, whoever seems to answer it', () => {

@@ -38,7 +38,11 @@ test('nothing is installed along with it', () => {
 });
 
 test('index.js exports the node and the credential', () => {
-	const exported = execFileSync(process.execPath, ['-p', 'Object.values(require("./index.js")).map((Type) => new Type().constructor.name).join()'], { cwd: root, encoding: 'utf8' });
+	const exported = execFileSync(
+		process.execPath,
+		['-p', 'Object.values(require("./index.js")).map((Type) => new Type().constructor.name).join()'],
+		{ cwd: root, encoding: 'utf8' },
+	);
 	expect(exported.trim().split(',').sort()).toEqual(['StreamSkill', 'StreamSkillApi']);
 });
 

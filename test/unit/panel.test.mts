@@ -7,7 +7,11 @@ import { failures, heldBack, invalid, keyed, orderOf, refused, rejections, uncer
 
 const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1, position: [0, 0], parameters: {} } as INode;
 
-const item = (itemIndex: number, failure: FailedItem['failure'], order = orderOf(`channel-${itemIndex}`)): FailedItem => ({ itemIndex, failure, order });
+const item = (itemIndex: number, failure: FailedItem['failure'], order = orderOf(`channel-${itemIndex}`)): FailedItem => ({
+	itemIndex,
+	failure,
+	order,
+});
 const purchase = (itemIndex: number, id: number) => ({ itemIndex, purchase: { id }, order: orderOf(`channel-${itemIndex}`) });
 
 const ended = (run: Partial<EndedRun>, recourse: 'editor' | 'retry' = 'retry') =>
@@ -23,7 +27,7 @@ describe('an error item', () => {
 		expect(error).toBe(say(failure, keyed));
 		expect(message).toBe(advise(failure, 'anew', keyed));
 		expect(details).toMatchObject({ outcome: outcomeOf(failure), order: { tarif: { id: 7 }, channel: 'a' }, idempotencyKey: 'order-7' });
-		expect((details as object)).toEqual(JSON.parse(JSON.stringify(details)));
+		expect(details as object).toEqual(JSON.parse(JSON.stringify(details)));
 	});
 
 	test.each<[string, string]>([
@@ -51,8 +55,14 @@ describe('an error item', () => {
 	test("has what is wrong with each field: the API's word, or else the node's own", () => {
 		const problems = { channel: ['Channel is required but blank'] };
 		expect(errorJson({ itemIndex: 0, failure: refused({ lang: ['No'] }) }, 'anew').details).toMatchObject({ errors: { lang: ['No'] } });
-		expect(errorJson({ itemIndex: 0, failure: { kind: 'invalid', problems }, problems }, 'anew').details).toEqual({ outcome: 'invalid', errors: problems });
-		expect(errorJson({ itemIndex: 0, failure: uncertain(), problems }, 'anew').details).toMatchObject({ outcome: 'unknown', errors: problems });
+		expect(errorJson({ itemIndex: 0, failure: { kind: 'invalid', problems }, problems }, 'anew').details).toEqual({
+			outcome: 'invalid',
+			errors: problems,
+		});
+		expect(errorJson({ itemIndex: 0, failure: uncertain(), problems }, 'anew').details).toMatchObject({
+			outcome: 'unknown',
+			errors: problems,
+		});
 	});
 
 	test('keeps the order as it was', () => {
@@ -68,13 +78,28 @@ describe('the title of an error names what needs a person first', () => {
 
 	test.each<[string, FailedItem[], string]>([
 		['the order that was refused', [rejected], 'Channel channel-1, tarif 7: Language: No'],
-		['an uncertain one before others', [rejected, lost], 'Channel channel-3, tarif 7: StreamSkill did not answer in time: the order may have been bought (reference K7QM-3XPA)'],
+		[
+			'an uncertain one before others',
+			[rejected, lost],
+			'Channel channel-3, tarif 7: StreamSkill did not answer in time: the order may have been bought (reference K7QM-3XPA)',
+		],
 		['the first of several', [item(0, refused({ start: ['x'] })), rejected], 'Channel channel-0, tarif 7: Start: x'],
 		['an item that is no order', [{ itemIndex: 2, failure: invalid }], say(invalid)],
-		['several that are no orders, by their number', [{ itemIndex: 2, failure: invalid }, { itemIndex: 4, failure: invalid }], '2 items are not valid orders'],
+		[
+			'several that are no orders, by their number',
+			[
+				{ itemIndex: 2, failure: invalid },
+				{ itemIndex: 4, failure: invalid },
+			],
+			'2 items are not valid orders',
+		],
 		['not their number where one failed otherwise', [{ itemIndex: 2, failure: invalid }, rejected], say(invalid)],
 		['what keeps all back, without an order', [item(0, heldBack('limit')), item(1, heldBack('limit'))], say(heldBack('limit'))],
-		['an uncertain one that is no order by now', [{ itemIndex: 2, failure: uncertain(), problems: { channel: ['Channel is required but blank'] } }], 'This order was sent before, and its answer is not known: the order may have been bought (reference K7QM-3XPA)'],
+		[
+			'an uncertain one that is no order by now',
+			[{ itemIndex: 2, failure: uncertain(), problems: { channel: ['Channel is required but blank'] } }],
+			'This order was sent before, and its answer is not known: the order may have been bought (reference K7QM-3XPA)',
+		],
 	])('%s', (_, failed, title) => {
 		const error = ended({ failed });
 		expect(error.message).toBe(title);
@@ -89,12 +114,20 @@ describe('the title of an error names what needs a person first', () => {
 
 describe('the text of an error', () => {
 	test('has each order in one of four groups, by channel and tarif, then the one next step', () => {
-		expect(paragraphs({
-			purchases: [purchase(0, 71), purchase(2, 72)],
-			failed: [item(1, refused({ lang: ['No'] })), item(3, uncertain(uncertainties['a timeout']), orderOf('channel-3', { idempotencyKey: 'k' }))],
-			notTried: [{ itemIndex: 4, order: orderOf('channel-4') }],
-			remarks: ['The reference XXXX-XXXX did nothing'],
-		}, 'editor')).toEqual([
+		expect(
+			paragraphs(
+				{
+					purchases: [purchase(0, 71), purchase(2, 72)],
+					failed: [
+						item(1, refused({ lang: ['No'] })),
+						item(3, uncertain(uncertainties['a timeout']), orderOf('channel-3', { idempotencyKey: 'k' })),
+					],
+					notTried: [{ itemIndex: 4, order: orderOf('channel-4') }],
+					remarks: ['The reference XXXX-XXXX did nothing'],
+				},
+				'editor',
+			),
+		).toEqual([
 			'<strong>Bought</strong><br>Item 0, channel channel-0, tarif 7: ID 71<br>Item 2, channel channel-2, tarif 7: ID 72',
 			'<strong>May have been bought</strong><br>Item 3, channel channel-3, tarif 7: StreamSkill did not answer in time: the order may have been bought (reference K7QM-3XPA)',
 			'<strong>Not bought</strong><br>Item 1, channel channel-1, tarif 7: Language: No',
@@ -114,16 +147,22 @@ describe('the text of an error', () => {
 	test('names several references once, to copy, and each with its order', () => {
 		const text = paragraphs({ failed: [item(0, uncertain()), item(1, uncertain(undefined, 'ABCD-EFGH'))] });
 		expect(text[0]).toMatch(/Item 0, .*\(reference K7QM-3XPA\)<br>Item 1, .*\(reference ABCD-EFGH\)$/);
-		expect(text.slice(1)).toEqual(['References: K7QM-3XPA ABCD-EFGH', expect.stringMatching(/add its reference to the option Confirmed Bought/)]);
+		expect(text.slice(1)).toEqual([
+			'References: K7QM-3XPA ABCD-EFGH',
+			expect.stringMatching(/add its reference to the option Confirmed Bought/),
+		]);
 	});
 
 	test('says of an uncertain order that is invalid by now what is wrong with it', () => {
-		expect(paragraphs({ failed: [{ itemIndex: 2, failure: uncertain(), problems: { channel: ['Channel is required but blank'] } }] })[0])
-			.toMatch(/<br>Item 2: This order was sent before, .* \(reference K7QM-3XPA\); Channel is required but blank$/);
+		expect(
+			paragraphs({ failed: [{ itemIndex: 2, failure: uncertain(), problems: { channel: ['Channel is required but blank'] } }] })[0],
+		).toMatch(/<br>Item 2: This order was sent before, .* \(reference K7QM-3XPA\); Channel is required but blank$/);
 	});
 
 	test('says each sentence once, however many items need it', () => {
-		const steps = paragraphs({ failed: [0, 1, 2].map((i) => item(i, refused({ lang: ['No'] }))).concat(item(3, heldBack('token'))) }).at(-1)!;
+		const steps = paragraphs({ failed: [0, 1, 2].map((i) => item(i, refused({ lang: ['No'] }))).concat(item(3, heldBack('token'))) }).at(
+			-1,
+		)!;
 		const sentences = steps.split('. ');
 		expect(new Set(sentences).size).toBe(sentences.length);
 		expect(steps).toMatch(/^Change the order as the message says\. Check the Access Token in the StreamSkill API credential\. Then open/);
@@ -156,20 +195,35 @@ describe('the error of a run', () => {
 	});
 
 	test.each([401, 422, 500, 503])('has the status where there is one: %d', (httpCode) => {
-		const failure: FailedItem['failure'] = { kind: httpCode < 500 ? 'rejected' : 'unknown', reference: 'K7QM-3XPA', reason: { kind: 'status', httpCode } };
+		const failure: FailedItem['failure'] = {
+			kind: httpCode < 500 ? 'rejected' : 'unknown',
+			reference: 'K7QM-3XPA',
+			reason: { kind: 'status', httpCode },
+		};
 		const error = ended({ failed: [item(2, failure)] });
 		expect(error).toBeInstanceOf(NodeApiError);
 		expect(error).toMatchObject({ httpCode: String(httpCode), context: { itemIndex: 2 } });
 	});
 
 	test('is of the node where there is none', () => {
-		for (const failure of [invalid, heldBack('limit'), uncertain({ kind: 'timeout' })]) expect(ended({ failed: [item(0, failure)] })).toBeInstanceOf(NodeOperationError);
+		for (const failure of [invalid, heldBack('limit'), uncertain({ kind: 'timeout' })])
+			expect(ended({ failed: [item(0, failure)] })).toBeInstanceOf(NodeOperationError);
 	});
 
 	/** What Node.js calls failures, as far as n8n has texts of its own for them. */
 	const codes = [
-		'ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EADDRNOTAVAIL', 'ECONNABORTED', 'EHOSTUNREACH', 'EAI_AGAIN',
-		'ENOENT', 'EACCES', 'EPERM', 'GETADDRINFO',
+		'ECONNREFUSED',
+		'ECONNRESET',
+		'ENOTFOUND',
+		'ETIMEDOUT',
+		'EADDRNOTAVAIL',
+		'ECONNABORTED',
+		'EHOSTUNREACH',
+		'EAI_AGAIN',
+		'ENOENT',
+		'EACCES',
+		'EPERM',
+		'GETADDRINFO',
 	];
 	test.each(codes)('keeps our words about %s: n8n would advise to turn on Retry On Fail', (code) => {
 		const said = { kind: 'status' as const, httpCode: 400, apiMessage: `Upstream: ${code}` };

@@ -8,7 +8,13 @@ const pictures = readdirSync('docs').filter((file) => file.endsWith('.png'));
 const recorded = readPictures('docs');
 
 test('each picture is shown by a document', () => {
-	const documents = ['README.md', 'examples/README.md', ...readdirSync('docs').filter((file) => file.endsWith('.md')).map((file) => join('docs', file))];
+	const documents = [
+		'README.md',
+		'examples/README.md',
+		...readdirSync('docs')
+			.filter((file) => file.endsWith('.md'))
+			.map((file) => join('docs', file)),
+	];
 	const texts = documents.map((file) => readFileSync(file, 'utf8')).join('\n');
 	expect(pictures.filter((picture) => !texts.includes(`/${picture}`) && !texts.includes(`(${picture})`))).toEqual([]);
 });

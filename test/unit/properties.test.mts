@@ -23,8 +23,7 @@ const isCart = new Ajv().compile({
 		channel: { type: 'string', pattern: '^\\S(.*\\S)?$' },
 		interval: integer(86400),
 		lang: {
-			enum:
-				'auto en ru uk de es fr it pt pl tr ar zh ja ko hi th vi id ms tl ca da nl no ro sk fi sv cs el bg hu zh-hk other'.split(' '),
+			enum: 'auto en ru uk de es fr it pt pl tr ar zh ja ko hi th vi id ms tl ca da nl no ro sk fi sv cs el bg hu zh-hk other'.split(' '),
 		},
 		comment: { type: 'string', pattern: '\\S' },
 		start: { type: 'boolean' },
@@ -33,8 +32,15 @@ const isCart = new Ajv().compile({
 
 /** What an expression can give. */
 const anything = fc.anything({
-	withBigInt: true, withBoxedValues: true, withDate: true, withMap: true, withNullPrototype: true, withObjectString: true,
-	withSet: true, withSparseArray: true, withTypedArray: true,
+	withBigInt: true,
+	withBoxedValues: true,
+	withDate: true,
+	withMap: true,
+	withNullPrototype: true,
+	withObjectString: true,
+	withSet: true,
+	withSparseArray: true,
+	withTypedArray: true,
 });
 const wholeNumber = fc.oneof(fc.integer({ min: -1, max: 100_000 }), fc.integer().map(String), fc.integer({ min: 1, max: 24 }));
 const truth = fc.constantFrom(true, false, 'true', 'FALSE', 1, '0', '');
@@ -89,7 +95,19 @@ test('whatever the parameters are, they are an order that the API takes, or sent
 			if (result.kind === 'invalid') return expectSentences(result.problems);
 
 			orders++;
-			const { body, expand, acceptLanguage, idempotencyKey, onDuplicate, confirmedBought, confirmedNotBought, dryRun, repeatManualOrders, maxPurchases, ...rest } = result.value;
+			const {
+				body,
+				expand,
+				acceptLanguage,
+				idempotencyKey,
+				onDuplicate,
+				confirmedBought,
+				confirmedNotBought,
+				dryRun,
+				repeatManualOrders,
+				maxPurchases,
+				...rest
+			} = result.value;
 			// What is sent is its JSON, which drops what is undefined: nothing may be.
 			expect(JSON.parse(JSON.stringify(body))).toStrictEqual(body);
 			expect(isCart(body) ? [] : isCart.errors).toEqual([]);
@@ -151,7 +169,14 @@ const withId = fc.tuple(fc.maxSafeInteger(), values).map(([id, rest]) => JSON.st
 const answers: fc.Arbitrary<Answer> = fc.record({
 	statusCode: fc.oneof(fc.constantFrom(200, 201, 422, 429), fc.integer({ min: 100, max: 599 })),
 	headers: fc.record({ 'retry-after': anything, 'x-rate-limit-reset': fc.oneof(fc.string(), fc.nat().map(String)) }, { requiredKeys: [] }),
-	body: fc.oneof(withId, withId.map(escaped), jsonText, jsonText.map(escaped), fc.string(), withId.map((json) => json.slice(0, -1))),
+	body: fc.oneof(
+		withId,
+		withId.map(escaped),
+		jsonText,
+		jsonText.map(escaped),
+		fc.string(),
+		withId.map((json) => json.slice(0, -1)),
+	),
 });
 
 /** Whether it is the answer to a purchase, by the words of the design. */
@@ -159,7 +184,14 @@ function isPurchase({ statusCode, body }: Answer): boolean {
 	try {
 		const json = JSON.parse(body) as { id?: unknown } | null;
 		const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
-		return statusCode >= 200 && statusCode <= 299 && isObject && Object.hasOwn(json, 'id') && Number.isSafeInteger(json.id) && (json.id as number) >= 1;
+		return (
+			statusCode >= 200 &&
+			statusCode <= 299 &&
+			isObject &&
+			Object.hasOwn(json, 'id') &&
+			Number.isSafeInteger(json.id) &&
+			(json.id as number) >= 1
+		);
 	} catch {
 		return false;
 	}
@@ -191,7 +223,10 @@ test('an answer is bought if and only if it is a 2xx with a purchase, which is h
 test('whatever is thrown instead of an answer, it is a certain no only with a reason to be', () => {
 	fc.assert(
 		fc.property(anything, (thrown) => {
-			expect(readFailure(thrown)).toMatchObject({ kind: 'unknown', reason: { kind: expect.not.stringMatching(/^(status|proxy|blocked|abandoned)$/) as string } });
+			expect(readFailure(thrown)).toMatchObject({
+				kind: 'unknown',
+				reason: { kind: expect.not.stringMatching(/^(status|proxy|blocked|abandoned)$/) as string },
+			});
 		}),
 	);
 });

@@ -1,5 +1,6 @@
 import type { RecordId } from '../../nodes/StreamSkill/purchase/journal/records.ts';
-import { preferred, readReferences, referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
+import { preferred, referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
+import { readReferences } from '../../nodes/StreamSkill/purchase/order/references.ts';
 
 const record = (more: Partial<RecordId> = {}): RecordId => ({ scope: 'node:orders:root', name: 'order a', number: 1, part: 1, ...more });
 
@@ -33,7 +34,10 @@ test('a reference is the same whenever it is made, wherever its record is kept, 
 
 describe('the reference that is shown', () => {
 	const [key, editor, order, item] = [
-		record({ scope: 'key workflow', name: 'k' }), record({ scope: 'node:editor:2026-11-25' }), record(), record({ name: 'item a' }),
+		record({ scope: 'key workflow', name: 'k' }),
+		record({ scope: 'node:editor:2026-11-25' }),
+		record(),
+		record({ name: 'item a' }),
 	];
 
 	test.each([
@@ -41,7 +45,11 @@ describe('the reference that is shown', () => {
 		['of what was ordered by hand', [item, order, editor], editor],
 		['of what is ordered', [item, order], order],
 		['of the item', [item], item],
-		['of a key above all, whatever its name', [order, record({ scope: 'key workflow', name: 'item k' })], record({ scope: 'key workflow', name: 'item k' })],
+		[
+			'of a key above all, whatever its name',
+			[order, record({ scope: 'key workflow', name: 'item k' })],
+			record({ scope: 'key workflow', name: 'item k' }),
+		],
 	])('is that %s', (_, records, shown) => {
 		expect(preferred(records)).toBe(referenceOf(shown));
 		expect(preferred([...records].reverse())).toBe(referenceOf(shown));

@@ -37,9 +37,12 @@ describe('what stays the same in all retries', () => {
 	});
 
 	// n8n's Engine 2 makes a new token for each step.
-	test.each(['0b81f6a4-5f7f-4d5e-9c0a-6a0f2a9f6c11', '7a', 'a7', ''])('there is none where the ID of an execution is no number: %j', (id) => {
-		expect(tokenRoot(execution('http://127.0.0.1:5678/webhook-waiting/7?signature=abc', id))).toBeUndefined();
-	});
+	test.each(['0b81f6a4-5f7f-4d5e-9c0a-6a0f2a9f6c11', '7a', 'a7', ''])(
+		'there is none where the ID of an execution is no number: %j',
+		(id) => {
+			expect(tokenRoot(execution('http://127.0.0.1:5678/webhook-waiting/7?signature=abc', id))).toBeUndefined();
+		},
+	);
 });
 
 describe('the retry of a killed execution where n8n has no token', () => {

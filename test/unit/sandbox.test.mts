@@ -72,8 +72,18 @@ describe('a purchase', () => {
 		const seconds = Date.now() / 1000;
 		const purchase = json() as { created_at: number };
 		expect(purchase).toEqual({
-			id: 1, price: 2.5, currency: 'usd', created_at: expect.any(Number) as number, order_type: 'twitch_viewers', channel: 'twitch',
-			status: 'created', service: 'twitch', parent: false, api: true, chatbot: false, tarif: 7,
+			id: 1,
+			price: 2.5,
+			currency: 'usd',
+			created_at: expect.any(Number) as number,
+			order_type: 'twitch_viewers',
+			channel: 'twitch',
+			status: 'created',
+			service: 'twitch',
+			parent: false,
+			api: true,
+			chatbot: false,
+			tarif: 7,
 		});
 		expect(Math.abs(purchase.created_at - seconds)).toBeLessThan(5);
 	});
@@ -85,7 +95,10 @@ describe('a purchase', () => {
 			{ purchase: answers[0].json(), order: good },
 			{ purchase: answers[1].json(), order: other },
 		]);
-		expect(sandbox.purchases.map(({ purchase }) => [purchase.id, purchase.status])).toEqual([[1, 'created'], [2, 'awaiting']]);
+		expect(sandbox.purchases.map(({ purchase }) => [purchase.id, purchase.status])).toEqual([
+			[1, 'created'],
+			[2, 'awaiting'],
+		]);
 	});
 
 	test.each([
@@ -163,7 +176,11 @@ describe('the contract', () => {
 		['tarif.id', tarif({ id: 1000 }), ['tarifNotFound']],
 		['tarif.quantity', tarif({ quantity: 0 }), ['minimum', '1']],
 		['tarif.quantity', tarif({ quantity: 10001 }), ['maximum', '10000']],
-		...['1000', '', 10.5, null].map((quantity): [string, unknown, [string, string]] => ['tarif.quantity', tarif({ quantity }), ['type', 'integer']]),
+		...['1000', '', 10.5, null].map((quantity): [string, unknown, [string, string]] => [
+			'tarif.quantity',
+			tarif({ quantity }),
+			['type', 'integer'],
+		]),
 		['tarif.duration', tarif({ duration: 0 }), ['minimum', '1']],
 		['tarif.duration', tarif({ duration: 25 }), ['maximum', '24']],
 		['tarif.duration', tarif({ duration: '24' }), ['type', 'integer']],
@@ -207,9 +224,17 @@ describe('the contract', () => {
 		const body = { tarif: { id: 1000, quantity: '1000', duration: 0 }, channel: ' ', lang: 'xx', start: 'no', interval: 0, extra: 1 };
 		const { json } = await order(body, { path: '/v1/purchases/create?expand=tarif,all' });
 		const { errors } = json() as { errors: object };
-		expect(Object.keys(errors).sort()).toEqual(
-			['channel', 'expand', 'extra', 'interval', 'lang', 'start', 'tarif.duration', 'tarif.id', 'tarif.quantity'],
-		);
+		expect(Object.keys(errors).sort()).toEqual([
+			'channel',
+			'expand',
+			'extra',
+			'interval',
+			'lang',
+			'start',
+			'tarif.duration',
+			'tarif.id',
+			'tarif.quantity',
+		]);
 	});
 
 	test.each<[string, Extras]>([
@@ -259,7 +284,14 @@ describe('the record', () => {
 		await order('{"tarif', { token: 'wrong' });
 		await order('', { method: 'GET', path: '/v1' });
 		expect(sandbox.requests).toMatchObject([
-			{ method: 'POST', path: '/v1/purchases/create', query: { expand: 'tarif,api' }, headers: { 'accept-language': 'ru' }, body: good, status: 200 },
+			{
+				method: 'POST',
+				path: '/v1/purchases/create',
+				query: { expand: 'tarif,api' },
+				headers: { 'accept-language': 'ru' },
+				body: good,
+				status: 200,
+			},
 			{ headers: { authorization: 'Bearer wrong' }, body: '{"tarif', status: 401 },
 			{ method: 'GET', path: '/v1', query: {}, status: 404 },
 		]);
@@ -346,9 +378,9 @@ describe('a fault', () => {
 	type Seen = [what: string, fault: Exclude<Fault, { kind: 'latency' }>, status: number, headers: object, body: unknown];
 
 	test.each<Seen>([
-		...[401, 403, 404, 408, 422].map((status): Seen => [
-			`${status}`, faults.rejected(status), status, {}, expect.stringContaining(`"status":${status}`),
-		]),
+		...[401, 403, 404, 408, 422].map(
+			(status): Seen => [`${status}`, faults.rejected(status), status, {}, expect.stringContaining(`"status":${status}`)],
+		),
 		['429', faults.rateLimited({ 'Retry-After': '2' }), 429, { 'retry-after': '2' }, expect.stringContaining('too_many_requests')],
 		['429 in Yii style', faults.rateLimited({ 'X-Rate-Limit-Reset': '3' }), 429, { 'x-rate-limit-reset': '3' }, expect.any(String)],
 		['302', faults.redirect('http://127.0.0.1:9/'), 302, { location: 'http://127.0.0.1:9/' }, expect.any(String)],
@@ -493,7 +525,11 @@ describe('the controls', () => {
 		expect([(await order(good)).status, (await order(good)).status]).toEqual([403, 404]);
 	});
 
-	test.each([['/faults', 'GET'], ['/nothing', 'GET'], ['/purchases', 'DELETE']])('%s %s is a 404', async (path, method) => {
+	test.each([
+		['/faults', 'GET'],
+		['/nothing', 'GET'],
+		['/purchases', 'DELETE'],
+	])('%s %s is a 404', async (path, method) => {
 		expect((await control(path, method)).status).toBe(404);
 		expect(sandbox.requests).toEqual([]);
 	});
@@ -570,10 +606,14 @@ describe('the command', () => {
 		['a taken port', () => ['--port', String(sandbox.port)], /Port \d+ is taken.*--port 0/],
 		['no port', () => ['--port', 'http'], /Not a port: http/],
 		['an unknown option', () => ['--prot', '1'], /Unknown option '--prot'/],
-	])('says what is wrong with %s', async (_what, args, message) => {
-		const { output, ended } = run(...args());
-		expect(await ended).toEqual([1, null]);
-		expect(output.text).toMatch(message);
-		expect(output.text).not.toContain('    at ');
-	}, 30_000);
+	])(
+		'says what is wrong with %s',
+		async (_what, args, message) => {
+			const { output, ended } = run(...args());
+			expect(await ended).toEqual([1, null]);
+			expect(output.text).toMatch(message);
+			expect(output.text).not.toContain('    at ');
+		},
+		30_000,
+	);
 });

@@ -9,7 +9,7 @@ import { referenceOf } from '../../nodes/StreamSkill/purchase/journal/references
 import { readOrder, whatIsOrdered } from '../../nodes/StreamSkill/purchase/order/order.ts';
 
 test.each([
-	['the property of the node\'s context', PAST_ORDERS, 'streamSkillOrders'],
+	["the property of the node's context", PAST_ORDERS, 'streamSkillOrders'],
 	['the custom data', CUSTOM_DATA, 'streamSkillPurchases'],
 
 	['the orders of an execution', ROW.orders('node', 'root'), 'node:orders:root'],
@@ -37,7 +37,12 @@ test.each([
 });
 
 test('the entries of a key, of which each end has another number', () => {
-	expect(KEY_ENTRIES).toEqual({ claim: 'claimed', void: ['end', 'void'], bought: ['end', 'bought', 'bought for certain'], silent: ['silent'] });
+	expect(KEY_ENTRIES).toEqual({
+		claim: 'claimed',
+		void: ['end', 'void'],
+		bought: ['end', 'bought', 'bought for certain'],
+		silent: ['silent'],
+	});
 	expect(new Set([...KEY_ENTRIES.void, ...KEY_ENTRIES.bought]).size).toBe(4);
 });
 
@@ -60,12 +65,15 @@ test('a reference', () => {
 
 test('what is ordered, and the names of it', () => {
 	const reading = readOrder({
-		tarifId: 7, channel: 'a',
+		tarifId: 7,
+		channel: 'a',
 		additionalFields: { comment: 'x', duration: 2, interval: 10, lang: 'en', quantity: 3, start: true },
 		options: { idempotencyKey: 'k' },
 	});
 	if (reading.kind === 'invalid') throw new Error('not an order');
 	const text = '[["channel","a"],["interval",10],["lang","en"],["start",true],["tarif.duration",2],["tarif.id",7],["tarif.quantity",3]]';
 	expect(whatIsOrdered(reading.value.body)).toBe(text);
-	expect(namesOf([{ row: 1, channel: 'a' }], [reading])).toEqual([{ order: 'BqZAGEtchIc1o1LokeZd3R', item: '6N1-IG-7Q03qv107LHWA7E', key: '-gHq74liog9S5jeluusz2M' }]);
+	expect(namesOf([{ row: 1, channel: 'a' }], [reading])).toEqual([
+		{ order: 'BqZAGEtchIc1o1LokeZd3R', item: '6N1-IG-7Q03qv107LHWA7E', key: '-gHq74liog9S5jeluusz2M' },
+	]);
 });

@@ -28,13 +28,25 @@ test.each<[string, Partial<Tally>, string | undefined]>([
 	['an earlier try as well', { purchases: usd(1), handedBack: 1 }, '1 purchase for 1 usd. From an earlier try: 1 purchase'],
 	['several from an earlier try', { purchases: usd(1), handedBack: 2 }, '1 purchase for 1 usd. From an earlier try: 2 purchases'],
 	['only left out', { leftOut: ['key'] }, 'Left out: 1 bought before with the same Idempotency Key'],
-	['left out for each reason', { leftOut: ['key', 'earlier', 'key', 'confirmed', 'editor'] }, 'Left out: 2 bought before with the same Idempotency Key, 1 bought before, in an earlier try of this execution, 1 confirmed as bought, 1 bought by hand before, today or yesterday'],
+	[
+		'left out for each reason',
+		{ leftOut: ['key', 'earlier', 'key', 'confirmed', 'editor'] },
+		'Left out: 2 bought before with the same Idempotency Key, 1 bought before, in an earlier try of this execution, 1 confirmed as bought, 1 bought by hand before, today or yesterday',
+	],
 	['an uncertain order', { failed: [unknown] }, 'May have been bought: 1 order'],
 	['uncertain orders and others', { failed: [unknown, rejected, unknown] }, 'May have been bought: 2 orders. Not bought: 1 refused'],
-	['failures of each kind', { purchases: usd(1), failed: [rejected, invalid, stopped, duplicate, rejected, settings, repeated, conflict] }, '1 purchase for 1 usd. Not bought: 2 refused, 2 not valid, 1 held back, 2 bought before, 1 with the Idempotency Key of another order'],
+	[
+		'failures of each kind',
+		{ purchases: usd(1), failed: [rejected, invalid, stopped, duplicate, rejected, settings, repeated, conflict] },
+		'1 purchase for 1 usd. Not bought: 2 refused, 2 not valid, 1 held back, 2 bought before, 1 with the Idempotency Key of another order',
+	],
 	['a Dry Run', { previewed: 1 }, 'Dry Run: nothing was sent. 1 order would be'],
 	['a Dry Run of some', { previewed: 2, failed: [invalid] }, 'Dry Run: nothing was sent. 2 orders would be. Not bought: 1 not valid'],
-	['everything', { purchases: usd(1, 1), handedBack: 1, leftOut: ['key'], failed: [unknown, rejected] }, '2 purchases for 2 usd. From an earlier try: 1 purchase. Left out: 1 bought before with the same Idempotency Key. May have been bought: 1 order. Not bought: 1 refused'],
+	[
+		'everything',
+		{ purchases: usd(1, 1), handedBack: 1, leftOut: ['key'], failed: [unknown, rejected] },
+		'2 purchases for 2 usd. From an earlier try: 1 purchase. Left out: 1 bought before with the same Idempotency Key. May have been bought: 1 order. Not bought: 1 refused',
+	],
 ])('%s', (_, tally, text) => {
 	expect(summarise({ purchases: [], handedBack: 0, leftOut: [], previewed: 0, failed: [], ...tally })).toBe(text);
 });

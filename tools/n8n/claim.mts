@@ -49,11 +49,16 @@ async function takeFile(file: string, log: (line: string) => void): Promise<void
 }
 
 const readClaim = (file: string): Promise<Claim | undefined> =>
-	readFile(file, 'utf8').then((text) => JSON.parse(text) as Claim).catch(() => undefined);
+	readFile(file, 'utf8')
+		.then((text) => JSON.parse(text) as Claim)
+		.catch(() => undefined);
 
 /** Ends the n8n of a run that was killed. The process id may be someone else's by now, so n8n has to answer, too. */
 async function endOrphan({ pid, url }: { pid: number; url: string }, log: (line: string) => void) {
-	const answers = await fetch(`${url}/healthz`).then(({ ok }) => ok, () => false);
+	const answers = await fetch(`${url}/healthz`).then(
+		({ ok }) => ok,
+		() => false,
+	);
 	if (!answers || !isAlive(pid)) return;
 	log(`Ending n8n (process ${pid}) that an earlier, killed run left behind …`);
 	process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL');

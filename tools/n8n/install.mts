@@ -24,10 +24,7 @@ const OVERRIDES = { linkedom: '0.18.12', xlsx: '0.18.5', '@langchain/langgraph-c
 class NotOnNpm extends Error {}
 
 /** Installs the given n8n and a Node for it into the cache, unless they are there. */
-export async function ensureN8n(
-	version = DEFAULT_N8N,
-	{ log = console.log }: { log?: Log } = {},
-): Promise<InstalledN8n> {
+export async function ensureN8n(version = DEFAULT_N8N, { log = console.log }: { log?: Log } = {}): Promise<InstalledN8n> {
 	// Older ones refuse Node 24, newer ones ask for it.
 	const nodeBin = await ensureNode(version.startsWith('1.') ? 22 : 24, log);
 	const dir = await ensureInstalled(`n8n-${version}`, log, async (cwd, step) => {

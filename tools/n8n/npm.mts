@@ -4,18 +4,15 @@ import { spawn } from 'node:child_process';
  * Settings of this project's `.npmrc` and of an `npm run`, which hands them on to its children as variables: they hold
  * for the project, not for what is installed elsewhere. What npm says is read, so `npm run --silent` does not count.
  */
-const PROJECT_SETTINGS = /^npm_(package_|lifecycle_|config_(ignore_scripts|legacy_peer_deps|loglevel|omit_|include$|workspace|dry_run$|json$))/i;
+const PROJECT_SETTINGS =
+	/^npm_(package_|lifecycle_|config_(ignore_scripts|legacy_peer_deps|loglevel|omit_|include$|workspace|dry_run$|json$))/i;
 
 /** The environment without what an outer `npm run` put into it; registry settings stay. */
 const cleanNpmEnv = (env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv =>
 	Object.fromEntries(Object.entries(env).filter(([name]) => !PROJECT_SETTINGS.test(name)));
 
 /** Runs a program to its end and returns what it printed; throws with the end of it otherwise. */
-export async function run(
-	command: string,
-	args: string[],
-	{ cwd, env }: { cwd: string; env?: NodeJS.ProcessEnv },
-): Promise<string> {
+export async function run(command: string, args: string[], { cwd, env }: { cwd: string; env?: NodeJS.ProcessEnv }): Promise<string> {
 	// On Windows npm is a script that only a shell can start.
 	const child =
 		process.platform === 'win32'

@@ -15,7 +15,10 @@ export async function startPostgres(): Promise<Postgres> {
 	const database = ['-h', '127.0.0.1', '-p', port, '-U', 'n8n', '-d', 'postgres'];
 	const query = async (sql: string) => {
 		const rows = await run(programs.psql, [...database, '-XAtF', '\t', '-c', sql], { cwd: setting.cwd });
-		return rows.split('\n').filter(Boolean).map((row) => row.split('\t'));
+		return rows
+			.split('\n')
+			.filter(Boolean)
+			.map((row) => row.split('\t'));
 	};
 
 	await launch(programs.initdb, ['-D', 'data', '-U', 'n8n', '-E', 'UTF8', '--locale=C', '-A', 'trust', '-N'], setting).success();

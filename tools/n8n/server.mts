@@ -106,7 +106,10 @@ async function start(
 
 	const port = options.port || (await freePort());
 	const logFile = join(userFolder, 'n8n.log');
-	const logStart = await stat(logFile).then(({ size }) => size, () => 0);
+	const logStart = await stat(logFile).then(
+		({ size }) => size,
+		() => 0,
+	);
 	log(`Starting n8n ${version} …`);
 	const child = spawnN8n(n8n, command, logFile, {
 		...LOCAL_AND_QUIET,
@@ -160,12 +163,7 @@ async function installPackage(tarball: string, userFolder: string) {
 	await npm(['install', tarball], { cwd: nodesDir });
 }
 
-function spawnN8n(
-	{ n8nBin, nodeBin }: InstalledN8n,
-	command: string[],
-	logFile: string,
-	settings: Record<string, string>,
-): ChildProcess {
+function spawnN8n({ n8nBin, nodeBin }: InstalledN8n, command: string[], logFile: string, settings: Record<string, string>): ChildProcess {
 	const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => PASSED_ON.test(name)));
 	const output = openSync(logFile, 'a');
 	try {

@@ -26,7 +26,10 @@ const programFolders = () => [
 	'/usr/sbin',
 ];
 
-const find = (program: string) => programFolders().map((folder) => join(folder, program)).find((file) => existsSync(file));
+const find = (program: string) =>
+	programFolders()
+		.map((folder) => join(folder, program))
+		.find((file) => existsSync(file));
 
 /** Finds the programs of a package of Debian's, or installs that. */
 export async function ensurePrograms<Name extends string>(debianPackage: string, programs: Name[]): Promise<Record<Name, string>> {
@@ -37,9 +40,7 @@ export async function ensurePrograms<Name extends string>(debianPackage: string,
 		await run('apt-get', ['install', '-y', debianPackage], options);
 	}
 	if (missing().length > 0) {
-		throw new Error(
-			`This needs ${missing().join(' and ')}. Install it: on Debian or Ubuntu, \`apt-get install ${debianPackage}\` as root`,
-		);
+		throw new Error(`This needs ${missing().join(' and ')}. Install it: on Debian or Ubuntu, \`apt-get install ${debianPackage}\` as root`);
 	}
 	return Object.fromEntries(programs.map((program) => [program, find(program)])) as Record<Name, string>;
 }

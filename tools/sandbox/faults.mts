@@ -23,7 +23,10 @@ const faultSchema = z.discriminatedUnion('kind', [
 ]);
 
 const ruleSchema = z.strictObject({
-	match: z.strictObject({ channel: z.union([z.string(), z.instanceof(RegExp)]), tarifId: z.number() }).partial().default({}),
+	match: z
+		.strictObject({ channel: z.union([z.string(), z.instanceof(RegExp)]), tarifId: z.number() })
+		.partial()
+		.default({}),
 	times: z.number().min(1).default(Infinity),
 	skip: z.number().int().min(0).default(0),
 	fault: faultSchema,
@@ -52,7 +55,8 @@ export type AnswerFault = Exclude<z.output<typeof faultSchema>, { kind: 'latency
 /** Ready-made faults. "Before" and "after" are of the purchase. */
 export const faults = {
 	latency: (ms: number, randomMean = 0) => fault({ kind: 'latency', ms, randomMean }),
-	rejected: (status: number, body?: unknown, headers?: Record<string, string>) => fault({ kind: 'status', status, body, headers, bought: false }),
+	rejected: (status: number, body?: unknown, headers?: Record<string, string>) =>
+		fault({ kind: 'status', status, body, headers, bought: false }),
 	rateLimited: (headers: Record<string, string> = {}) => fault({ kind: 'status', status: 429, headers, bought: false }),
 	redirect: (location: string, status = 302) => fault({ kind: 'status', status, headers: { location }, bought: false }),
 	serverErrorBefore: (status = 503) => fault({ kind: 'status', status, bought: false }),

@@ -78,12 +78,9 @@ export async function connect(context: IExecuteFunctions, timeout: number, itemI
 			abortSignal: AbortSignal.timeout(timeout),
 		};
 		try {
-			const { statusCode, headers, body } = (await context.helpers.httpRequestWithAuthentication.call(
-				caller,
-				'streamSkillApi',
-				options,
-				{ credentialsDecrypted: { id: '', name: '', type: 'streamSkillApi', data } },
-			)) as IN8nHttpFullResponse;
+			const { statusCode, headers, body } = (await context.helpers.httpRequestWithAuthentication.call(caller, 'streamSkillApi', options, {
+				credentialsDecrypted: { id: '', name: '', type: 'streamSkillApi', data },
+			})) as IN8nHttpFullResponse;
 			return { statusCode, headers, body: await readBody(body as unknown as AsyncIterable<Uint8Array>) };
 		} catch (error) {
 			return answerIn(error as ServerError);
@@ -93,9 +90,7 @@ export async function connect(context: IExecuteFunctions, timeout: number, itemI
 	return { obstacles: obstaclesIn(accounts), baseUrl: (itemIndex) => usable(itemIndex).baseUrl, send };
 }
 
-type Account =
-	| { kind: 'usable'; data: ICredentialDataDecryptedObject; baseUrl: string }
-	| { kind: 'unusable'; message: string };
+type Account = { kind: 'usable'; data: ICredentialDataDecryptedObject; baseUrl: string } | { kind: 'unusable'; message: string };
 
 /**
  * Reads the credential once if nothing in it depends on the item, since each reading takes n8n a look into its

@@ -16,9 +16,8 @@ const MAX_LENGTH = 255;
  */
 export function purchaseTrace(context: IExecuteFunctions, run: string) {
 	// `context.customData` is the same, but n8n 1.x does not have it.
-	const { customData } = (
-		context.getWorkflowDataProxy(0) as unknown as { $execution: { customData: IWorkflowExecutionCustomData } }
-	).$execution;
+	const { customData } = (context.getWorkflowDataProxy(0) as unknown as { $execution: { customData: IWorkflowExecutionCustomData } })
+		.$execution;
 	let entry = 1;
 	const name = () => (entry === 1 ? CUSTOM_DATA : `${CUSTOM_DATA}${entry}`);
 

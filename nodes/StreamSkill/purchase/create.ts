@@ -9,7 +9,8 @@ import { dispatch } from './dispatch/dispatch';
 import type { NotBought } from './dispatch/outcome';
 import type { Claim } from './journal/claim';
 import { decide } from './journal/decide';
-import { Journal, type Planned, type Recalled } from './journal/journal';
+import { Journal } from './journal/journal';
+import type { Planned, Recalled } from './journal/recalled';
 import { readItems, type Item } from './order/items';
 import { orderRequest, type Order } from './order/order';
 import { readSettings, type RunSettings } from './order/settings';
@@ -66,7 +67,11 @@ class Run {
 		private readonly items: Item[],
 	) {
 		this.settings = readSettings(items.find(({ options }) => options)?.options ?? {});
-		this.journal = new Journal(context, items, this.settings.kind === 'valid' ? this.settings.value.timeout : RUN_OPTIONS.timeout.otherwise);
+		this.journal = new Journal(
+			context,
+			items,
+			this.settings.kind === 'valid' ? this.settings.value.timeout : RUN_OPTIONS.timeout.otherwise,
+		);
 		this.report = new Report(context, items, this.journal);
 		this.stopSignal = context.getExecutionCancelSignal();
 	}
@@ -79,16 +84,26 @@ class Run {
 
 		const { settings } = this;
 		if (settings.kind === 'invalid') {
-			report.holdBack(planned.map(({ item }) => item), { kind: 'settings', problems: settings.problems });
+			report.holdBack(
+				planned.map(({ item }) => item),
+				{ kind: 'settings', problems: settings.problems },
+			);
 			return;
 		}
 		const orders = this.unobstructed(planned.filter(({ order }) => !order.dryRun));
 		const shown = planned.filter(({ order }) => order.dryRun);
 		const open = [...orders, ...shown, ...this.waiting].map(({ item }) => item);
-		const connection = await connect(this.context, settings.value.timeout, open.map(({ itemIndex }) => itemIndex));
+		const connection = await connect(
+			this.context,
+			settings.value.timeout,
+			open.map(({ itemIndex }) => itemIndex),
+		);
 		for (const { itemIndexes, message } of connection.obstacles) {
 			const stuck = new Set(itemIndexes);
-			report.holdBack(open.filter(({ itemIndex }) => stuck.has(itemIndex)), { kind: 'credential', message });
+			report.holdBack(
+				open.filter(({ itemIndex }) => stuck.has(itemIndex)),
+				{ kind: 'credential', message },
+			);
 		}
 		report.stopIfFailed();
 		this.waiting = this.waiting.filter(({ item }) => !report.has(item));
@@ -96,7 +111,11 @@ class Run {
 		for (const { item, order } of shown.filter(({ item }) => !report.has(item))) {
 			report.preview(item, { order: { ...order.body }, request: orderRequest(order, connection.baseUrl(item.itemIndex)) }, true);
 		}
-		await this.sendAll(orders.filter(({ item }) => !report.has(item)), connection, settings.value);
+		await this.sendAll(
+			orders.filter(({ item }) => !report.has(item)),
+			connection,
+			settings.value,
+		);
 	}
 
 	/**
@@ -109,7 +128,10 @@ class Run {
 		if (stopsOnFailure(this.context)) throw error;
 		const { message, stack } = error as Error;
 		this.context.logger.error(`StreamSkill stopped unexpectedly: ${message}`, { stack });
-		this.report.holdBack(this.items.filter((item) => !this.report.has(item)), { kind: 'defect', message });
+		this.report.holdBack(
+			this.items.filter((item) => !this.report.has(item)),
+			{ kind: 'defect', message },
+		);
 	}
 
 	/** To be called in any case, also when the run has failed. */
@@ -176,7 +198,10 @@ class Run {
 	private unobstructed(orders: Planned[]): Planned[] {
 		const obstacle = this.obstacleTo(orders);
 		if (!obstacle) return orders;
-		this.report.holdBack(orders.map(({ item }) => item), obstacle);
+		this.report.holdBack(
+			orders.map(({ item }) => item),
+			obstacle,
+		);
 		return [];
 	}
 
@@ -221,7 +246,8 @@ class Run {
 				else open = this.unobstructed(this.plan(waiting));
 			}
 		} finally {
-			for (const { item, known } of this.waiting) if (known.kind === 'onItsWay') report.fail(item, { kind: 'unknown', reference: known.reference });
+			for (const { item, known } of this.waiting)
+				if (known.kind === 'onItsWay') report.fail(item, { kind: 'unknown', reference: known.reference });
 			await journal.settle();
 		}
 	}
@@ -229,7 +255,11 @@ class Run {
 	/** What becomes of orders that are left when the run is over. With On Error = Stop, they were not tried. */
 	private leave(unsent: Planned[]) {
 		const obstacle = this.obstacle ?? (this.stopSignal?.aborted ? { kind: 'stopped' as const } : undefined);
-		if (obstacle && !(this.report.mustStop && obstacle.kind !== 'database')) this.report.holdBack(unsent.map(({ item }) => item), obstacle);
+		if (obstacle && !(this.report.mustStop && obstacle.kind !== 'database'))
+			this.report.holdBack(
+				unsent.map(({ item }) => item),
+				obstacle,
+			);
 	}
 
 	/** Claims orders. What somebody else was faster to claim is judged anew. */
@@ -244,7 +274,10 @@ class Run {
 		} catch (error) {
 			if (!(error instanceof DatabaseRefusal)) throw error;
 			this.obstacle = { kind: 'database', message: error.message };
-			this.report.holdBack(planned.filter(({ item }) => !this.report.has(item)).map(({ item }) => item), this.obstacle);
+			this.report.holdBack(
+				planned.filter(({ item }) => !this.report.has(item)).map(({ item }) => item),
+				this.obstacle,
+			);
 			return [];
 		}
 	}

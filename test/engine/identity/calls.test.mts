@@ -6,9 +6,22 @@ import { play, playAll } from './play.mts';
 const listOf = (name: string) => changes.find((change) => change.name === name)!;
 
 const readAnew: Omit<Choice, 'point' | 'way' | 'victim'> = {
-	change: listOf('the list read anew'), key: 'none', shape: 'list', onError: 'stopWorkflow', batchSize: 1, onDuplicate: 'skip', stored: 'recovered',
+	change: listOf('the list read anew'),
+	key: 'none',
+	shape: 'list',
+	onError: 'stopWorkflow',
+	batchSize: 1,
+	onDuplicate: 'skip',
+	stored: 'recovered',
 };
-const freshWithKey = { ...readAnew, change: listOf('a fresh time stamp in the row'), key: 'kept', onError: 'continueErrorOutput', batchSize: 3, onDuplicate: 'fail' } as const;
+const freshWithKey = {
+	...readAnew,
+	change: listOf('a fresh time stamp in the row'),
+	key: 'kept',
+	onError: 'continueErrorOutput',
+	batchSize: 3,
+	onDuplicate: 'fail',
+} as const;
 const loopWithout = { ...readAnew, shape: 'loop of 2', stored: 'as created' } as const;
 const loopWithKey = { ...freshWithKey, shape: 'loop of 2', stored: 'as created' } as const;
 
@@ -36,12 +49,17 @@ const SIDE_BY_SIDE = 40;
 
 test("killed at each call of n8n's database", async () => {
 	const cells = killedAt.flatMap(([name, choice]) =>
-		upTo(60).map((call): Cell => cellOf({ ...choice, point: 'call' as never, victim: 'c' }, { name: `${name}, call ${call / 2}`, call })));
+		upTo(60).map((call): Cell => cellOf({ ...choice, point: 'call' as never, victim: 'c' }, { name: `${name}, call ${call / 2}`, call })),
+	);
 	await playAll(cells, play, SIDE_BY_SIDE);
 }, 300_000);
 
 test("killed with an order on its way, and its retry at each call of n8n's database", async () => {
 	const cells = retryKilledAt.flatMap(([name, choice]) =>
-		upTo(48).map((call): Cell => cellOf({ ...choice, way: 'retry', victim: 'c' }, { name: `${name}, call ${call / 2} of the retry`, retryKilledAt: call })));
+		upTo(48).map(
+			(call): Cell =>
+				cellOf({ ...choice, way: 'retry', victim: 'c' }, { name: `${name}, call ${call / 2} of the retry`, retryKilledAt: call }),
+		),
+	);
 	await playAll(cells, play, SIDE_BY_SIDE);
 }, 300_000);

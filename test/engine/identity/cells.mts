@@ -17,8 +17,14 @@ export const points = {
 export type Point = (typeof points)[keyof typeof points] | 'call' | 'never';
 
 /** How n8n goes on with a killed execution. */
-export const ways = ['retry', 'retry twice', 'two retries at once', 'retry of a retry that failed', 'retry with the saved workflow', 'the same execution run again'] as const;
-export type Way = (typeof ways)[number];
+const ways = [
+	'retry',
+	'retry twice',
+	'two retries at once',
+	'retry of a retry that failed',
+	'retry with the saved workflow',
+	'the same execution run again',
+] as const;
 
 /** The Idempotency Key when the list is first read, and in the retries. */
 export const keys: Record<'none' | 'kept' | 'added' | 'taken away' | 'with the day', [string?, string?]> = {
@@ -60,7 +66,7 @@ export interface Cell extends Choice {
 const hasCopies = ({ first }: Change) => new Set(first).size < first.length;
 
 /** Conditions of values that may not be chosen yet. */
-export function isPossible({ point, way, change, shape, onError, onDuplicate, stored, victim }: Partial<Choice>): boolean {
+function isPossible({ point, way, change, shape, onError, onDuplicate, stored, victim }: Partial<Choice>): boolean {
 	const isWrong = [
 		// Nothing is read between the trigger and the node, so nothing can fail there.
 		point === 'never' && change?.stored,
@@ -82,7 +88,18 @@ let cells = 0;
 
 export function cellOf(choice: Choice, more: Partial<Cell> = {}): Cell {
 	const { point, way, change, key, shape, onError, batchSize, onDuplicate, stored, victim } = choice;
-	const name = [point, way, change.name, `key ${key}`, shape, onError, `batch ${batchSize}`, onDuplicate, stored, `killed at ${victim}`].join(', ');
+	const name = [
+		point,
+		way,
+		change.name,
+		`key ${key}`,
+		shape,
+		onError,
+		`batch ${batchSize}`,
+		onDuplicate,
+		stored,
+		`killed at ${victim}`,
+	].join(', ');
 	return { ...choice, ...more, name: more.name ?? name, prefix: `${++cells}/` };
 }
 
@@ -90,12 +107,13 @@ export function cellOf(choice: Choice, more: Partial<Cell> = {}): Cell {
  * Every triple: any three values of any three dimensions meet in one row at least; and each point, way and list come
  * together, with and without a key.
  */
-export const everyTriple = (): Cell[] =>
+const everyTriple = (): Cell[] =>
 	cover(dimensions, {
 		strength: 3,
 		isPossible,
 		always: dimensions.point.flatMap((point) =>
-			dimensions.way.flatMap((way) => changes.flatMap((change) => (['none', 'kept'] as const).map((key) => ({ point, way, change, key }))))),
+			dimensions.way.flatMap((way) => changes.flatMap((change) => (['none', 'kept'] as const).map((key) => ({ point, way, change, key })))),
+		),
 	}).map((choice) => cellOf(choice));
 
 /** The rows of these points, by how n8n goes on. */

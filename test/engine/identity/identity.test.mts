@@ -31,12 +31,23 @@ const LOOPS_SIDE_BY_SIDE = 8;
 let loopCount = 0;
 
 const loops = (kind: string) =>
-	[['ab', 'ab', 'ab'], ['ab', 'cd', 'ef'], ['ab', 'bc', 'ca']].flatMap((rounds) =>
+	[
+		['ab', 'ab', 'ab'],
+		['ab', 'cd', 'ef'],
+		['ab', 'bc', 'ca'],
+	].flatMap((rounds) =>
 		[false, true].map((withKey): Loop => {
 			const prefix = `loop ${++loopCount}/`;
 			const batchSize = loopCount % 2 ? 1 : -1;
-			return { name: `${kind}, rounds ${rounds.join(' ')}, ${withKey ? 'key' : 'no key'}, batch ${batchSize}`, prefix, rounds, withKey, batchSize };
-		}));
+			return {
+				name: `${kind}, rounds ${rounds.join(' ')}, ${withKey ? 'key' : 'no key'}, batch ${batchSize}`,
+				prefix,
+				rounds,
+				withKey,
+				batchSize,
+			};
+		}),
+	);
 
 const loopSetup = ({ prefix, withKey, batchSize }: Loop): Orders => ({
 	workflowId: `workflow ${prefix}`,
@@ -60,7 +71,12 @@ async function finishLoop(loop: Loop, first: RunResult, original: IRunExecutionD
 		if (executions === 6) return ['it comes to no end'];
 		const setup = loopSetup(loop);
 		setForward(LOOK_UP_TIME);
-		result = await shop.order([], { ...setup, options: { ...setup.options, ...confirm(told(result), loop.prefix) }, retryOf: original, streamSkill: processOf('main') });
+		result = await shop.order([], {
+			...setup,
+			options: { ...setup.options, ...confirm(told(result), loop.prefix) },
+			retryOf: original,
+			streamSkill: processOf('main'),
+		});
 	}
 	const wanted = count(ordersOf(loopRows(loop).flat()));
 	const account = sold(loop.prefix);
@@ -71,49 +87,78 @@ async function finishLoop(loop: Loop, first: RunResult, original: IRunExecutionD
 }
 
 describe('a loop', () => {
-	test.each(['send', 'answer', 'later'] as const)('killed at each round: %s', async (point) => {
-		const cells = (['as created', 'recovered'] as const).flatMap((stored) =>
-			[1, 2].flatMap((retries) => [0, 1, 2].flatMap((round) =>
-				loops(`in round ${round}, ${stored}, ${retries} retries`).map((loop) => ({ ...loop, stored, retries, round })))));
-		await playAll(cells, async ({ stored, retries, round, ...loop }) => {
-			const created = createExecution(...loopRows(loop));
-			let ended = 0;
-			const life = new Life((moment, channel) => {
-				if (moment === 'later') ended++;
-				if (point === 'later') return ended > round;
-				return moment === point && ended === round && channel!.endsWith(loop.rounds[round][1]);
-			});
-			const running = life.live(async () => await shop.order([], {
-				...loopSetup(loop), retryOf: created, mode: 'trigger', streamSkill: processOf('doomed'), credentials: mortal(life),
-			}));
-			if (await Promise.race([running, life.end])) return ['a round buys nothing'];
-			await Promise.all(life.orders);
-			const inRound0 = point === 'later' ? recovered(created, ['Start', 'StreamSkill'], 'Success') : recovered(created, ['Start'], 'StreamSkill');
-			const fromLog = round === 0 ? inRound0 : recovered(created, ['Start', 'StreamSkill', 'Success']);
-			const original = stored === 'as created' ? created : fromLog;
-			const retry = async () => await shop.order([], { ...loopSetup(loop), retryOf: original, streamSkill: processOf('main') });
-			let result = await retry();
-			if (retries === 2) result = await retry();
-			return await finishLoop(loop, result, original);
-		}, LOOPS_SIDE_BY_SIDE);
-	}, 120_000);
+	test.each(['send', 'answer', 'later'] as const)(
+		'killed at each round: %s',
+		async (point) => {
+			const cells = (['as created', 'recovered'] as const).flatMap((stored) =>
+				[1, 2].flatMap((retries) =>
+					[0, 1, 2].flatMap((round) =>
+						loops(`in round ${round}, ${stored}, ${retries} retries`).map((loop) => ({ ...loop, stored, retries, round })),
+					),
+				),
+			);
+			await playAll(
+				cells,
+				async ({ stored, retries, round, ...loop }) => {
+					const created = createExecution(...loopRows(loop));
+					let ended = 0;
+					const life = new Life((moment, channel) => {
+						if (moment === 'later') ended++;
+						if (point === 'later') return ended > round;
+						return moment === point && ended === round && channel!.endsWith(loop.rounds[round][1]);
+					});
+					const running = life.live(
+						async () =>
+							await shop.order([], {
+								...loopSetup(loop),
+								retryOf: created,
+								mode: 'trigger',
+								streamSkill: processOf('doomed'),
+								credentials: mortal(life),
+							}),
+					);
+					if (await Promise.race([running, life.end])) return ['a round buys nothing'];
+					await Promise.all(life.orders);
+					const inRound0 =
+						point === 'later' ? recovered(created, ['Start', 'StreamSkill'], 'Success') : recovered(created, ['Start'], 'StreamSkill');
+					const fromLog = round === 0 ? inRound0 : recovered(created, ['Start', 'StreamSkill', 'Success']);
+					const original = stored === 'as created' ? created : fromLog;
+					const retry = async () => await shop.order([], { ...loopSetup(loop), retryOf: original, streamSkill: processOf('main') });
+					let result = await retry();
+					if (retries === 2) result = await retry();
+					return await finishLoop(loop, result, original);
+				},
+				LOOPS_SIDE_BY_SIDE,
+			);
+		},
+		120_000,
+	);
 
 	test('failed before its later rounds, and a retry in them', async () => {
-		await playAll(loops('failed'), async (loop) => {
-			const created = createExecution(...loopRows(loop));
-			let rounds = 0;
-			const failIn = (round: number) => () => {
-				if (++rounds === round) throw new Error('Not now');
-			};
-			const { data } = await shop.order([], { ...loopSetup(loop), retryOf: created, mode: 'trigger', after: failIn(1) });
-			await shop.order([], { ...loopSetup(loop), retryOf: data, after: failIn(3) });
-			return await finishLoop(loop, await shop.order([], { ...loopSetup(loop), retryOf: data }), data);
-		}, LOOPS_SIDE_BY_SIDE);
+		await playAll(
+			loops('failed'),
+			async (loop) => {
+				const created = createExecution(...loopRows(loop));
+				let rounds = 0;
+				const failIn = (round: number) => () => {
+					if (++rounds === round) throw new Error('Not now');
+				};
+				const { data } = await shop.order([], { ...loopSetup(loop), retryOf: created, mode: 'trigger', after: failIn(1) });
+				await shop.order([], { ...loopSetup(loop), retryOf: data, after: failIn(3) });
+				return await finishLoop(loop, await shop.order([], { ...loopSetup(loop), retryOf: data }), data);
+			},
+			LOOPS_SIDE_BY_SIDE,
+		);
 	}, 120_000);
 });
 
 describe('the stored items, with another tarif since', () => {
-	test.each([[1, false], [1, true], [3, false], [3, true]])('batch %d, key %s: what was bought is handed back, and the rest bought', async (batchSize, withKey) => {
+	test.each([
+		[1, false],
+		[1, true],
+		[3, false],
+		[3, true],
+	])('batch %d, key %s: what was bought is handed back, and the rest bought', async (batchSize, withKey) => {
 		const setup = (tarifId: number): Orders => ({
 			parameters: { tarifId },
 			options: { batching: { batch: { batchSize, batchInterval: 0 } }, ...(withKey && { idempotencyKey: '={{ $json.channel }}' }) },
@@ -131,12 +176,33 @@ describe('the stored items, with another tarif since', () => {
 
 test('at most one batch is uncertain where an order takes longer than a tenth of a second', async () => {
 	const change: Change = { name: 'ten orders', first: 'abcdefghij', later: 'abcdefghij' };
-	const cells = Object.values(points).flatMap((point) => (['none', 'kept'] as const).flatMap((key) => [1, 3].map((batchSize): Cell =>
-		cellOf({ point, way: 'retry', change, key, shape: 'list', onError: 'continueErrorOutput', batchSize, onDuplicate: 'skip', stored: 'recovered', victim: 'g' as never }))));
+	const cells = Object.values(points).flatMap((point) =>
+		(['none', 'kept'] as const).flatMap((key) =>
+			[1, 3].map(
+				(batchSize): Cell =>
+					cellOf({
+						point,
+						way: 'retry',
+						change,
+						key,
+						shape: 'list',
+						onError: 'continueErrorOutput',
+						batchSize,
+						onDuplicate: 'skip',
+						stored: 'recovered',
+						victim: 'g' as never,
+					}),
+			),
+		),
+	);
 	for (const { prefix } of cells) shop.sandbox.fault({ match: { channel: `/^${prefix}/` }, fault: faults.latency(150) });
-	await playAll(cells, async (cell) => {
-		const playing = new Play(cell);
-		const complaints = await playing.play();
-		return playing.uncertain > cell.batchSize ? [...complaints, `${playing.uncertain} orders are uncertain`] : complaints;
-	}, cells.length);
+	await playAll(
+		cells,
+		async (cell) => {
+			const playing = new Play(cell);
+			const complaints = await playing.play();
+			return playing.uncertain > cell.batchSize ? [...complaints, `${playing.uncertain} orders are uncertain`] : complaints;
+		},
+		cells.length,
+	);
 }, 120_000);

@@ -37,8 +37,10 @@ export function told({ run, error, data }: RunResult, size = Infinity): Told {
 	const calls = (data.resultData.runData.StreamSkill ?? []).filter((task) => !isMadeUp(task));
 	const firstOf = (call: number) => (size === Infinity ? 0 : size * call);
 	const items = calls.flatMap((task, call) =>
-		(task.data?.main ?? []).flatMap((output: INodeExecutionData[] | null) => output ?? [])
-			.map(({ json, pairedItem }) => ({ json, item: firstOf(call) + (pairedItem as { item: number })?.item })));
+		(task.data?.main ?? [])
+			.flatMap((output: INodeExecutionData[] | null) => output ?? [])
+			.map(({ json, pairedItem }) => ({ json, item: firstOf(call) + (pairedItem as { item: number })?.item })),
+	);
 	const context = (error?.context ?? {}) as {
 		purchases?: Told['bought'];
 		failedItems?: Array<{ details: IDataObject }>;
@@ -61,17 +63,23 @@ export function told({ run, error, data }: RunResult, size = Infinity): Told {
 			...items.filter(({ json }) => 'error' in json).map(({ json }) => failure(json.details as IDataObject)),
 			...(context.failedItems ?? []).map(({ details }) => failure(details)),
 		],
-		skipped: calls.flatMap((task) => task.hints ?? [])
+		skipped: calls
+			.flatMap((task) => task.hints ?? [])
 			.flatMap(({ message }) => /Left out: ([^.]*)/.exec(message)?.[1].match(/\d+/g) ?? [])
 			.reduce((sum, number) => sum + Number(number), 0),
 	};
 }
 
 /** How often each order stands in a list, or was sold. */
-export const count = (orders: string[]) => orders.reduce((counts, order) => counts.set(order, (counts.get(order) ?? 0) + 1), new Map<string, number>());
+export const count = (orders: string[]) =>
+	orders.reduce((counts, order) => counts.set(order, (counts.get(order) ?? 0) + 1), new Map<string, number>());
 export const ordersOf = (rows: Row[]) => rows.map(({ tarif, channel }) => orderOf(tarif, channel));
 export const sold = (prefix: string) =>
-	count(shop.sandbox.purchases.filter(({ order }) => order.channel.startsWith(prefix)).map(({ order }) => orderOf(order.tarif.id, order.channel)));
+	count(
+		shop.sandbox.purchases
+			.filter(({ order }) => order.channel.startsWith(prefix))
+			.map(({ order }) => orderOf(order.tarif.id, order.channel)),
+	);
 
 /** Looks up in the account what each uncertain order has come to, and gives the options that say so. */
 export function confirm({ failed, bought }: Told, prefix: string): IDataObject {
@@ -140,7 +148,10 @@ export class Play {
 			wiring: shape === 'list' ? undefined : loop({ size: this.size, errorsToo: true }),
 			onError,
 			parameters: {
-				tarifId: way === 'retry with the saved workflow' && !mended ? `={{ $json.channel === "${refused}" ? 1000 : $json.tarif }}` : '={{ $json.tarif }}',
+				tarifId:
+					way === 'retry with the saved workflow' && !mended
+						? `={{ $json.channel === "${refused}" ? 1000 : $json.tarif }}`
+						: '={{ $json.tarif }}',
 				additionalFields: { comment: mended ? 'mended' : '={{ $json.comment }}' },
 			},
 			options: {
@@ -189,9 +200,18 @@ export class Play {
 			if (point === 'database') return life.answered.has(victim) && (moment === 'database' || moment === 'later');
 			return moment === point && channel === victim && ++seen === nth;
 		});
-		const running = async () => await life.live(async () => await shop.order([], {
-			...this.setupOfFirst(() => this.readFirst()), retryOf: created, mode: 'trigger', executionId: this.executionId, streamSkill: processOf('doomed'), credentials: mortal(life),
-		}));
+		const running = async () =>
+			await life.live(
+				async () =>
+					await shop.order([], {
+						...this.setupOfFirst(() => this.readFirst()),
+						retryOf: created,
+						mode: 'trigger',
+						executionId: this.executionId,
+						streamSkill: processOf('doomed'),
+						credentials: mortal(life),
+					}),
+			);
 		const ended = await inTurn(async () => await Promise.race([running(), life.end]));
 		if (ended) {
 			// A refused order has ended the run before, and it goes on at the node, with the list of then.
@@ -218,7 +238,13 @@ export class Play {
 	}
 
 	private async execute(retryOf: IRunExecutionData, more: Orders = {}): Promise<RunResult> {
-		const execution = async () => await shop.order([], { ...this.setup(this.read, this.cell.way === 'retry with the saved workflow'), retryOf, streamSkill: processOf('main'), ...more });
+		const execution = async () =>
+			await shop.order([], {
+				...this.setup(this.read, this.cell.way === 'retry with the saved workflow'),
+				retryOf,
+				streamSkill: processOf('main'),
+				...more,
+			});
 		const mayWait = this.confirmed.confirmedNotBought || this.cell.call || this.cell.retryKilledAt;
 		const result = mayWait ? await execution() : await inTurn(execution);
 		this.check(result);
@@ -231,13 +257,20 @@ export class Play {
 		this.uncertain = Math.max(this.uncertain, failed.filter(({ outcome }) => outcome === 'unknown').length);
 		const rows = this.read();
 		for (const { item, purchase } of bought) {
-			if (orderOf(purchase.tarif, purchase.channel) !== ordersOf(rows)[item]) this.complaints.push('a purchase is put out for another order');
+			if (orderOf(purchase.tarif, purchase.channel) !== ordersOf(rows)[item])
+				this.complaints.push('a purchase is put out for another order');
 		}
 		const accounted = bought.length + failed.length + skipped;
-		if (ended === 'success' && accounted !== rows.length) this.complaints.push(`${accounted < rows.length ? 'an item is lost' : 'an item comes out twice'}`);
-		if (failed.some(({ outcome, reference }) => outcome === 'unknown' && !reference)) this.complaints.push('an uncertain order has no reference');
+		if (ended === 'success' && accounted !== rows.length)
+			this.complaints.push(`${accounted < rows.length ? 'an item is lost' : 'an item comes out twice'}`);
+		if (failed.some(({ outcome, reference }) => outcome === 'unknown' && !reference))
+			this.complaints.push('an uncertain order has no reference');
 		const isSettled = (order?: string) => order !== undefined && this.before.has(order);
-		if (['later', 'never'].includes(this.cell.point) && this.cell.way !== 'two retries at once' && failed.some(({ outcome, order }) => outcome === 'unknown' && isSettled(order))) {
+		if (
+			['later', 'never'].includes(this.cell.point) &&
+			this.cell.way !== 'two retries at once' &&
+			failed.some(({ outcome, order }) => outcome === 'unknown' && isSettled(order))
+		) {
 			this.complaints.push('an order is uncertain that was settled');
 		}
 	}
@@ -246,7 +279,10 @@ export class Play {
 	private async killRetry(original: IRunExecutionData, nth: number) {
 		let seen = 0;
 		const life = new Life((moment) => (moment === 'database' || moment === 'written') && ++seen === nth);
-		await Promise.race([life.live(async () => await this.execute(original, { streamSkill: processOf('worker'), credentials: mortal(life) })), life.end]);
+		await Promise.race([
+			life.live(async () => await this.execute(original, { streamSkill: processOf('worker'), credentials: mortal(life) })),
+			life.end,
+		]);
 		await Promise.all(life.orders);
 		this.before = sold(this.cell.prefix);
 	}
@@ -260,7 +296,10 @@ export class Play {
 				await this.execute(original);
 				return await this.execute(original);
 			case 'two retries at once':
-				await Promise.all([this.execute(original), this.execute(original, { streamSkill: processOf(change.name.length % 2 ? 'main' : 'worker') })]);
+				await Promise.all([
+					this.execute(original),
+					this.execute(original, { streamSkill: processOf(change.name.length % 2 ? 'main' : 'worker') }),
+				]);
 				return await this.execute(original);
 			case 'retry of a retry that failed': {
 				shop.sandbox.fault({ match: { channel: prefix + change.later.at(-1)! }, times: 1, fault: faults.rejected(422) });

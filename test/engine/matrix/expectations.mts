@@ -41,12 +41,26 @@ export interface Expectation {
 type Details = Partial<Expectation>;
 
 const rejected = (name: string, httpCode: number, fault: Expectation['fault'], more: Details = {}): Expectation => ({
-	name, fault, outcome: 'rejected', httpCode, buys: 0, sendsPerTry: 1, times: ['once', 'always'], ...more,
+	name,
+	fault,
+	outcome: 'rejected',
+	httpCode,
+	buys: 0,
+	sendsPerTry: 1,
+	times: ['once', 'always'],
+	...more,
 });
 
 /** Never sent twice by itself, so that a second time would never be seen: once is all there is. */
 const unknown = (name: string, buys: 0 | 1, httpCode: number | undefined, fault: Fault, more: Details = {}): Expectation => ({
-	name, fault: () => fault, outcome: 'unknown', httpCode, buys, sendsPerTry: 1, times: ['once'], ...more,
+	name,
+	fault: () => fault,
+	outcome: 'unknown',
+	httpCode,
+	buys,
+	sendsPerTry: 1,
+	times: ['once'],
+	...more,
 });
 
 const rateLimited = (name: string, headers: () => Record<string, string>, waits: Array<[number, number]>, more: Details = {}) =>
@@ -60,8 +74,14 @@ const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toU
 export const expectations: Expectation[] = [
 	rejected('401', 401, () => faults.rejected(401), { endsRun: true, thorough: true }),
 	{
-		name: '401 for a wrong token', credential: 'wrong token', outcome: 'rejected', httpCode: 401,
-		buys: 0, sendsPerTry: 1, times: ['always'], endsRun: true,
+		name: '401 for a wrong token',
+		credential: 'wrong token',
+		outcome: 'rejected',
+		httpCode: 401,
+		buys: 0,
+		sendsPerTry: 1,
+		times: ['always'],
+		endsRun: true,
 	},
 	rejected('403', 403, () => faults.rejected(403)),
 	rejected('404 with a web page', 404, () => faults.rejected(404, '<h1>Not found</h1>')),
@@ -70,7 +90,12 @@ export const expectations: Expectation[] = [
 	rateLimited('with Retry-After in seconds', () => ({ 'retry-after': '2' }), [[2000, 2000]], { thorough: true }),
 	rateLimited('with Retry-After as a date', () => ({ 'retry-after': inSeconds(10) }), [[0, 10_000]]),
 	rateLimited('with X-Rate-Limit-Reset', () => ({ 'x-rate-limit-reset': '3' }), [[3000, 3000]]),
-	rateLimited('with no time', () => ({}), [[1000, 1500], [2000, 3000], [4000, 6000], [8000, 12_000]]),
+	rateLimited('with no time', () => ({}), [
+		[1000, 1500],
+		[2000, 3000],
+		[4000, 6000],
+		[8000, 12_000],
+	]),
 	// At most 60 s in all.
 	rateLimited('that lasts 25 s', () => ({ 'retry-after': '25' }), [[25_000, 25_000]], { sendsPerTry: 3 }),
 	rateLimited('that lasts an hour', () => ({ 'retry-after': '3600' }), [], { sendsPerTry: 1 }),
@@ -95,8 +120,12 @@ export const expectations: Expectation[] = [
 	unknown('reset before the purchase', 0, undefined, faults.reset(false)),
 	unknown('reset after the purchase', 1, undefined, faults.reset(), { thorough: true }),
 	{
-		name: 'a refused connection', credential: 'closed port', outcome: 'rejected',
-		buys: 0, sendsPerTry: 0, times: ['always'],
+		name: 'a refused connection',
+		credential: 'closed port',
+		outcome: 'rejected',
+		buys: 0,
+		sendsPerTry: 0,
+		times: ['always'],
 	},
 
 	unknown('200 with a web page', 1, 200, faults.html()),
@@ -111,7 +140,11 @@ export const expectations: Expectation[] = [
 
 	// Not what the documents show, and yet a purchase.
 	{
-		name: '201', fault: () => ({ kind: 'status', status: 201, bought: true }),
-		outcome: 'bought', buys: 1, sendsPerTry: 1, times: ['always'],
+		name: '201',
+		fault: () => ({ kind: 'status', status: 201, bought: true }),
+		outcome: 'bought',
+		buys: 1,
+		sendsPerTry: 1,
+		times: ['always'],
 	},
 ];

@@ -40,7 +40,12 @@ const onErrors = [undefined, 'stopWorkflow', 'continueRegularOutput', 'continueE
 
 /** Tries and batch sizes in all combinations, or each of them with some of the others. */
 const thorough = [1, 2, 3, 5].flatMap((tries) => [1, 3, -1].map((batchSize) => [tries, batchSize]));
-const sample = [[1, 3], [2, 1], [3, -1], [5, 3]];
+const sample = [
+	[1, 3],
+	[2, 1],
+	[3, -1],
+	[5, 3],
+];
 
 let sandbox: Sandbox;
 let addresses: Addresses;
@@ -100,8 +105,8 @@ interface PlacedCell extends Cell {
 
 function* cellsOf(fault: Expectation, onError: INode['onError']): Generator<PlacedCell> {
 	for (const times of fault.times)
+		// Nothing set is Stop to n8n: no need for all of it twice.
 		for (const [place, faulty] of Object.entries(places))
-			// Nothing set is Stop to n8n: no need for all of it twice.
 			for (const [tries, batchSize] of fault.thorough && onError ? thorough : sample) {
 				if (fault.credential && place !== 'all items') continue;
 				const name = `${times}, ${place}, tries ${tries}, batch ${batchSize}`;
@@ -161,10 +166,12 @@ function look({ run: { status }, data, error, success, failed }: RunResult, { ch
 		const { outcome, httpCode } = (item.json.details ?? {}) as { outcome?: unknown; httpCode?: unknown };
 		return { item: pairedItem(item), output, outcome, httpCode, keys: Object.keys(item.json).filter((key) => own(key, output)) };
 	};
-	const context = error?.context as undefined | {
-		purchases: Array<{ item: number; purchase: unknown }>;
-		failedItems: Array<{ item: number; details: { outcome: string; httpCode?: number } }>;
-	};
+	const context = error?.context as
+		| undefined
+		| {
+				purchases: Array<{ item: number; purchase: unknown }>;
+				failedItems: Array<{ item: number; details: { outcome: string; httpCode?: number } }>;
+		  };
 	const loggedIds = logLines.flatMap(({ metadata }) => (metadata as { purchaseId?: number })?.purchaseId ?? []);
 	return {
 		status,
@@ -235,19 +242,23 @@ async function playAll(fault: Expectation, cells: PlacedCell[]) {
 /** Plays every cell of these faults. Several files share them, so that they run side by side. */
 export function playMatrix(faults: Expectation[]) {
 	describe.each(faults.map((fault): [string, Expectation] => [fault.name, fault]))('%s', (_name, fault) => {
-		test.each(onErrors)('On Error: %s', async (onError) => {
-			const cells = [...cellsOf(fault, onError)];
-			disturb(fault, cells);
-			if (fault.timesOut) timeoutInTurns();
+		test.each(onErrors)(
+			'On Error: %s',
+			async (onError) => {
+				const cells = [...cellsOf(fault, onError)];
+				disturb(fault, cells);
+				if (fault.timesOut) timeoutInTurns();
 
-			await playAll(fault, cells);
+				await playAll(fault, cells);
 
-			expect(JSON.stringify(logLines)).not.toContain(TOKEN);
-			expect(strays).toBe(0);
-			expect(sandbox.requests.filter(({ method, path }) => method !== 'POST' || path !== '/v1/purchases/create')).toEqual([]);
-			// n8n 1.x waits with the same function between its tries.
-			const allowed = [[1, 1], ...(fault.waits ?? [])];
-			expect(waits.filter((ms) => !allowed.some(([from, to]) => ms >= from && ms <= to))).toEqual([]);
-		}, 120_000);
+				expect(JSON.stringify(logLines)).not.toContain(TOKEN);
+				expect(strays).toBe(0);
+				expect(sandbox.requests.filter(({ method, path }) => method !== 'POST' || path !== '/v1/purchases/create')).toEqual([]);
+				// n8n 1.x waits with the same function between its tries.
+				const allowed = [[1, 1], ...(fault.waits ?? [])];
+				expect(waits.filter((ms) => !allowed.some(([from, to]) => ms >= from && ms <= to))).toEqual([]);
+			},
+			120_000,
+		);
 	});
 }

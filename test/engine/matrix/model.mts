@@ -28,7 +28,11 @@ export class Model {
 	/** What an item has come to for good: neither is ever sent again. */
 	private readonly final: Array<'bought' | 'unknown' | undefined>;
 
-	constructor(private readonly fault: Expectation, private readonly cell: Cell, items: number) {
+	constructor(
+		private readonly fault: Expectation,
+		private readonly cell: Cell,
+		items: number,
+	) {
 		this.sent = Array<number>(items).fill(0);
 		this.made = Array<number>(items).fill(0);
 		this.final = Array<undefined>(items).fill(undefined);

@@ -32,20 +32,27 @@ describe('1. an order without an answer, and the key is', () => {
 			expect(failuresOf(second)[0].reference).toBeDefined();
 		});
 
-		test('it was bought, and the first message\'s reference says so', async () => {
+		test("it was bought, and the first message's reference says so", async () => {
 			lose('b', true);
 			const first = await order(['a', 'b', 'c'], { options: before });
 			const second = await order([], { options: { ...after, ...lookUp(first) }, retryOf: first.data });
-			expect(told(second.success)).toEqual([[0, 'a'], [2, 'c']]);
+			expect(told(second.success)).toEqual([
+				[0, 'a'],
+				[2, 'c'],
+			]);
 			expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 		});
 
-		test('it was not bought, and the first message\'s reference has it sent once more, once', async () => {
+		test("it was not bought, and the first message's reference has it sent once more, once", async () => {
 			lose('b', false);
 			const first = await order(['a', 'b', 'c'], { options: before });
 			const options = { ...after, ...lookUp(first) };
 			const second = await order([], { options, retryOf: first.data });
-			expect(told(second.success)).toEqual([[0, 'a'], [1, 'b'], [2, 'c']]);
+			expect(told(second.success)).toEqual([
+				[0, 'a'],
+				[1, 'b'],
+				[2, 'c'],
+			]);
 			await order([], { options, retryOf: first.data });
 			expect(sent()).toEqual({ a: 1, b: 2, c: 1 });
 		});
@@ -139,18 +146,27 @@ describe('3. Loop Over Items, one order a round', () => {
 
 	test('two branches into the node, the first of them empty in the retry', async () => {
 		let isEmpty = false;
-		const wiring = () => branches(
-			(items) => (isEmpty ? [] : items.slice(0, 2)),
-			(items) => items.slice(2),
+		const wiring = () =>
+			branches(
+				(items) => (isEmpty ? [] : items.slice(0, 2)),
+				(items) => items.slice(2),
+			);
+		const killed = await kill(
+			['a', 'b', 'c', 'd', 'e'],
+			{ at: 'answer', channel: 'd', ended: ['Start', 'Split', 'StreamSkill'] },
+			{ wiring: wiring() },
 		);
-		const killed = await kill(['a', 'b', 'c', 'd', 'e'], { at: 'answer', channel: 'd', ended: ['Start', 'Split', 'StreamSkill'] }, { wiring: wiring() });
 		isEmpty = true;
 		await finish(killed, { wiring: wiring() });
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c', 'd', 'e']));
 	});
 
 	test('two branches that order the same buy it in both, and no more often in a retry', async () => {
-		const wiring = () => branches((items) => items, (items) => items);
+		const wiring = () =>
+			branches(
+				(items) => items,
+				(items) => items,
+			);
 		const original = await failBefore();
 		let ended = 0;
 		const failAtTheEnd = () => {
@@ -165,8 +181,16 @@ describe('3. Loop Over Items, one order a round', () => {
 
 test('4. a round without a valid order, killed in a later one, mended, and the same rows again', async () => {
 	const rows = ['first', 'a', 'b', 'c', 'd'].map((channel) => ({ channel }));
-	const setup = (channel: string): Orders => ({ wiring: loop({ errorsToo: true }), onError: 'continueErrorOutput', parameters: { channel } });
-	const killed = await kill(rows, { at: 'answer', channel: 'c', ended: ['Start', 'Loop', 'StreamSkill'] }, setup('={{ $json.channel === "first" ? "" : $json.channel }}'));
+	const setup = (channel: string): Orders => ({
+		wiring: loop({ errorsToo: true }),
+		onError: 'continueErrorOutput',
+		parameters: { channel },
+	});
+	const killed = await kill(
+		rows,
+		{ at: 'answer', channel: 'c', ended: ['Start', 'Loop', 'StreamSkill'] },
+		setup('={{ $json.channel === "first" ? "" : $json.channel }}'),
+	);
 	expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	await finish(killed, setup('={{ $json.channel }}'));
 	expect(sold()).toEqual(onceEach(['first', 'a', 'b', 'c', 'd']));
@@ -269,7 +293,10 @@ test('8. two retries at once read the same tarif and channel with other quantiti
 });
 
 describe('9. a reference is confirmed as not bought while the first order is still on its way', () => {
-	const sameKey = (timeout: number, more: IDataObject = {}): Orders => ({ onError: 'continueErrorOutput', options: { ...key('k'), timeout, ...more } });
+	const sameKey = (timeout: number, more: IDataObject = {}): Orders => ({
+		onError: 'continueErrorOutput',
+		options: { ...key('k'), timeout, ...more },
+	});
 	const isSent = (times: number) => until(() => sent().a === times);
 
 	test('the same key, a moment later: it is waited for, and nobody is asked', async () => {
@@ -311,7 +338,12 @@ describe('9. a reference is confirmed as not bought while the first order is sti
 	test('an order without a key, whose other retry is still waiting for its answer', async () => {
 		const original = await failBefore();
 		slow('a', 800);
-		const setup = (timeout: number, more: IDataObject = {}): Orders => ({ before: () => [{ channel: 'a' }], onError: 'continueErrorOutput', retryOf: original, options: { timeout, ...more } });
+		const setup = (timeout: number, more: IDataObject = {}): Orders => ({
+			before: () => [{ channel: 'a' }],
+			onError: 'continueErrorOutput',
+			retryOf: original,
+			options: { timeout, ...more },
+		});
 		const first = order([], setup(5000));
 		await isSent(1);
 		const [reference] = referencesOf(await order([], setup(50)));
@@ -353,7 +385,10 @@ describe('11. by hand', () => {
 		expect((await byHand(['a', 'b', 'c'])).error).toBeDefined();
 		const second = await byHand(['a', 'b corrected', 'c']);
 		expect(second.run.status).toBe('success');
-		expect(told(second.success)).toEqual([[1, 'b corrected'], [2, 'c']]);
+		expect(told(second.success)).toEqual([
+			[1, 'b corrected'],
+			[2, 'c'],
+		]);
 		expect(hintsOf(second).join()).toMatch(/Left out: 1 /);
 		expect(hintsOf(second).join()).toMatch(/Repeat Manual Orders/);
 		expect(sold()).toEqual(onceEach(['a', 'b corrected', 'c']));
@@ -430,7 +465,14 @@ describe('11. by hand', () => {
 
 	test('a loop by hand buys the same order in each of its rounds, once', async () => {
 		for (let times = 0; times < 2; times++) {
-			await byHand([{ channel: 'a', n: 1 }, { channel: 'a', n: 2 }, { channel: 'b', n: 3 }], { wiring: loop() });
+			await byHand(
+				[
+					{ channel: 'a', n: 1 },
+					{ channel: 'a', n: 2 },
+					{ channel: 'b', n: 3 },
+				],
+				{ wiring: loop() },
+			);
 		}
 		expect(sold()).toEqual({ a: 2, b: 1 });
 	});
@@ -444,7 +486,10 @@ describe('19. n8n forgets the oldest of 10,000 entries (a thousand times fewer h
 		const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
 		jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementation(async (items, scope, context, options) => {
 			const { maxEntries } = options;
-			return await record(items, scope, context, { ...options, maxEntries: maxEntries && maxEntries >= 1000 ? maxEntries / 1000 : maxEntries });
+			return await record(items, scope, context, {
+				...options,
+				maxEntries: maxEntries && maxEntries >= 1000 ? maxEntries / 1000 : maxEntries,
+			});
 		});
 		const channels = Array.from({ length: 40 }, (_, i) => `c${i}`);
 		const setup: Orders = { options: { ...key('={{ $json.channel }}'), batching: { batch: { batchSize: 3, batchInterval: 0 } } } };

@@ -9,10 +9,13 @@ const { order, lose, refuse, kill, lookUp, finish, sent, sold } = shop;
 
 const byChannel = { idempotencyKey: '={{ $json.channel }}' };
 
-describe('20. uncertain, and the item\'s fields are invalid by now', () => {
+describe("20. uncertain, and the item's fields are invalid by now", () => {
 	const broken = { tarifId: '={{ $json.channel === "b" ? "abc" : 1 }}' };
 
-	describe.each([['no key', {}], ['a key', byChannel]])('%s', (_name, options) => {
+	describe.each([
+		['no key', {}],
+		['a key', byChannel],
+	])('%s', (_name, options) => {
 		test('it is told with its reference, and the field is named', async () => {
 			lose('b', true);
 			const first = await order(['a', 'b', 'c'], { options });
@@ -27,7 +30,10 @@ describe('20. uncertain, and the item\'s fields are invalid by now', () => {
 			const first = await order(['a', 'b', 'c'], { options });
 			const second = await order([], { options: { ...options, ...lookUp(first) }, parameters: broken, retryOf: first.data });
 			expect(second.run.status).toBe('success');
-			expect(told(second.success)).toEqual([[0, 'a'], [2, 'c']]);
+			expect(told(second.success)).toEqual([
+				[0, 'a'],
+				[2, 'c'],
+			]);
 			expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 		});
 
@@ -38,7 +44,11 @@ describe('20. uncertain, and the item\'s fields are invalid by now', () => {
 			const second = await order([], { options: confirmed, parameters: broken, retryOf: first.data });
 			expect(outcomes(second)).toEqual(['invalid']);
 			const third = await order([], { options: confirmed, retryOf: second.data });
-			expect(told(third.success)).toEqual([[0, 'a'], [1, 'b'], [2, 'c']]);
+			expect(told(third.success)).toEqual([
+				[0, 'a'],
+				[1, 'b'],
+				[2, 'c'],
+			]);
 			expect(sent()).toEqual({ a: 1, b: 2, c: 1 });
 		});
 
@@ -49,7 +59,11 @@ describe('20. uncertain, and the item\'s fields are invalid by now', () => {
 			const [b, ...others] = referencesOf(held);
 			expect(wordsOf(held)).toContain('Tarif ID');
 			passTime(LOOK_UP_TIME);
-			await order([], { options: { ...options, confirmedBought: b, confirmedNotBought: others.join() }, parameters: broken, retryOf: killed });
+			await order([], {
+				options: { ...options, confirmedBought: b, confirmedNotBought: others.join() },
+				parameters: broken,
+				retryOf: killed,
+			});
 			expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 		});
 	});
@@ -103,7 +117,11 @@ describe('21. a reference', () => {
 	test('that is of a later round is not told as unknown before', async () => {
 		const wiring = () => loop();
 		const rows = () => ['a', 'b', 'c', 'd'].map((channel) => ({ channel }));
-		const killed = await kill([{}], { at: 'answer', channel: 'c', ended: ['Start', 'Loop', 'StreamSkill'] }, { wiring: wiring(), before: rows });
+		const killed = await kill(
+			[{}],
+			{ at: 'answer', channel: 'c', ended: ['Start', 'Loop', 'StreamSkill'] },
+			{ wiring: wiring(), before: rows },
+		);
 		const held = await order([], { wiring: wiring(), before: rows, retryOf: killed });
 		const [reference] = referencesOf(held);
 		const done = await order([], { wiring: wiring(), before: rows, options: { confirmedBought: reference }, retryOf: killed });
@@ -120,7 +138,10 @@ describe('21. a reference', () => {
 });
 
 describe('22. If Already Purchased = Fail and On Error = Stop, after a crash', () => {
-	test.each([['no key', {}], ['a key', byChannel]])('the advice, followed word by word, helps (%s)', async (_name, key) => {
+	test.each([
+		['no key', {}],
+		['a key', byChannel],
+	])('the advice, followed word by word, helps (%s)', async (_name, key) => {
 		const options = { ...key, onDuplicate: 'fail' };
 		const killed = await kill(['a', 'b', 'c', 'd'], { at: 'answer', channel: 'c' }, { options });
 		const first = await order([], { options, retryOf: killed });
@@ -134,7 +155,10 @@ describe('22. If Already Purchased = Fail and On Error = Stop, after a crash', (
 });
 
 describe('23. a reference stays the same', () => {
-	test.each([['no key', {}], ['a key', byChannel]])('however often the original is retried (%s)', async (_name, options) => {
+	test.each([
+		['no key', {}],
+		['a key', byChannel],
+	])('however often the original is retried (%s)', async (_name, options) => {
 		lose('b', true);
 		const first = await order(['a', 'b', 'c'], { options });
 		const [reference] = referencesOf(first);
@@ -143,7 +167,10 @@ describe('23. a reference stays the same', () => {
 		}
 	});
 
-	test.each([['no key', {}], ['a key', byChannel]])('after a crash, in retries of the original and of the retry (%s)', async (_name, options) => {
+	test.each([
+		['no key', {}],
+		['a key', byChannel],
+	])('after a crash, in retries of the original and of the retry (%s)', async (_name, options) => {
 		const killed = await kill(['a', 'b', 'c'], { at: 'answer', channel: 'b' }, { options });
 		const first = await order([], { options, retryOf: killed });
 		const references = referencesOf(first);
@@ -175,7 +202,10 @@ test.each([true, false])('24. two nodes name the same order by two references, a
 		wiring: sideBySide,
 		onError: 'continueErrorOutput',
 		options: { ...options('one'), ...more },
-		twin: { onError: 'continueErrorOutput', parameters: { tarifId: 1, channel: '={{ $json.channel }}', options: { ...options('two'), ...more } } },
+		twin: {
+			onError: 'continueErrorOutput',
+			parameters: { tarifId: 1, channel: '={{ $json.channel }}', options: { ...options('two'), ...more } },
+		},
 	});
 	const { data, failed } = await order(['a'], setup());
 	const ofTwin = data.resultData.runData.Twin[0].data!.main[1]!;

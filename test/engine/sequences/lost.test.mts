@@ -5,14 +5,27 @@ import { faults } from '../../../tools/sandbox/sandbox.mts';
 import { LOOK_UP_TIME, passTime } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
 import { agentWithTool, loop, olderAgent } from '../wirings.mts';
-import { failuresOf, hintsOf, onceEach, onErrors, openShop, outcomes, processOf, referencesOf, told, wordsOf, type Orders } from '../shop.mts';
+import {
+	failuresOf,
+	hintsOf,
+	onceEach,
+	onErrors,
+	openShop,
+	outcomes,
+	processOf,
+	referencesOf,
+	told,
+	wordsOf,
+	type Orders,
+} from '../shop.mts';
 
 const shop = openShop();
 const { order, lose, refuse, slow, kill, lookUp, finish, sent, sold } = shop;
 afterEach(() => jest.restoreAllMocks());
 
 const byChannel = { idempotencyKey: '={{ $json.channel }}' };
-const roundsOf = ({ data }: Awaited<ReturnType<typeof order>>) => data.resultData.runData.StreamSkill.map((task) => task.data?.main.flat() ?? []);
+const roundsOf = ({ data }: Awaited<ReturnType<typeof order>>) =>
+	data.resultData.runData.StreamSkill.map((task) => task.data?.main.flat() ?? []);
 
 describe('12. Loop Over Items', () => {
 	const inLoop = (more: Orders = {}): Orders => ({ wiring: loop(), ...more });
@@ -32,13 +45,16 @@ describe('12. Loop Over Items', () => {
 		expect(hintsOf(result).join()).toMatch(/Left out: 1 /);
 	});
 
-	test.each([1, 2, 3])('nor one of %d orders that were all bought before, and one with some that were puts out the rest only', async (size) => {
-		await order(['c', 'd', 'e', 'f'], { options: byChannel });
-		const result = await order([...'abcdefgh'], { wiring: loop({ size }), options: byChannel });
-		expect(sold()).toEqual(onceEach([...'abcdefgh']));
-		const ids = roundsOf(result).map((items) => items.filter((item) => 'id' in item!.json).length);
-		for (const [round, items] of roundsOf(result).entries()) expect(items.length).toBe(Math.max(1, ids[round]));
-	});
+	test.each([1, 2, 3])(
+		'nor one of %d orders that were all bought before, and one with some that were puts out the rest only',
+		async (size) => {
+			await order(['c', 'd', 'e', 'f'], { options: byChannel });
+			const result = await order([...'abcdefgh'], { wiring: loop({ size }), options: byChannel });
+			expect(sold()).toEqual(onceEach([...'abcdefgh']));
+			const ids = roundsOf(result).map((items) => items.filter((item) => 'id' in item!.json).length);
+			for (const [round, items] of roundsOf(result).entries()) expect(items.length).toBe(Math.max(1, ids[round]));
+		},
+	);
 
 	test('where the node is in no loop, nothing is put out for what was bought before', async () => {
 		await order(['a'], { options: byChannel });
@@ -47,24 +63,33 @@ describe('12. Loop Over Items', () => {
 
 	test.each([1, 2])('killed in a loop of five without keys, then retried: each is bought, and each is told (%d a round)', async (size) => {
 		const channels = [...'abcde'];
-		const killed = await kill(channels, { at: 'answer', channel: 'c', ended: ['Start', 'Loop', 'StreamSkill'] }, { wiring: loop({ size }) });
+		const killed = await kill(
+			channels,
+			{ at: 'answer', channel: 'c', ended: ['Start', 'Loop', 'StreamSkill'] },
+			{ wiring: loop({ size }) },
+		);
 		const held = await order([], { wiring: loop({ size }), retryOf: killed });
 		expect(held.run.status).toBe('error');
-		expect(failuresOf(held)).toContainEqual(expect.objectContaining({ outcome: 'unknown', order: expect.objectContaining({ channel: 'c' }) }));
+		expect(failuresOf(held)).toContainEqual(
+			expect.objectContaining({ outcome: 'unknown', order: expect.objectContaining({ channel: 'c' }) }),
+		);
 		expect(hintsOf(held).join()).toMatch(size === 1 ? /Left out: 1 .*Left out: 1 /s : /Left out: 2 /);
 		const { run } = await finish(killed, { wiring: loop({ size }) });
 		expect(run.status).toBe('success');
 		expect(sold()).toEqual(onceEach(channels));
 	});
 
-	test.each(['continueRegularOutput', 'continueErrorOutput'] as const)('killed, and retried with On Error = %s: the loop goes on past the uncertain order', async (onError) => {
-		const setup: Orders = { wiring: loop({ errorsToo: true }), onError };
-		const killed = await kill([...'abcde'], { at: 'answer', channel: 'c', ended: ['Start', 'Loop', 'StreamSkill'] }, setup);
-		const { run, success, failed } = await order([], { ...setup, retryOf: killed });
-		expect(run.status).toBe('success');
-		expect(outcomes({ success, failed })).toEqual(['unknown']);
-		expect(sold()).toEqual(onceEach([...'abcde']));
-	});
+	test.each(['continueRegularOutput', 'continueErrorOutput'] as const)(
+		'killed, and retried with On Error = %s: the loop goes on past the uncertain order',
+		async (onError) => {
+			const setup: Orders = { wiring: loop({ errorsToo: true }), onError };
+			const killed = await kill([...'abcde'], { at: 'answer', channel: 'c', ended: ['Start', 'Loop', 'StreamSkill'] }, setup);
+			const { run, success, failed } = await order([], { ...setup, retryOf: killed });
+			expect(run.status).toBe('success');
+			expect(outcomes({ success, failed })).toEqual(['unknown']);
+			expect(sold()).toEqual(onceEach([...'abcde']));
+		},
+	);
 });
 
 describe('14. an AI agent', () => {
@@ -119,7 +144,10 @@ describe('14. an AI agent', () => {
 			(result.data.resultData.runData.Agent ?? []).flatMap((task) => task.data?.main[0] ?? []).map(({ json }) => json.id);
 
 		test('in a loop is given the purchase of each round', async () => {
-			const result = await order([{ n: 1 }, { n: 2 }, { n: 3 }], { ...setup, wiring: agentWithTool({ orders: () => [a] }, true, olderAgent) });
+			const result = await order([{ n: 1 }, { n: 2 }, { n: 3 }], {
+				...setup,
+				wiring: agentWithTool({ orders: () => [a] }, true, olderAgent),
+			});
 			expect(given(result)).toEqual([1, 2, 3]);
 			expect(sold()).toEqual({ a: 3 });
 		});
@@ -142,7 +170,11 @@ describe('14. an AI agent', () => {
 	});
 
 	test('counts against Max Purchases with all its calls', async () => {
-		const { success } = await order([{}], { wiring: agentWithTool({ orders: () => ['a', 'b', 'c'].map((channel) => ({ channel })) }), node: asTool, options: { maxPurchases: 1 } });
+		const { success } = await order([{}], {
+			wiring: agentWithTool({ orders: () => ['a', 'b', 'c'].map((channel) => ({ channel })) }),
+			node: asTool,
+			options: { maxPurchases: 1 },
+		});
 		expect(sold()).toEqual({ a: 1 });
 		expect(told(success).map(([, outcome]) => outcome)).toEqual(['a', 'notSent', 'notSent']);
 	});
@@ -186,7 +218,7 @@ describe('15. Dry Run in a retry', () => {
 	});
 });
 
-describe('16. n8n\'s database refuses', () => {
+describe("16. n8n's database refuses", () => {
 	test.each([byChannel, {}])('an order that may be bought is told with its reference (%j)', async (options) => {
 		lose('a', true);
 		const first = await order(['a'], { options });
@@ -237,7 +269,10 @@ describe('17. the same key for another order', () => {
 
 	test('another comment, answer or timeout is not', async () => {
 		await order(['a'], { options: same, parameters: { additionalFields: { comment: 'one' } } });
-		const again = await order(['a'], { options: { ...same, timeout: 5000, expand: ['tarif'] }, parameters: { additionalFields: { comment: 'two' } } });
+		const again = await order(['a'], {
+			options: { ...same, timeout: 5000, expand: ['tarif'] },
+			parameters: { additionalFields: { comment: 'two' } },
+		});
 		expect(outcomes(again)).toEqual([]);
 		expect(sold()).toEqual({ a: 1 });
 	});
@@ -252,7 +287,11 @@ describe('17. the same key for another order', () => {
 	});
 
 	test('in two nodes of one workflow', async () => {
-		const { data } = await order(['a'], { onError: 'continueErrorOutput', options: same, twin: { onError: 'continueErrorOutput', parameters: { tarifId: 2, channel: '={{ $json.channel }}', options: same } } });
+		const { data } = await order(['a'], {
+			onError: 'continueErrorOutput',
+			options: same,
+			twin: { onError: 'continueErrorOutput', parameters: { tarifId: 2, channel: '={{ $json.channel }}', options: same } },
+		});
 		expect(sold()).toEqual({ a: 1 });
 		expect(JSON.stringify(data.resultData.runData.Twin)).toContain('"conflict"');
 	});
@@ -289,8 +328,13 @@ describe('17. the same key for another order', () => {
 describe('18. one webhook that is delivered six times at once', () => {
 	const options = { idempotencyKey: '={{ $json.channel }}', timeout: 5000 };
 	const deliver = async (setup: Orders = {}) =>
-		await Promise.all(Array.from({ length: 6 }, async (_, delivery) =>
-			await order(['a'], { ...setup, options, mode: 'trigger', streamSkill: processOf(delivery % 2 ? 'main' : 'worker') })));
+		await Promise.all(
+			Array.from(
+				{ length: 6 },
+				async (_, delivery) =>
+					await order(['a'], { ...setup, options, mode: 'trigger', streamSkill: processOf(delivery % 2 ? 'main' : 'worker') }),
+			),
+		);
 
 	test.each(['stopWorkflow', 'continueErrorOutput'] as const)('one buys, five leave it out, and nobody is asked (%s)', async (onError) => {
 		slow('a', 200);
@@ -323,7 +367,7 @@ describe('18. one webhook that is delivered six times at once', () => {
 		expect(sold()).toEqual({ a: 1 });
 	});
 
-	test('while n8n\'s database takes its time', async () => {
+	test("while n8n's database takes its time", async () => {
 		deduplicator.pause = async () => await new Promise((resolve) => setTimeout(resolve, 30 * Math.random()));
 		const results = await deliver();
 		expect(sold()).toEqual({ a: 1 });
@@ -333,7 +377,11 @@ describe('18. one webhook that is delivered six times at once', () => {
 
 describe('Max Purchases counts for the execution, with its retries', () => {
 	test('over the rounds of a loop', async () => {
-		const result = await order(['a', 'b', 'c', 'd'], { wiring: loop({ errorsToo: true }), onError: 'continueErrorOutput', options: { maxPurchases: 2 } });
+		const result = await order(['a', 'b', 'c', 'd'], {
+			wiring: loop({ errorsToo: true }),
+			onError: 'continueErrorOutput',
+			options: { maxPurchases: 2 },
+		});
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 		expect(outcomes(result)).toEqual(['notSent', 'notSent']);
 	});

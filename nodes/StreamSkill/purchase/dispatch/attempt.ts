@@ -1,6 +1,5 @@
-import { sleep } from 'n8n-workflow';
-
 import type { Answer } from '../../n8n/http';
+import { pause } from '../../n8n/pause';
 import { readAnswer, readFailure, type Outcome } from './outcome';
 
 /** How often an order is tried that is answered 429, and how many milliseconds are waited for it in all. */
@@ -24,15 +23,4 @@ export async function sendOrder(send: () => Promise<Answer>, stopSignal?: AbortS
 		await pause(wait, stopSignal);
 		if (stopSignal?.aborted) return outcome;
 	}
-}
-
-/** Waits, unless the execution is stopped. The `sleepWithAbort` of n8n-workflow 1.120 is gone in 2.41. */
-export async function pause(ms: number, stopSignal?: AbortSignal) {
-	// A signal that is aborted already never tells of it again.
-	if (stopSignal?.aborted) return;
-	let stop = () => {};
-	const stopped = new Promise<void>((resolve) => (stop = resolve));
-	stopSignal?.addEventListener('abort', stop);
-	await Promise.race([sleep(ms), stopped]);
-	stopSignal?.removeEventListener('abort', stop);
 }

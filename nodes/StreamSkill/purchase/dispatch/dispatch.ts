@@ -1,4 +1,4 @@
-import { pause } from './attempt';
+import { pause } from '../../n8n/pause';
 
 /** How orders go out. */
 export interface Pace {
@@ -30,7 +30,12 @@ const WINDOW = 100;
  * @returns the orders that were not sent because something has ended the run
  * @throws what `claim` or `send` throws, once all that is on its way is answered
  */
-export async function dispatch<Order, Claim>(orders: Order[], pace: Pace, work: Work<Order, Claim>, stopSignal?: AbortSignal): Promise<Order[]> {
+export async function dispatch<Order, Claim>(
+	orders: Order[],
+	pace: Pace,
+	work: Work<Order, Claim>,
+	stopSignal?: AbortSignal,
+): Promise<Order[]> {
 	const { batchSize, batchInterval } = pace;
 	const waiting = [...orders];
 	const queue = new Queue(batchSize, work);

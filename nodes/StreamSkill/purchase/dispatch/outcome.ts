@@ -183,15 +183,11 @@ const dropProto = (key: string, value: unknown) => (key === '__proto__' ? undefi
 const MAX_DEPTH = 50;
 
 const isDeep = (value: unknown, depth = 0): boolean =>
-	typeof value === 'object' &&
-	value !== null &&
-	(depth === MAX_DEPTH || Object.values(value).some((child) => isDeep(child, depth + 1)));
+	typeof value === 'object' && value !== null && (depth === MAX_DEPTH || Object.values(value).some((child) => isDeep(child, depth + 1)));
 
 /** It may be a purchase, so its plain values are kept even if the rest would exhaust the stack. */
 const shallow = (json: IDataObject) =>
-	Object.fromEntries(
-		Object.entries(json).filter(([key, value]) => key !== '__proto__' && (typeof value !== 'object' || value === null)),
-	);
+	Object.fromEntries(Object.entries(json).filter(([key, value]) => key !== '__proto__' && (typeof value !== 'object' || value === null)));
 
 function describeBody(body: string, parsed: unknown): string {
 	if (body.trim() === '') return 'an empty answer';

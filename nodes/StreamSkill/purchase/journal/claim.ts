@@ -1,7 +1,7 @@
 import type { NotBought, Outcome } from '../dispatch/outcome';
-import type { Planned } from './journal';
 import type { PastOrder } from './past';
 import type { End, RecordId } from './records';
+import type { Planned } from './recalled';
 import { preferred } from './references';
 
 const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };

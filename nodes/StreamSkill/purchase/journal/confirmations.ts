@@ -35,6 +35,8 @@ export class Confirmations {
 
 	/** References that stand for no uncertain order here: mistyped, of another node, or used before. */
 	get unmet(): string[] {
-		return [...this.bought, ...this.notBought].filter((reference) => !this.met.includes(reference) && !this.contradictory.includes(reference));
+		return [...this.bought, ...this.notBought].filter(
+			(reference) => !this.met.includes(reference) && !this.contradictory.includes(reference),
+		);
 	}
 }

@@ -67,7 +67,12 @@ export function decide(reading: Reading, known: Knowledge): Decision {
 			return { kind: onDuplicate === 'fail' && known.because !== 'confirmed' ? 'duplicate' : 'leaveOut', because: known.because };
 		case 'unknown':
 		case 'onItsWay':
-			if (dryRun) return { kind: 'showInstead', order, instead: `It may have been bought before, and would be held back (reference ${known.reference})` };
+			if (dryRun)
+				return {
+					kind: 'showInstead',
+					order,
+					instead: `It may have been bought before, and would be held back (reference ${known.reference})`,
+				};
 			return known.kind === 'unknown'
 				? { kind: 'holdBack', outcome: known.outcome, reference: known.reference }
 				: { kind: 'wait', reference: known.reference };

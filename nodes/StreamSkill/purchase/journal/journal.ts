@@ -1,49 +1,27 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from '../../n8n/digest';
-import { callOf, isInLoop, isManual, type Call } from '../../n8n/host';
+import { callOf, isInLoop, isManual } from '../../n8n/host';
+import { pause } from '../../n8n/pause';
 import { isRetryWithoutRoot, tokenRoot } from '../../n8n/root';
 import { DatabaseRefusal, Rows } from '../../n8n/rows';
-import { pause, RATE_LIMIT } from '../dispatch/attempt';
+import { RATE_LIMIT } from '../dispatch/attempt';
 import type { Item } from '../order/items';
-import type { Order } from '../order/order';
 import { Claim, type Book } from './claim';
 import { Confirmations } from './confirmations';
 import type { Knowledge } from './decide';
-import { Keys, sideBySide, type KeyOwner } from './keys';
+import { Keys, sideBySide } from './keys';
 import { List, type Wanted } from './list';
 import { match } from './match';
 import { namesOf } from './names';
 import { PastOrders, pastState, type Names, type PastOrder } from './past';
 import { isOfEditor, type End, type FoundRecord, type RecordId } from './records';
+import type { Planned, Recalled } from './recalled';
 import { preferred, referenceOf } from './references';
 import { DIGEST, NAME, ROW } from '../../n8n/stored';
 
 /** How many milliseconds lie between two looks whether somebody else has got an answer, at first and at most. */
 const LOOK_AGAIN = { first: 25, most: 1000 };
-
-/** An item with what is on record of its order. */
-export interface Recalled {
-	item: Item;
-	names: Names;
-	call: Call;
-	known: Knowledge;
-	/** The past order that it stands for. */
-	taken?: PastOrder;
-	/** The last record of its Idempotency Key, and for which order that was claimed. */
-	key?: FoundRecord & { owner?: KeyOwner };
-	/** Whether somebody else was faster to claim it. */
-	isLost: boolean;
-	/** Records that were waited for: whoever claimed them is taken to be silent. */
-	waitedFor: Set<string>;
-	/** What it waits for now. */
-	waitsFor?: string[];
-}
-
-/** One order that is to be placed. */
-export interface Planned extends Recalled {
-	order: Order;
-}
 
 /**
  * What is on record of orders: the one door to what the execution's own data and n8n's database keep of them. The first
@@ -95,8 +73,15 @@ export class Journal {
 		const token = tokenRoot(context);
 		const root = token ?? PastOrders.rootIn(container) ?? digest(DIGEST.root(context.getExecutionId()));
 		this.isPreview = items.every(({ reading }) => reading.treatment.dryRun);
-		this.past = new PastOrders(container, { root: token === undefined ? root : undefined, executionId: context.getExecutionId(), isPreview: this.isPreview });
-		this.confirmations = new Confirmations(items.map(({ reading }) => reading.treatment), this.past.usedReferences);
+		this.past = new PastOrders(container, {
+			root: token === undefined ? root : undefined,
+			executionId: context.getExecutionId(),
+			isPreview: this.isPreview,
+		});
+		this.confirmations = new Confirmations(
+			items.map(({ reading }) => reading.treatment),
+			this.past.usedReferences,
+		);
 
 		const { id: workflowId } = context.getWorkflow();
 		const { id: nodeId } = context.getNode();
@@ -145,15 +130,20 @@ export class Journal {
 	 */
 	async recall(): Promise<Recalled[]> {
 		const inputs = this.context.getInputData().map(({ json }) => json);
-		const names = namesOf(inputs, this.items.map(({ reading }) => reading));
-		const recalled = this.items.map((item, index): Recalled => ({
-			item,
-			names: names[index] ?? {},
-			call: callOf(this.context, item.itemIndex),
-			known: { kind: 'new' },
-			isLost: false,
-			waitedFor: new Set(),
-		}));
+		const names = namesOf(
+			inputs,
+			this.items.map(({ reading }) => reading),
+		);
+		const recalled = this.items.map(
+			(item, index): Recalled => ({
+				item,
+				names: names[index] ?? {},
+				call: callOf(this.context, item.itemIndex),
+				known: { kind: 'new' },
+				isLost: false,
+				waitedFor: new Set(),
+			}),
+		);
 		await this.judge(recalled);
 		return recalled;
 	}
@@ -195,7 +185,8 @@ export class Journal {
 				list.share();
 			}
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
-			if (this.confirmations.hasNotBought) await this.past.noteQuiet(list.scope, async () => await list.isQuiet(this.timeout + RATE_LIMIT.wait));
+			if (this.confirmations.hasNotBought)
+				await this.past.noteQuiet(list.scope, async () => await list.isQuiet(this.timeout + RATE_LIMIT.wait));
 			const wanted = new Map<string, Wanted>();
 			for (const { name } of chains) {
 				const count = (wanted.get(name)?.count ?? 0) + 1;
@@ -249,7 +240,10 @@ export class Journal {
 		if (!first) return;
 		const isFree = (order: PastOrder) =>
 			order.state.kind !== 'void' && !this.takenNow.has(order) && (order.call === undefined || first.call.isTryOf(order.call));
-		const found = match(group.map(({ names, key }) => ({ names, keyState: stateOfKey(key) })), this.past.orders.filter(isFree));
+		const found = match(
+			group.map(({ names, key }) => ({ names, keyState: stateOfKey(key) })),
+			this.past.orders.filter(isFree),
+		);
 		group.forEach((one, place) => {
 			const [order, ...others] = found[place] ?? [];
 			one.taken = order;
@@ -264,13 +258,17 @@ export class Journal {
 	private async knowledgeOf(one: Recalled): Promise<Knowledge> {
 		const { names, taken, key } = one;
 		if (taken?.state.kind === 'bought') {
-			const { purchase, because = taken.records.every(isOfEditor) ? 'editor' : 'earlier' } = taken.state;
+			// What is done about a key holds in any execution, so it outranks what was ordered by hand.
+			const byHand = stateOfKey(key) === 'bought' ? 'key' : 'editor';
+			const { purchase, because = taken.records.every(isOfEditor) ? byHand : 'earlier' } = taken.state;
 			return { kind: 'bought', purchase, because };
 		}
 		if (stateOfKey(key) === 'bought') return { kind: 'bought', because: 'key' };
 		const open = taken ?? this.openElsewhere(names);
 		if (open) return await this.judgeOpen(one, open);
 		if (!key || key.state === 'void') return { kind: 'new' };
+		// Of an item that is no order by now, or where n8n's database refuses, nothing tells whose the key is.
+		if (key.state === 'bought' && key.owner === undefined) return { kind: 'new' };
 		if (key.state === 'bought') return { kind: 'conflict', with: key.owner === 'other' ? 'record' : 'unclear' };
 		return await this.judgeOpen(one, { ...names, records: [key], state: pastState(key.state) });
 	}
@@ -279,7 +277,8 @@ export class Journal {
 	private openElsewhere({ order }: Names, ofThisTry = false): PastOrder | undefined {
 		if (order === undefined) return undefined;
 		return this.past.orders.find(
-			(other) => other.order === order && other.state.kind === 'unknown' && other.call !== undefined && (ofThisTry || !this.takenNow.has(other)),
+			(other) =>
+				other.order === order && other.state.kind === 'unknown' && other.call !== undefined && (ofThisTry || !this.takenNow.has(other)),
 		);
 	}
 
@@ -293,12 +292,12 @@ export class Journal {
 		const references = records.map(referenceOf);
 		const { outcome, isSilent } = open.state.kind === 'unknown' ? open.state : { outcome: undefined, isSilent: false };
 		const mayBeAnswered = !isSilent && !references.some((other) => one.waitedFor.has(other));
-		const isElsewhere = open !== taken && this.past.orders.includes(open);
 		switch (this.confirmations.of(references)) {
 			case 'bought':
 				await this.settleNow(records, 'bought');
 				open.state = { kind: 'bought', because: 'confirmed' };
-				return isElsewhere ? { kind: 'new' } : { kind: 'bought', because: 'confirmed' };
+				// Also of one that another call has sent: its error output may be looped back, and this is the same order again.
+				return { kind: 'bought', because: 'confirmed' };
 			case 'notBought':
 				if (mayBeAnswered && !this.isQuiet(records)) return this.onItsWay(one, reference, references);
 				if (!(await this.settleNow(records, 'void'))) return { kind: 'bought', because: 'earlier' };
@@ -396,7 +395,11 @@ export class Journal {
 		const attempts = orders.map((planned): Attempt<Planned> => ({ planned, won: [], isLost: false }));
 		try {
 			await Promise.all(attempts.map(async (attempt) => await this.claimKey(attempt)));
-			for (const list of this.lists) await this.claimIn(list, attempts.filter(({ isLost }) => !isLost));
+			for (const list of this.lists)
+				await this.claimIn(
+					list,
+					attempts.filter(({ isLost }) => !isLost),
+				);
 		} catch (error) {
 			for (const { won } of attempts) this.end(won, 'void');
 			throw error;
@@ -491,7 +494,10 @@ export class Journal {
 			isSettled = ((await this.keys?.settle(record, end)) ?? true) && isSettled;
 		}
 		if (!isSettled) return false;
-		this.end(records.filter(({ scope }) => scope !== this.keys?.scope), end);
+		this.end(
+			records.filter(({ scope }) => scope !== this.keys?.scope),
+			end,
+		);
 		for (const list of this.ends.keys()) await this.claimIn(list, []);
 		return true;
 	}
@@ -522,7 +528,8 @@ export class Journal {
 	 * @param isComplete whether nothing of it can be tried again, so that n8n stores each purchase once
 	 */
 	close(isComplete: boolean) {
-		for (const { call } of this.items.map(({ itemIndex }) => ({ call: callOf(this.context, itemIndex) }))) this.past.close(call.id, isComplete);
+		for (const { call } of this.items.map(({ itemIndex }) => ({ call: callOf(this.context, itemIndex) })))
+			this.past.close(call.id, isComplete);
 	}
 }
 

@@ -87,7 +87,11 @@ export class List {
 		const claimed = new Map<string, RecordId>();
 		let open = records;
 		for (let part = 1; part <= this.end.part && open.length > 0; part++) {
-			const known = await this.probe(part, open.map(({ name, number }) => ENTRY.claimed(name, number)), lease);
+			const known = await this.probe(
+				part,
+				open.map(({ name, number }) => ENTRY.claimed(name, number)),
+				lease,
+			);
 			open = open.filter((record) => {
 				const entry = ENTRY.claimed(record.name, record.number);
 				if (known.has(entry)) claimed.set(entry, { ...record, part });
@@ -125,18 +129,31 @@ export class List {
 	 * @param claims gives the records that are to be claimed, when nobody else can claim any
 	 * @returns of each claim, its record with its part, and whether somebody else had it before
 	 */
-	async write(ends: Array<{ record: RecordId; end: End }>, claims: () => RecordId[]): Promise<Array<{ record: RecordId; isLost: boolean }>> {
+	async write(
+		ends: Array<{ record: RecordId; end: End }>,
+		claims: () => RecordId[],
+	): Promise<Array<{ record: RecordId; isLost: boolean }>> {
 		return await this.exclusively(async (lease) => {
 			if (this.isShared) await this.findEnd();
 			const wanted = claims();
 			const { part } = this.end;
 			for (const [other, group] of byPart(ends.map(({ record, end }) => ({ ...record, end })))) {
-				if (other !== part) await this.add(other, group.map(({ name, number, end }) => ENTRY[end](name, number)), lease);
+				if (other !== part)
+					await this.add(
+						other,
+						group.map(({ name, number, end }) => ENTRY[end](name, number)),
+						lease,
+					);
 			}
 			const taken = new Set<string>();
 			if (this.isShared) {
 				for (let older = this.unseenFrom; older < part; older++) {
-					for (const entry of await this.probe(older, wanted.map(({ name, number }) => ENTRY.claimed(name, number)), lease)) taken.add(entry);
+					for (const entry of await this.probe(
+						older,
+						wanted.map(({ name, number }) => ENTRY.claimed(name, number)),
+						lease,
+					))
+						taken.add(entry);
 				}
 			}
 			const entries = [
@@ -201,7 +218,10 @@ export class List {
 			await lease.renew();
 			const there = await this.rows.add(row, looked);
 			await lease.renew();
-			await this.rows.remove(row, looked.filter((entry) => !there.has(entry)));
+			await this.rows.remove(
+				row,
+				looked.filter((entry) => !there.has(entry)),
+			);
 			for (const entry of there) known.add(entry);
 		}
 		if (!known.has(ENTRY.reading)) return known;

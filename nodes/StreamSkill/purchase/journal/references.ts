@@ -12,7 +12,9 @@ const LENGTH = 8;
  * one record, and a confirmation ends that record, so a reference works once.
  */
 export function referenceOf({ scope, name, number }: RecordId): string {
-	const bytes = createHash('sha256').update(DIGEST.reference(scope, name, number)).digest();
+	const bytes = createHash('sha256')
+		.update(DIGEST.reference(scope, name, number))
+		.digest();
 	let rest = bytes.readBigUInt64BE();
 	let code = '';
 	for (let i = 0; i < LENGTH; i++) {
@@ -22,24 +24,10 @@ export function referenceOf({ scope, name, number }: RecordId): string {
 	return `${code.slice(0, 4)}-${code.slice(4)}`;
 }
 
-/**
- * Reads the references that somebody typed, with spaces, commas or lines between them.
- *
- * @returns each as `referenceOf` writes it, if it can be one, otherwise as it was typed
- */
-export const readReferences = (text: string): string[] => [
-	...new Set(
-		text
-			.toUpperCase()
-			.split(/[\s,;]+/)
-			.filter(Boolean)
-			.map((typed) => typed.replace(/^([A-Z\d]{4})-?([A-Z\d]{4})$/, '$1-$2')),
-	),
-];
-
 /** @returns the reference that is shown for an order with these records: its key's, else the editor's, else the order's, else the item's */
 export function preferred(records: RecordId[]): string {
-	const rank = ({ scope, name }: RecordId) => [!scope.startsWith('key '), !isOfEditor({ scope }), !name.startsWith('order ')].map(Number).join('');
+	const rank = ({ scope, name }: RecordId) =>
+		[!scope.startsWith('key '), !isOfEditor({ scope }), !name.startsWith('order ')].map(Number).join('');
 	const [first] = [...records].sort((a, b) => rank(a).localeCompare(rank(b)));
 	if (!first) throw new Error('an order without a record has no reference');
 	return referenceOf(first);

@@ -10,8 +10,7 @@ export type Parsed<T> = { kind: 'valid'; value: T } | { kind: 'invalid'; problem
 const INVISIBLE = /^[\s\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]*$/u;
 
 /** Blank is what spreadsheets and forms leave where nobody filled anything in. */
-export const isBlank = (value: unknown) =>
-	value === undefined || value === null || (typeof value === 'string' && INVISIBLE.test(value));
+export const isBlank = (value: unknown) => value === undefined || value === null || (typeof value === 'string' && INVISIBLE.test(value));
 
 /** A short text for any value, also for those that JSON has none for. */
 export function show(value: unknown): string {
@@ -38,7 +37,12 @@ export const integer =
 
 /** True or false, or what spreadsheets write for them. */
 export function boolean(value: unknown): boolean {
-	const word = typeof value === 'object' ? '' : String(value as string).trim().toLowerCase();
+	const word =
+		typeof value === 'object'
+			? ''
+			: String(value as string)
+					.trim()
+					.toLowerCase();
 	if (word === 'true' || word === '1') return true;
 	if (word === 'false' || word === '0') return false;
 	throw new Error(`must be true or false, not ${show(value)}`);
@@ -54,8 +58,7 @@ export function text(value: unknown): string {
 	throw new Error(`must be text, not ${show(value)}`);
 }
 
-export const isObject = (value: unknown): value is IDataObject =>
-	typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isObject = (value: unknown): value is IDataObject => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A collection of fields: an expression can have put anything else in its place. */
 export function collection(value: unknown): IDataObject {

@@ -16,8 +16,7 @@ export interface Item {
 }
 
 /** Reads what each item of the node's input orders. Nothing of it throws: what cannot be read is invalid. */
-export const readItems = (context: IExecuteFunctions): Item[] =>
-	context.getInputData().map((_, item) => readItem(context, item));
+export const readItems = (context: IExecuteFunctions): Item[] => context.getInputData().map((_, item) => readItem(context, item));
 
 /** Reads an item's parameters once each: every expression takes n8n half a millisecond. */
 function readItem(context: IExecuteFunctions, item: number): Item {
@@ -37,7 +36,8 @@ function readItem(context: IExecuteFunctions, item: number): Item {
 	const collection = (name: string) =>
 		evaluate(name, (error) => {
 			const written = context.getNode().parameters[name];
-			if (isObject(written)) return Object.fromEntries(Object.keys(written).map((field) => [field, evaluate(`${name}.${field}`, fail(keyOf(field)))]));
+			if (isObject(written))
+				return Object.fromEntries(Object.keys(written).map((field) => [field, evaluate(`${name}.${field}`, fail(keyOf(field)))]));
 			fail(name)(error);
 			return undefined;
 		});

@@ -1,6 +1,6 @@
 import type { INodeProperties } from 'n8n-workflow';
 
-import { readReferences } from '../journal/references';
+import { readReferences } from './references';
 import { boolean, integer, isBlank, oneOf, text } from './coerce';
 import { name, note } from './mishaps';
 

@@ -43,7 +43,7 @@ export const BODY = {
 		// Blank rather than 1: a forgotten Tarif ID must not buy anything.
 		default: '',
 		placeholder: 'e.g. 1',
-		description: 'The tarif (the API\'s word for a price plan) to order, by its ID in StreamSkill',
+		description: "The tarif (the API's word for a price plan) to order, by its ID in StreamSkill",
 		isOrdered: true,
 	},
 	channel: {
@@ -52,7 +52,8 @@ export const BODY = {
 		required: true,
 		default: '',
 		placeholder: 'e.g. my_channel',
-		description: 'The channel that the order is for, or what the tarif asks for instead, such as a video ID or a clip ID. You must have the right to promote it.',
+		description:
+			'The channel that the order is for, or what the tarif asks for instead, such as a video ID or a clip ID. You must have the right to promote it.',
 		isOrdered: true,
 	},
 	comment: {
@@ -68,14 +69,16 @@ export const BODY = {
 		label: 'Duration',
 		kind: wholeNumber(1, 24),
 		default: 1,
-		description: 'How long the tarif runs, if it lets you choose or is hourly: from 1 to 24, in hours for an hourly tarif. Added and left as it is, it orders 1.',
+		description:
+			'How long the tarif runs, if it lets you choose or is hourly: from 1 to 24, in hours for an hourly tarif. Added and left as it is, it orders 1.',
 		isOrdered: true,
 	},
 	interval: {
 		label: 'Interval',
 		kind: wholeNumber(1, 86400),
 		default: 10,
-		description: 'The interval of the purchase, if the tarif lets you choose it: from 1 to 86400. StreamSkill documents no unit for it. Added and left as it is, it orders 10.',
+		description:
+			'The interval of the purchase, if the tarif lets you choose it: from 1 to 86400. StreamSkill documents no unit for it. Added and left as it is, it orders 10.',
 		isOrdered: true,
 	},
 	lang: {
@@ -141,7 +144,8 @@ export const ORDER_OPTIONS = {
 		default: '',
 		isGuard: true,
 		placeholder: 'e.g. {{ $json.orderNumber }}',
-		description: 'A value of your own for each order, such as an order number: this node never buys twice with the same one, not even in another execution or after a crash',
+		description:
+			'A value of your own for each order, such as an order number: this node never buys twice with the same one, not even in another execution or after a crash',
 	},
 	onDuplicate: {
 		label: 'If Already Purchased',
@@ -151,14 +155,16 @@ export const ORDER_OPTIONS = {
 		),
 		default: 'skip',
 		otherwise: 'skip',
-		description: 'What to do with an item that was bought before, by its Idempotency Key or in an earlier try of the execution, if its purchase is not at hand',
+		description:
+			'What to do with an item that was bought before, by its Idempotency Key or in an earlier try of the execution, if its purchase is not at hand',
 	},
 	maxPurchases: {
 		label: 'Max Purchases',
 		kind: wholeNumber(1),
 		default: 100,
 		isGuard: true,
-		description: 'How many purchases the execution may make at most, with its retries: lists, loops and the calls of an agent count together. Where there would be more, nothing is bought.',
+		description:
+			'How many purchases the execution may make at most, with its retries: lists, loops and the calls of an agent count together. Where there would be more, nothing is bought.',
 	},
 	repeatManualOrders: {
 		label: 'Repeat Manual Orders',

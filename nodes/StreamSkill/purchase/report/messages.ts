@@ -25,12 +25,15 @@ const RETRY = 'open the Executions tab, select this execution, click the Retry a
 
 /** How a person goes on in the editor. With Repeat Manual Orders on, it would buy again what is bought. */
 const executeAgain = (order?: Order) =>
-	order?.repeatManualOrders ? 'Then remove the option Repeat Manual Orders, and execute the workflow again' : 'Then execute the workflow again';
+	order?.repeatManualOrders
+		? 'Then remove the option Repeat Manual Orders, and execute the workflow again'
+		: 'Then execute the workflow again';
 
 /** The one step that follows once the cause is mended. None of them buys twice. */
 const NEXT_STEP: Record<Recourse, (order?: Order) => string> = {
 	editor: (order) => `${executeAgain(order)}: what this node has bought by hand today or yesterday is left out.`,
-	retry: () => `Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
+	retry: () =>
+		`Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	anew: () => 'Then order this item alone in a new execution.',
 	tool: () => 'Then order it again if it is still wanted.',
 };
@@ -159,7 +162,10 @@ function describeRejection(reason: Reason): string {
 function adviseRejection(reason: Reason): string {
 	if (reason.kind === 'proxy') return 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.';
 	if (reason.kind !== 'status') return NOT_REACHED;
-	return REJECTION_ADVICE[reason.httpCode] ?? (reason.httpCode < 400 ? NOT_REACHED : 'Check the order, your StreamSkill account and its balance.');
+	return (
+		REJECTION_ADVICE[reason.httpCode] ??
+		(reason.httpCode < 400 ? NOT_REACHED : 'Check the order, your StreamSkill account and its balance.')
+	);
 }
 
 function describeUnknown(reason: Reason | undefined, order?: Order): string {
@@ -263,14 +269,18 @@ function adviseObstacle(obstacle: Obstacle): string[] {
 		case 'unsaved':
 			return [];
 		case 'evaluation':
-			return ['Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.'];
+			return [
+				'Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.',
+			];
 		case 'unrecognised':
 			return [
 				'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow".',
 				'If the list is meant to be another one, order it in a new execution.',
 			];
 		case 'defect':
-			return ["Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, look in your StreamSkill account whether it is there."];
+			return [
+				"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, look in your StreamSkill account whether it is there.",
+			];
 		case 'stopped':
 			return ['If the order is still wanted, place it in a new execution, without the items that were bought.'];
 	}

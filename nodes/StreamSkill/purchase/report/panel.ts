@@ -110,7 +110,11 @@ function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recou
 	const sentences = [
 		...(reference === undefined ? [] : lookUp(references.length > 1 ? 'its reference' : reference, recourse, isKeyed)),
 		...[...kinds.values()].flatMap(({ failure, order }) => mend(failure, recourse, order)),
-		goOn([...uncertain, ...certain].map(({ failure }) => failure), recourse, (uncertain[0] ?? certain[0])?.order),
+		goOn(
+			[...uncertain, ...certain].map(({ failure }) => failure),
+			recourse,
+			(uncertain[0] ?? certain[0])?.order,
+		),
 	];
 	return [
 		...(references.length > 1 ? [`References: ${references.join(' ')}`] : []),

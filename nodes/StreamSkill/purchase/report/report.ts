@@ -115,8 +115,14 @@ export class Report {
 	/** @throws NodeApiError or NodeOperationError if `mustStop` */
 	stopIfFailed() {
 		if (!this.mustStop) return;
-		const notTried = this.items.filter((item) => !this.results.has(item)).map((item) => ({ itemIndex: item.itemIndex, order: orderOf(item) }));
-		throw runError(this.context.getNode(), { failed: this.failed, purchases: this.purchases, remarks: referenceRemarks(this.remarks), notTried }, this.recourse);
+		const notTried = this.items
+			.filter((item) => !this.results.has(item))
+			.map((item) => ({ itemIndex: item.itemIndex, order: orderOf(item) }));
+		throw runError(
+			this.context.getNode(),
+			{ failed: this.failed, purchases: this.purchases, remarks: referenceRemarks(this.remarks), notTried },
+			this.recourse,
+		);
 	}
 
 	/**

@@ -47,7 +47,11 @@ export function summarise({ purchases, handedBack, leftOut, previewed, failed }:
 		handedBack > 0 && `From an earlier try: ${counted(handedBack, 'purchase')}`,
 		...parts(leftOut, WHY_LEFT_OUT, 'Left out'),
 		uncertain > 0 && `May have been bought: ${counted(uncertain, 'order')}`,
-		...parts(outcomes.filter((outcome) => outcome !== 'unknown'), WHY_NOT_BOUGHT, 'Not bought'),
+		...parts(
+			outcomes.filter((outcome) => outcome !== 'unknown'),
+			WHY_NOT_BOUGHT,
+			'Not bought',
+		),
 	]
 		.filter(Boolean)
 		.join('. ');
