@@ -2,7 +2,7 @@ import { NodeOperationError, type IExecuteFunctions, type INodeExecutionData } f
 
 import { dropsOutput, isEvaluation, isTool, stopsOnFailure } from '../n8n/host';
 import { connect, type Connection } from '../n8n/http';
-import { DatabaseRefusal } from '../n8n/rows';
+import { refusalIn } from '../n8n/rows';
 import { purchaseTrace } from '../n8n/trace';
 import { sendOrder } from './dispatch/attempt';
 import { dispatch } from './dispatch/dispatch';
@@ -272,8 +272,7 @@ class Run {
 			}
 			return claims;
 		} catch (error) {
-			if (!(error instanceof DatabaseRefusal)) throw error;
-			this.obstacle = { kind: 'database', message: error.message };
+			this.obstacle = { kind: 'database', message: refusalIn(error).message };
 			this.report.holdBack(
 				planned.filter(({ item }) => !this.report.has(item)).map(({ item }) => item),
 				this.obstacle,

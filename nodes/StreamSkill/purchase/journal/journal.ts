@@ -4,7 +4,7 @@ import { digest } from '../../n8n/digest';
 import { callOf, isInLoop, isManual } from '../../n8n/host';
 import { pause } from '../../n8n/pause';
 import { isRetryWithoutRoot, tokenRoot } from '../../n8n/root';
-import { DatabaseRefusal, Rows } from '../../n8n/rows';
+import { refusalIn, Rows, type DatabaseRefusal } from '../../n8n/rows';
 import { RATE_LIMIT } from '../dispatch/attempt';
 import type { Item } from '../order/items';
 import { Claim, type Book } from './claim';
@@ -169,8 +169,7 @@ export class Journal {
 		try {
 			await work();
 		} catch (error) {
-			if (!(error instanceof DatabaseRefusal)) throw error;
-			this.refusal = error;
+			this.refusal = refusalIn(error);
 		}
 	}
 
@@ -225,8 +224,10 @@ export class Journal {
 			const { order, key } = one.names;
 			const before = one.key;
 			const record = key === undefined ? undefined : found.get(key);
-			one.key = record;
-			if (!record || record.state === 'void' || order === undefined) return;
+			if (!record || record.state === 'void' || order === undefined) {
+				one.key = record;
+				return;
+			}
 			// A claim is for one order for ever, so that is asked once, and not of what was sent by this execution itself.
 			const isOwn = this.past.orders.some((other) => other.key === key && other.order === order);
 			const owner = before?.number === record.number && before.owner !== 'unclear' ? before.owner : undefined;
@@ -393,6 +394,7 @@ export class Journal {
 	 */
 	async claim(orders: Planned[]): Promise<{ claims: Claim[]; lost: Planned[] }> {
 		const attempts = orders.map((planned): Attempt<Planned> => ({ planned, won: [], isLost: false }));
+		let isRefused = true;
 		try {
 			await Promise.all(attempts.map(async (attempt) => await this.claimKey(attempt)));
 			for (const list of this.lists)
@@ -400,9 +402,9 @@ export class Journal {
 					list,
 					attempts.filter(({ isLost }) => !isLost),
 				);
-		} catch (error) {
-			for (const { won } of attempts) this.end(won, 'void');
-			throw error;
+			isRefused = false;
+		} finally {
+			if (isRefused) for (const { won } of attempts) this.end(won, 'void');
 		}
 		const lost = attempts.filter(({ isLost }) => isLost);
 		for (const { won, planned } of lost) {
@@ -430,6 +432,7 @@ export class Journal {
 		const ends = this.ends.get(list) ?? [];
 		this.ends.delete(list);
 		if (attempts.length + ends.length === 0 || this.isPreview) return;
+		let isRefused = true;
 		try {
 			const written = await list.write(ends, () => {
 				for (const attempt of attempts) {
@@ -445,13 +448,14 @@ export class Journal {
 				if (isLost && attempt) attempt.isLost = true;
 				else attempt?.won.push(record);
 			});
-			if (rivals.length === 0) return;
 			const of = new Map(attempts.flatMap(({ planned }) => chainsOf(planned.names, list).map((chain) => [chain.name, chain.of])));
 			for (const record of await list.states(rivals)) this.past.adopt(record, of.get(record.name) ?? {});
-		} catch (error) {
-			this.past.giveBack(given.map(({ record }) => record));
-			this.ends.set(list, [...ends, ...(this.ends.get(list) ?? [])]);
-			throw error;
+			isRefused = false;
+		} finally {
+			if (isRefused) {
+				this.past.giveBack(given.map(({ record }) => record));
+				this.ends.set(list, [...ends, ...(this.ends.get(list) ?? [])]);
+			}
 		}
 	}
 
@@ -513,8 +517,7 @@ export class Journal {
 	}
 
 	private warn(error: unknown) {
-		if (!(error instanceof DatabaseRefusal)) throw error;
-		this.context.logger.warn(`StreamSkill could not record how its orders ended: ${error.message}`);
+		this.context.logger.warn(`StreamSkill could not record how its orders ended: ${refusalIn(error).message}`);
 	}
 
 	/** How many claims of keys have ended, and are not on record as that. */

@@ -1,4 +1,4 @@
-import { DatabaseRefusal, UnknownN8n, type Rows } from '../../n8n/rows';
+import { refusalIn, UnknownN8n, type DatabaseRefusal, type Rows } from '../../n8n/rows';
 import type { End, FoundRecord, RecordId } from './records';
 import { KEY_ENTRIES, ROW } from '../../n8n/stored';
 
@@ -109,13 +109,14 @@ export class Keys {
 
 	/** @returns which entries were there, or undefined if somebody else has inserted the row at the same moment */
 	private async insert(row: string, entries: readonly string[]): Promise<Set<string> | undefined> {
+		let refusal: DatabaseRefusal;
 		try {
 			return await this.rows.add(row, entries);
 		} catch (error) {
-			if (!(error instanceof DatabaseRefusal) || error instanceof UnknownN8n) throw error;
-			if ((await this.rows.count(row)) > 0) return undefined;
-			throw error;
+			refusal = refusalIn(error);
 		}
+		if (refusal instanceof UnknownN8n || (await this.rows.count(row)) === 0) throw refusal;
+		return undefined;
 	}
 }
 
