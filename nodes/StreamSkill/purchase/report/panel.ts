@@ -39,6 +39,7 @@ export interface EndedRun {
  */
 export function errorJson({ failure, order, problems: ownProblems }: FailedItem, recourse: Recourse): IDataObject {
 	const reason = failure.kind === 'rejected' || failure.kind === 'unknown' ? failure.reason : undefined;
+	const isTokenRefused = failure.kind === 'heldBack' && failure.obstacle.kind === 'token';
 	const problems = ownProblems ?? (reason?.kind === 'status' ? reason.fieldErrors : undefined);
 	return {
 		error: describe(failure, order),
@@ -46,6 +47,7 @@ export function errorJson({ failure, order, problems: ownProblems }: FailedItem,
 		details: {
 			outcome: outcomeOf(failure),
 			...(reason && 'httpCode' in reason && { httpCode: reason.httpCode }),
+			...(isTokenRefused && { httpCode: 401 }),
 			...(failure.kind === 'unknown' && { reference: failure.reference }),
 			...(problems && { errors: problems }),
 			...(order && { order: { ...order.body } }),
