@@ -15,10 +15,10 @@ afterEach(() => jest.restoreAllMocks());
 
 /** Lets the clock go by the orders and the calls of n8n's database, so that they come at the same pace on any machine. */
 function setPace(msPerOrder: number, msPerCall = 0) {
-	const begun = Date.now();
+	const begun = performance.now();
 	const { calls } = deduplicator;
 	jest
-		.spyOn(Date, 'now')
+		.spyOn(performance, 'now')
 		.mockImplementation(() => begun + msPerOrder * shop.sandbox.requests.length + msPerCall * (deduplicator.calls - calls));
 }
 

@@ -23,14 +23,16 @@ test.each([
 	['an order in a list', NAME.order('d'), 'order d'],
 	['an item in a list', NAME.item('d'), 'item d'],
 	['a record that is claimed', ENTRY.claimed('order d', 2), 'order d 2'],
-	['one that is bought', ENTRY.bought('order d', 2), 'bought order d 2'],
-	['one that is void', ENTRY.void('order d', 2), 'void order d 2'],
-	['one that is silent', ENTRY.silent('order d', 2), 'silent order d 2'],
+	['one that is bought', ENTRY.bought('order d', 2, 0), 'bought order d 2'],
+	['one that is void', ENTRY.void('order d', 2, 0), 'void order d 2'],
+	['one that is silent', ENTRY.silent('order d', 2, 0), 'silent order d 2'],
 	['when a list was written to', ENTRY.written(29926800), 'written 29926800'],
-	['the mark of a reader', ENTRY.reading, 'reading'],
+	['the mark of a reader', ENTRY.reading(0), 'reading'],
 
 	['what the digest of a root is made of', DIGEST.root('7'), 'root 7'],
 	['what that of a key is made of', DIGEST.key('a'), 'key a'],
+	['one that is bought, in a later epoch', ENTRY.bought('order d', 2, 1), 'bought order d 2 in 1'],
+	['the mark of a reader in a later epoch', ENTRY.reading(1), 'reading in 1'],
 	['what a reference is made of', DIGEST.reference('s', 'n', 1), 'reference s n 1'],
 ])('%s', (_, name, golden) => {
 	expect(name).toBe(golden);

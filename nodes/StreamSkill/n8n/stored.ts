@@ -30,16 +30,19 @@ export const ROW = {
 	silent: (key: string, number: number) => `streamskill:key:${key}:${number}:silent`,
 };
 
+/** From 0: what was said in an epoch that is over does not count. */
+const inEpoch = (epoch: number) => (epoch === 0 ? '' : ` in ${epoch}`);
+
 /** The entries of a list. A record that is there under its own name is claimed. */
 export const ENTRY = {
 	claimed: (name: string, number: number) => `${name} ${number}`,
-	bought: (name: string, number: number) => `bought ${name} ${number}`,
-	void: (name: string, number: number) => `void ${name} ${number}`,
-	silent: (name: string, number: number) => `silent ${name} ${number}`,
+	bought: (name: string, number: number, epoch: number) => `bought ${name} ${number}${inEpoch(epoch)}`,
+	void: (name: string, number: number, epoch: number) => `void ${name} ${number}${inEpoch(epoch)}`,
+	silent: (name: string, number: number, epoch: number) => `silent ${name} ${number}${inEpoch(epoch)}`,
 	/** Somebody has written to the list in that minute. */
 	written: (minute: number) => `written ${minute}`,
-	/** There while somebody looks something up. */
-	reading: 'reading',
+	/** There while somebody looks up how records have ended. Who dies meanwhile ends the epoch. */
+	reading: (epoch: number) => `reading${inEpoch(epoch)}`,
 };
 
 /**

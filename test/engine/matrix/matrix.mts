@@ -104,8 +104,8 @@ interface PlacedCell extends Cell {
 }
 
 function* cellsOf(fault: Expectation, onError: INode['onError']): Generator<PlacedCell> {
+	// Nothing set is Stop to n8n: no need for all of it twice.
 	for (const times of fault.times)
-		// Nothing set is Stop to n8n: no need for all of it twice.
 		for (const [place, faulty] of Object.entries(places))
 			for (const [tries, batchSize] of fault.thorough && onError ? thorough : sample) {
 				if (fault.credential && place !== 'all items') continue;

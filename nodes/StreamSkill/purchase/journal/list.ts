@@ -33,6 +33,9 @@ export interface Wanted {
  * Every method throws a DatabaseRefusal when n8n's database refuses.
  */
 export class List {
+	/** By part: see `probeEnds`. */
+	private readonly epochs = new Map<number, number>();
+
 	/** The first part that may have records which the last look has not seen. */
 	private unseenFrom = 1;
 
@@ -113,10 +116,9 @@ export class List {
 			let open = group;
 			// Most were bought, so that is asked first.
 			for (const state of ['bought', 'void', 'silent'] as const) {
-				const entryOf = ({ name, number }: RecordId) => ENTRY[state](name, number);
-				const known = await this.probe(part, open.map(entryOf), lease);
-				found.push(...open.filter((record) => known.has(entryOf(record))).map((record) => ({ ...record, state })));
-				open = open.filter((record) => !known.has(entryOf(record)));
+				const known = await this.probeEnds(part, open, state, lease);
+				found.push(...[...known].map((record) => ({ ...record, state })));
+				open = open.filter((record) => !known.has(record));
 			}
 			found.push(...open.map((record) => ({ ...record, state: 'claimed' as const })));
 		}
@@ -141,7 +143,7 @@ export class List {
 				if (other !== part)
 					await this.add(
 						other,
-						group.map(({ name, number, end }) => ENTRY[end](name, number)),
+						group.map(({ name, number, end }) => ENTRY[end](name, number, this.epochOf(other))),
 						lease,
 					);
 			}
@@ -157,7 +159,9 @@ export class List {
 				}
 			}
 			const entries = [
-				...ends.filter(({ record }) => record.part === part).map(({ record, end }) => ENTRY[end](record.name, record.number)),
+				...ends
+					.filter(({ record }) => record.part === part)
+					.map(({ record, end }) => ENTRY[end](record.name, record.number, this.epochOf(part))),
 				...wanted.map(({ name, number }) => ENTRY.claimed(name, number)).filter((entry) => !taken.has(entry)),
 				ENTRY.written(minuteOf(Date.now())),
 			];
@@ -207,25 +211,54 @@ export class List {
 
 	/**
 	 * Tells which entries are there. n8n has no way to look without recording, so what was not there is taken away
-	 * again. A crash in between leaves its own mark, and then no end in that part counts: an order may read as sent and
-	 * not answered, never as bought.
+	 * again. What a crash in between leaves behind looks like a claim that nobody has answered.
 	 */
 	private async probe(part: number, entries: string[], lease: Lease): Promise<Set<string>> {
-		const row = ROW.part(this.scope, part);
 		const known = new Set<string>();
 		for (let i = 0; i < entries.length; i += CHUNK) {
-			const looked = [ENTRY.reading, ...entries.slice(i, i + CHUNK)];
-			await lease.renew();
-			const there = await this.rows.add(row, looked);
-			await lease.renew();
-			await this.rows.remove(
-				row,
-				looked.filter((entry) => !there.has(entry)),
-			);
+			const looked = entries.slice(i, i + CHUNK);
+			const there = await this.recordAndRemove(part, looked, lease);
 			for (const entry of there) known.add(entry);
 		}
-		if (!known.has(ENTRY.reading)) return known;
-		return new Set([...known].filter((entry) => !/^(bought|void|silent) /.test(entry)));
+		return known;
+	}
+
+	/**
+	 * The same for the ends of records. A crash in between must not leave an order that reads as bought, so it leaves a
+	 * mark as well, and with that the epoch is over: what was said in it does not count, and what is said from then on
+	 * is said in the next.
+	 */
+	private async probeEnds(part: number, records: RecordId[], end: End, lease: Lease): Promise<Set<RecordId>> {
+		const known = new Set<RecordId>();
+		for (let i = 0; i < records.length; ) {
+			const epoch = this.epochOf(part);
+			const chunk = records.slice(i, i + CHUNK);
+			const entryOf = ({ name, number }: RecordId) => ENTRY[end](name, number, epoch);
+			const there = await this.recordAndRemove(part, [ENTRY.reading(epoch), ...chunk.map(entryOf)], lease);
+			if (there.has(ENTRY.reading(epoch))) {
+				this.epochs.set(part, epoch + 1);
+				continue;
+			}
+			for (const record of chunk) if (there.has(entryOf(record))) known.add(record);
+			i += CHUNK;
+		}
+		return known;
+	}
+
+	private epochOf(part: number): number {
+		return this.epochs.get(part) ?? 0;
+	}
+
+	private async recordAndRemove(part: number, entries: string[], lease: Lease): Promise<Set<string>> {
+		const row = ROW.part(this.scope, part);
+		await lease.renew();
+		const there = await this.rows.add(row, entries);
+		await lease.renew();
+		await this.rows.remove(
+			row,
+			entries.filter((entry) => !there.has(entry)),
+		);
+		return there;
 	}
 }
 
