@@ -14,9 +14,9 @@ const PER_TEST = 240;
 /**
  * After a crash, one purchase stands for two equal orders: the one that takes it by what it orders, and the row that it
  * was made for, whose record does not say for which order it is. The second order is left out, with a hint that says so:
- * never bought twice, and yet called bought. Known, and open.
+ * never bought twice, and yet called bought. Known, and open: `SEED=126` shows it.
  */
-const OPEN = [36, 48, 77, 126];
+const OPEN = [36, 126];
 
 const chunks = Array.from({ length: Math.ceil(count / PER_TEST) }, (_, i) => [
 	first + i * PER_TEST,
@@ -52,5 +52,3 @@ test.each(chunks)(
 	},
 	600_000,
 );
-
-(SEED ? test.skip : test.failing).each(OPEN)('program %d', async (seed) => await new Program(seed).play(), 60_000);
