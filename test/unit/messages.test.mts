@@ -46,7 +46,7 @@ describe('what happened', () => {
 		['a failure of the connection that nothing tells more of', 'StreamSkill could not be reached'],
 		['a certain no without a reason', 'StreamSkill could not be reached'],
 	])('%s', (name, text) => {
-		expect(say({ kind: 'rejected', reason: rejections[name]! })).toBe(text);
+		expect(say({ kind: 'rejected', reason: rejections[name] })).toBe(text);
 	});
 
 	test.each<[string, string]>([
@@ -94,7 +94,7 @@ describe('what happened', () => {
 		['held back: stopped', 'The execution was stopped'],
 		['held back: defect', 'The StreamSkill node stopped unexpectedly: x is not a function'],
 	])('%s', (name, text) => {
-		expect(say(failures[name]!, keyed)).toBe(text);
+		expect(say(failures[name], keyed)).toBe(text);
 	});
 
 	test('a limit that the list alone goes beyond', () => {
@@ -141,7 +141,7 @@ describe('what to do', () => {
 		['a proxy without a way through', 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.'],
 	])('about %s: it was not bought, what to check, and the next step', (name, advice) => {
 		for (const recourse of recourses) {
-			expect(advise({ kind: 'rejected', reason: rejections[name]! }, recourse, order)).toBe(
+			expect(advise({ kind: 'rejected', reason: rejections[name] }, recourse, order)).toBe(
 				`This order was not bought. ${advice} ${next[recourse]}`,
 			);
 		}
@@ -149,8 +149,8 @@ describe('what to do', () => {
 
 	test.each<[Failure, string]>([
 		[invalid, 'Change the named fields, or the data that fills them.'],
-		[failures['a key of another order: list']!, 'Give each order an Idempotency Key of its own.'],
-		[failures['a key that comes again']!, 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'],
+		[failures['a key of another order: list'], 'Give each order an Idempotency Key of its own.'],
+		[failures['a key that comes again'], 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'],
 		[heldBack('settings'), 'Change the named options.'],
 		[heldBack('limit'), 'If all of them are meant to be bought, raise the limit.'],
 		[heldBack('credential'), 'Choose or mend the StreamSkill API credential.'],

@@ -41,7 +41,7 @@ describe('an error item', () => {
 		['held back: limit', 'notSent'],
 		['held back: stopped', 'notSent'],
 	])('of %s has the outcome %s', (name, outcome) => {
-		expect(outcomeOf(failures[name]!)).toBe(outcome);
+		expect(outcomeOf(failures[name])).toBe(outcome);
 	});
 
 	test('has the status and the reference where there are any', () => {
@@ -272,7 +272,7 @@ describe('what comes from outside is text, not HTML', () => {
 });
 
 test.each(Object.keys(rejections))('%s is named in the title and in the list', (name) => {
-	const failed = [item(0, { kind: 'rejected', reason: rejections[name]! })];
+	const failed = [item(0, { kind: 'rejected', reason: rejections[name] })];
 	const error = ended({ failed });
 	expect(error.message).toBe(`Channel channel-0, tarif 7: ${say(failed[0].failure)}`);
 	expect(error.description).toContain(`Item 0, channel channel-0, tarif 7: ${say(failed[0].failure)}`);
