@@ -76,11 +76,13 @@ export interface Call {
 	isTryOf(other: string): boolean;
 }
 
-/** @returns the call that this is: for a tool, that of the model's item */
-export function callOf(context: IExecuteFunctions, itemIndex: number): Call {
-	if (isTool(context)) return callOfModel(context, itemIndex);
+/** @returns the call that each item belongs to: only a model's items are calls of their own */
+export function callsOf(context: IExecuteFunctions): (itemIndex: number) => Call {
+	if (isTool(context)) return (itemIndex) => callOfModel(context, itemIndex);
+	// n8n makes the proxy anew each time.
 	const id = String(context.getWorkflowDataProxy(0).$runIndex);
-	return { id, isTryOf: (other) => other === id };
+	const call: Call = { id, isTryOf: (other) => other === id };
+	return () => call;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from '../../n8n/digest';
-import { callOf, isInLoop, isManual } from '../../n8n/host';
+import { callsOf, isInLoop, isManual } from '../../n8n/host';
 import { pause } from '../../n8n/pause';
 import { isRetryWithoutRoot, tokenRoot } from '../../n8n/root';
 import { refusalIn, Rows, type DatabaseRefusal } from '../../n8n/rows';
@@ -134,11 +134,12 @@ export class Journal {
 			inputs,
 			this.items.map(({ reading }) => reading),
 		);
+		const callAt = callsOf(this.context);
 		const recalled = this.items.map(
 			(item, index): Recalled => ({
 				item,
 				names: names[index] ?? {},
-				call: callOf(this.context, item.itemIndex),
+				call: callAt(item.itemIndex),
 				known: { kind: 'new' },
 				isLost: false,
 				waitedFor: new Set(),
@@ -531,8 +532,8 @@ export class Journal {
 	 * @param isComplete whether nothing of it can be tried again, so that n8n stores each purchase once
 	 */
 	close(isComplete: boolean) {
-		for (const { call } of this.items.map(({ itemIndex }) => ({ call: callOf(this.context, itemIndex) })))
-			this.past.close(call.id, isComplete);
+		const callAt = callsOf(this.context);
+		for (const id of new Set(this.items.map(({ itemIndex }) => callAt(itemIndex).id))) this.past.close(id, isComplete);
 	}
 }
 
