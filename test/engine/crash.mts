@@ -91,6 +91,7 @@ export async function startWire(api: () => string) {
 			res.writeHead(answer.status, { 'content-type': answer.type }).end(answer.body);
 		})();
 	});
+	server.keepAliveTimeout = 120_000;
 	server.listen(0, '127.0.0.1');
 	await once(server, 'listening');
 	const { port } = server.address() as AddressInfo;

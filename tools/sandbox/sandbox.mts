@@ -204,6 +204,8 @@ export async function startSandbox({ port = 0, token = 'sandbox-token', certific
 	app.use(refuse);
 
 	const server = certificate ? createTlsServer({ ...certificate, minVersion: 'TLSv1.3' }, app) : createServer(app);
+	// On a busy machine, a client may send on a connection that is just being closed for being idle.
+	server.keepAliveTimeout = 120_000;
 	server.listen(port, host);
 	await once(server, 'listening');
 	const origin = `${certificate ? 'https' : 'http'}://${host}:${(server.address() as AddressInfo).port}`;
