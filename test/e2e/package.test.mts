@@ -42,7 +42,8 @@ beforeAll(async () => {
 			HTTPS_PROXY: 'http://127.0.0.1:9',
 		},
 	});
-	workflow = await world.create(chain('Package', [node('Start', 'manualTrigger'), streamSkill({ tarifId: 1, channel: 'a' })]));
+	const order = { tarifId: 1, channel: 'a', options: { repeatManualOrders: true } };
+	workflow = await world.create(chain('Package', [node('Start', 'manualTrigger'), streamSkill(order)]));
 });
 afterAll(async () => {
 	await world?.close();
