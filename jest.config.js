@@ -1,5 +1,7 @@
 /** @type {import('jest').Config} */
 module.exports = {
+	// Runs that were killed leave waits of a minute behind.
+	forceExit: true,
 	roots: ['<rootDir>/test'],
 	testMatch: ['**/unit/**/*.test.mts', '**/engine/**/*.test.mts'],
 	moduleFileExtensions: ['js', 'mjs', 'cjs', 'ts', 'mts', 'json', 'node'],
