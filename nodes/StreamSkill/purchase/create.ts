@@ -242,8 +242,9 @@ class Run {
 				if (this.waiting.length === 0) break;
 				const waiting = this.waiting.splice(0);
 				await journal.wait(waiting, stopSignal);
+				// What was sent before is settled: nothing of it may be held back once more.
+				open = stopSignal?.aborted ? [] : this.unobstructed(this.plan(waiting));
 				if (stopSignal?.aborted) this.waiting.push(...waiting);
-				else open = this.unobstructed(this.plan(waiting));
 			}
 		} finally {
 			for (const { item, known } of this.waiting)
@@ -268,7 +269,7 @@ class Run {
 			const { claims, lost } = await this.journal.claim(planned);
 			if (lost.length > 0) {
 				await this.journal.judge(lost);
-				claims.push(...(await this.claim(this.plan(lost))));
+				claims.push(...(await this.claim(this.unobstructed(this.plan(lost)))));
 			}
 			return claims;
 		} catch (error) {
