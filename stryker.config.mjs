@@ -1,8 +1,8 @@
 // npm run mutate: changes the pure modules bit by bit, and sees whether their unit tests notice.
 const mutated = {
 	credentials: ['accessToken', 'baseUrl'],
-	'nodes/StreamSkill/purchase/order': ['coerce', 'kinds', 'mishaps', 'order', 'read', 'settings'],
-	'nodes/StreamSkill/purchase/dispatch': ['outcome'],
+	'nodes/StreamSkill/purchase/order': ['kinds', 'order', 'read', 'settings'],
+	'nodes/StreamSkill/purchase/dispatch': ['answer'],
 	'nodes/StreamSkill/purchase/journal': ['confirmations', 'decide', 'match', 'names', 'references'],
 	'nodes/StreamSkill/purchase/report': ['messages', 'panel', 'summary'],
 };

@@ -82,7 +82,10 @@ console.log(`${files.length} files, ${height} layers, ${count('values')} imports
 
 const rooms = Object.values(ROOMS);
 const roomOf = (file: string) => rooms.findIndex((room) => room.test(file));
+/** More than a reader keeps in mind. */
+const MAX_HEIGHT = 8;
 const complaints = [
+	...(height > MAX_HEIGHT ? [`${height} layers, and ${MAX_HEIGHT} are enough`] : []),
 	...circles.map((circle) => `In circles: ${circle}`),
 	...files.filter((file) => roomOf(file) === -1).map((file) => `In no room: ${file}`),
 	...files.flatMap((file) => {

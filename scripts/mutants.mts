@@ -72,10 +72,10 @@ const mutants: Mutant[] = [
 		{ condition: 'waited > RATE_LIMIT.wait', is: false },
 		'matrix|pause',
 	),
-	mutant('a request without a socket is taken for sent', `${DISPATCH}/outcome.ts#wasNeverSent`, { returns: 'false' }, 'proxy|network'),
+	mutant('a request without a socket is taken for sent', `${DISPATCH}/answer.ts#wasNeverSent`, { returns: 'false' }, 'proxy|network'),
 	mutant(
 		'a 408 is taken for a refusal',
-		`${DISPATCH}/outcome.ts#readAnswer`,
+		`${DISPATCH}/answer.ts#readAnswer`,
 		{ value: 'isCertain', is: 'httpCode >= 300 && httpCode < 500' },
 		'matrix',
 	),

@@ -1,4 +1,5 @@
-import { decide, type Decision, type Knowledge } from '../../nodes/StreamSkill/purchase/journal/decide.ts';
+import { decide, type Decision } from '../../nodes/StreamSkill/purchase/journal/decide.ts';
+import type { Knowledge } from '../../nodes/StreamSkill/purchase/journal/recalled.ts';
 import type { Reading } from '../../nodes/StreamSkill/purchase/order/order.ts';
 import type { NotBought } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
 

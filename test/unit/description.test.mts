@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
-import { LABELS } from '../../nodes/StreamSkill/purchase/order/labels.ts';
+import { LABELS } from '../../nodes/StreamSkill/purchase/order/table.ts';
 import { readOrder } from '../../nodes/StreamSkill/purchase/order/order.ts';
 import { readSettings } from '../../nodes/StreamSkill/purchase/order/settings.ts';
 import { StreamSkill } from '../../nodes/StreamSkill/StreamSkill.node.ts';

@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
-import type { Because } from '../../nodes/StreamSkill/purchase/journal/decide.ts';
-import { LABELS } from '../../nodes/StreamSkill/purchase/order/labels.ts';
+import type { Because } from '../../nodes/StreamSkill/purchase/journal/records.ts';
+import { LABELS } from '../../nodes/StreamSkill/purchase/order/table.ts';
 import { BODY, ORDER_OPTIONS, RUN_OPTIONS } from '../../nodes/StreamSkill/purchase/order/table.ts';
 import { describe as say } from '../../nodes/StreamSkill/purchase/report/messages.ts';
 import { summarise } from '../../nodes/StreamSkill/purchase/report/summary.ts';

@@ -1,5 +1,6 @@
 /** Everything that can become of an order but a purchase, for the tests of what is said of it. */
-import { readAnswer, readFailure, type NotBought, type Reason } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
+import { readAnswer, readFailure } from '../../nodes/StreamSkill/purchase/dispatch/answer.ts';
+import type { NotBought, Reason } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
 import { readOrder, type Order } from '../../nodes/StreamSkill/purchase/order/order.ts';
 import type { Failure, Obstacle } from '../../nodes/StreamSkill/purchase/report/failure.ts';
 

@@ -2,7 +2,7 @@ import { Ajv } from 'ajv';
 import fc from 'fast-check';
 
 import { readOrder, type OrderParameters } from '../../nodes/StreamSkill/purchase/order/order.ts';
-import { readAnswer, readFailure } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
+import { readAnswer, readFailure } from '../../nodes/StreamSkill/purchase/dispatch/answer.ts';
 import type { Answer } from '../../nodes/StreamSkill/n8n/http.ts';
 import { readSettings } from '../../nodes/StreamSkill/purchase/order/settings.ts';
 

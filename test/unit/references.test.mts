@@ -1,6 +1,6 @@
 import type { RecordId } from '../../nodes/StreamSkill/purchase/journal/records.ts';
 import { preferred, referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
-import { readReferences } from '../../nodes/StreamSkill/purchase/order/references.ts';
+import { readReferences } from '../../nodes/StreamSkill/purchase/order/kinds.ts';
 
 const record = (more: Partial<RecordId> = {}): RecordId => ({ scope: 'node:orders:root', name: 'order a', number: 1, part: 1, ...more });
 

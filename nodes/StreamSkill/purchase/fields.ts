@@ -1,6 +1,7 @@
 import type { INodeProperties } from 'n8n-workflow';
 
-import { BATCHING, BODY, ORDER_OPTIONS, RUN_OPTIONS, type Field } from './order/table';
+import type { Field } from './order/kinds';
+import { BATCHING, BODY, ORDER_OPTIONS, RUN_OPTIONS } from './order/table';
 
 const displayOptions = { show: { resource: ['purchase'], operation: ['create'] } };
 

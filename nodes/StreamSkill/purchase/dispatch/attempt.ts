@@ -1,6 +1,7 @@
 import type { Answer } from '../../n8n/http';
 import { pause } from '../../n8n/pause';
-import { readAnswer, readFailure, type Outcome } from './outcome';
+import { readAnswer, readFailure } from './answer';
+import type { Outcome } from './outcome';
 
 /** How often an order is tried that is answered 429, and how many milliseconds are waited for it in all. */
 export const RATE_LIMIT = { tries: 5, wait: 60_000 };

@@ -1,34 +1,10 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { NotBought } from '../dispatch/outcome';
-import type { FieldProblems } from '../order/coerce';
 import type { Order, Reading } from '../order/order';
-
-/** How it is known that an order was bought whose purchase is not at hand. */
-export type Because =
-	/** In an earlier try of this execution. */
-	| 'earlier'
-	/** With the same Idempotency Key. */
-	| 'key'
-	/** A person has said so. */
-	| 'confirmed'
-	/** By hand, today or yesterday. */
-	| 'editor';
-
-/** What is on record of an item's order. */
-export type Knowledge =
-	/** Never sent, or certainly not bought. */
-	| { kind: 'new' }
-	/** Without its purchase where that is not at hand. */
-	| { kind: 'bought'; purchase?: IDataObject; because: Because }
-	/** Sent, with its outcome where that is at hand, or perhaps not sent: it cannot be told. */
-	| { kind: 'unknown'; outcome?: NotBought; reference: string }
-	/** Somebody else has sent it, and may still get the answer. */
-	| { kind: 'onItsWay'; reference: string }
-	/** Its Idempotency Key has bought another order, or is that of another order in the list. */
-	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
-	/** The execution has lost its own data, and nothing tells whether this order was sent. */
-	| { kind: 'unrecognised' };
+import type { FieldProblems } from '../order/problems';
+import type { Knowledge } from './recalled';
+import type { Because } from './records';
 
 export type Decision =
 	/** Place the order, or show it if it is a Dry Run. */

@@ -1,6 +1,6 @@
 import { exclusively, type Lease } from '../../n8n/lock';
 import type { Rows } from '../../n8n/rows';
-import type { End, FoundRecord, RecordId } from './records';
+import type { End, FoundRecord, ListEnd, RecordId } from './records';
 import { ENTRY, ROW } from '../../n8n/stored';
 
 /** How many entries a row has before the list goes on in the next one: n8n writes a row whole each time. */
@@ -12,13 +12,6 @@ const CHUNK = 200;
 const MINUTE = 60_000;
 
 const minuteOf = (time: number) => Math.floor(time / MINUTE);
-
-/** Where a list ends. It outlives the call of the node, so that a loop does not count anew in each round. */
-export interface ListEnd {
-	part: number;
-	/** Entries in that part. */
-	length: number;
-}
 
 /** Which records of a chain are looked for: `count` of them, from a number on, and more if all of those are there. */
 export interface Wanted {

@@ -1,8 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { NotBought } from '../dispatch/outcome';
-import type { ListEnd } from './list';
-import { isOfEditor, type FoundRecord, type RecordId } from './records';
+import { isOfEditor, type FoundRecord, type ListEnd, type RecordId } from './records';
 import { PAST_ORDERS } from '../../n8n/stored';
 
 /** What an order goes by: see `names.ts`. */

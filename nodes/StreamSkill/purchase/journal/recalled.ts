@@ -1,10 +1,26 @@
+import type { IDataObject } from 'n8n-workflow';
+
 import type { Call } from '../../n8n/host';
-import type { Item } from '../order/items';
-import type { Order } from '../order/order';
-import type { Knowledge } from './decide';
+import type { NotBought } from '../dispatch/outcome';
+import type { Item, Order } from '../order/order';
 import type { KeyOwner } from './keys';
 import type { Names, PastOrder } from './past';
-import type { FoundRecord } from './records';
+import type { Because, FoundRecord } from './records';
+
+/** What is on record of an item's order. */
+export type Knowledge =
+	/** Never sent, or certainly not bought. */
+	| { kind: 'new' }
+	/** Without its purchase where that is not at hand. */
+	| { kind: 'bought'; purchase?: IDataObject; because: Because }
+	/** Sent, with its outcome where that is at hand, or perhaps not sent: it cannot be told. */
+	| { kind: 'unknown'; outcome?: NotBought; reference: string }
+	/** Somebody else has sent it, and may still get the answer. */
+	| { kind: 'onItsWay'; reference: string }
+	/** Its Idempotency Key has bought another order, or is that of another order in the list. */
+	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
+	/** The execution has lost its own data, and nothing tells whether this order was sent. */
+	| { kind: 'unrecognised' };
 
 /** An item with what is on record of its order. */
 export interface Recalled {

@@ -28,3 +28,21 @@ export interface FoundRecord extends RecordId {
 
 /** Whether a record is one of what a node has ordered by hand. */
 export const isOfEditor = ({ scope }: Pick<RecordId, 'scope'>) => scope.includes(':editor:');
+
+/** Where a list ends. It outlives the call of the node, so that a loop does not count anew in each round. */
+export interface ListEnd {
+	part: number;
+	/** Entries in that part. */
+	length: number;
+}
+
+/** How it is known that an order was bought whose purchase is not at hand. */
+export type Because =
+	/** In an earlier try of this execution. */
+	| 'earlier'
+	/** With the same Idempotency Key. */
+	| 'key'
+	/** A person has said so. */
+	| 'confirmed'
+	/** By hand, today or yesterday. */
+	| 'editor';

@@ -1,19 +1,10 @@
 import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
-import { isObject, type FieldProblems } from './coerce';
-import { LABELS } from './labels';
-import { readOrder, type Reading } from './order';
-import { BODY, type Field } from './table';
 import { isTool } from '../../n8n/host';
-
-/** An input item, with what its parameters order. */
-export interface Item {
-	/** Its place in the input, from 0. */
-	itemIndex: number;
-	reading: Reading;
-	/** The node's Options as evaluated for it, if they are a collection. */
-	options?: IDataObject;
-}
+import { isObject, type Field } from './kinds';
+import { readOrder, type Item, type Reading } from './order';
+import type { FieldProblems } from './problems';
+import { BODY, LABELS } from './table';
 
 /** Reads what each item of the node's input orders. Nothing of it throws: what cannot be read is invalid. */
 export const readItems = (context: IExecuteFunctions): Item[] => context.getInputData().map((_, item) => readItem(context, item));

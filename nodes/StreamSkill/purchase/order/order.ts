@@ -1,10 +1,10 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { HttpRequest } from '../../n8n/http';
-import { collection, isBlank, type FieldProblems, type Parsed } from './coerce';
-import { LABELS } from './labels';
+import { isBlank, isObject, show } from './kinds';
+import type { FieldProblems, Parsed } from './problems';
 import { readFields, type Values } from './read';
-import { BODY, ORDER_OPTIONS } from './table';
+import { BODY, LABELS, ORDER_OPTIONS } from './table';
 
 /** `{ 'tarif.id': 1 }` as `{ tarif: { id: 1 } }`. */
 type Nested<V> = { [K in keyof V as K extends `${string}.${string}` ? never : K]: V[K] } & {
@@ -26,6 +26,15 @@ export interface Order extends Treatment {
 
 /** What an item asks for. How it is to be treated is known as far as it can be read, also of one that is no order. */
 export type Reading = Parsed<Order> & { treatment: Treatment };
+
+/** An input item, with what its parameters order. */
+export interface Item {
+	/** Its place in the input, from 0. */
+	itemIndex: number;
+	reading: Reading;
+	/** The node's Options as evaluated for it, if they are a collection. */
+	options?: IDataObject;
+}
 
 /** One item's parameters as n8n hands them over: literals, or whatever an expression gave. */
 export interface OrderParameters {
@@ -51,15 +60,12 @@ export function readOrder({ tarifId, channel, additionalFields, options }: Order
 		: { kind: 'valid', value: { body, ...treatment }, treatment };
 }
 
-/** The fields in one of the node's collections. */
+/** The fields in one of the node's collections: an expression can have put anything else in its place. */
 function fieldsOf(name: string, value: unknown, problems: FieldProblems): IDataObject {
 	if (isBlank(value)) return {};
-	try {
-		return collection(value);
-	} catch (error) {
-		problems[name] = [`${LABELS[name]} ${(error as Error).message}`];
-		return {};
-	}
+	if (isObject(value)) return value;
+	problems[name] = [`${LABELS[name]} must be a collection of fields, not ${show(value)}`];
+	return {};
 }
 
 function nest(values: Values<typeof BODY>): OrderBody {

@@ -1,6 +1,5 @@
-import { isBlank, type FieldProblems } from './coerce';
-import type { Kind } from './kinds';
-import type { Field } from './table';
+import { isBlank, type Field, type Kind } from './kinds';
+import type { FieldProblems } from './problems';
 
 type Fields = Record<string, Field>;
 

@@ -1,4 +1,5 @@
-import { isObject, type FieldProblems, type Parsed } from './coerce';
+import { isObject } from './kinds';
+import type { FieldProblems, Parsed } from './problems';
 import { readFields, type Values } from './read';
 import { BATCHING, RUN_OPTIONS } from './table';
 

@@ -1,25 +1,5 @@
-import type { INodeProperties } from 'n8n-workflow';
-
-import { choice, choices, nameText, noteText, references, wholeNumber, yesOrNo, type Kind } from './kinds';
+import { choice, choices, nameText, noteText, references, wholeNumber, yesOrNo, type Field } from './kinds';
 import { RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './languages';
-
-/** A field of the order, or an option: all there is to say of it, for the editor, the reader and the messages. */
-export interface Field {
-	/** Its name in the editor, if that is not its key. Workflows save it: it never changes. */
-	name?: string;
-	label: string;
-	kind: Kind<unknown>;
-	/** What the editor fills in when the field is added. */
-	default: INodeProperties['default'];
-	description: string;
-	placeholder?: string;
-	/** It has to be there. */
-	required?: true;
-	/** It protects: blank where it was added, it is refused, for it would not protect then. */
-	isGuard?: true;
-	/** What holds where it is left out. */
-	otherwise?: unknown;
-}
 
 /** A field of the order's body. */
 interface BodyField extends Field {
@@ -211,3 +191,13 @@ export const RUN_OPTIONS = {
 		description: 'Milliseconds to wait for the answer to an order. An order without an answer is uncertain, so rather wait long.',
 	},
 } satisfies Record<string, Field>;
+
+/** The editor's label of each field and option, for messages that a user can match with the form. */
+export const LABELS: Record<string, string> = {
+	additionalFields: 'Additional Fields',
+	options: 'Options',
+	batching: 'Batching',
+	...Object.fromEntries(
+		Object.entries<Field>({ ...BODY, ...ORDER_OPTIONS, ...BATCHING, ...RUN_OPTIONS }).map(([key, { label }]) => [key, label]),
+	),
+};

@@ -1,6 +1,6 @@
 import type { Reason } from '../dispatch/outcome';
-import type { Because } from '../journal/decide';
-import type { FieldProblems } from '../order/coerce';
+import type { Because } from '../journal/records';
+import type { FieldProblems } from '../order/problems';
 
 /** What keeps orders back that are valid themselves. */
 export type Obstacle =

@@ -1,8 +1,8 @@
 import type { Recourse } from '../../n8n/host';
 import type { Reason } from '../dispatch/outcome';
-import type { Because } from '../journal/decide';
-import type { FieldProblems } from '../order/coerce';
-import { LABELS } from '../order/labels';
+import type { Because } from '../journal/records';
+import type { FieldProblems } from '../order/problems';
+import { LABELS } from '../order/table';
 import type { Order } from '../order/order';
 import type { Failure, Obstacle } from './failure';
 

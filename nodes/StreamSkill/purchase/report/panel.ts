@@ -1,7 +1,7 @@
 import { NodeApiError, NodeOperationError, type IDataObject, type INode } from 'n8n-workflow';
 
 import type { Recourse } from '../../n8n/host';
-import type { FieldProblems } from '../order/coerce';
+import type { FieldProblems } from '../order/problems';
 import type { Order } from '../order/order';
 import { outcomeOf, type Failure } from './failure';
 import { advise, describe, goOn, lookUp, mend } from './messages';

@@ -1,8 +1,8 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
 import { isInLoop, isTool, recourse, stopsOnFailure, type Recourse } from '../../n8n/host';
-import type { Because } from '../journal/decide';
-import type { Item } from '../order/items';
+import type { Because } from '../journal/records';
+import type { Item } from '../order/order';
 import type { Order } from '../order/order';
 import type { Failure, Obstacle } from './failure';
 import { describeBought } from './messages';

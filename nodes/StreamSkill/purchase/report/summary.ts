@@ -1,6 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { Because } from '../journal/decide';
+import type { Because } from '../journal/records';
 import { outcomeOf, type FailedOutcome, type Failure } from './failure';
 
 /** What a run came to. */

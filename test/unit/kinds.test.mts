@@ -1,6 +1,6 @@
 import { readFields } from '../../nodes/StreamSkill/purchase/order/read.ts';
 import { BODY } from '../../nodes/StreamSkill/purchase/order/table.ts';
-import { integer, isBlank, oneOf } from '../../nodes/StreamSkill/purchase/order/coerce.ts';
+import { integer, isBlank, oneOf } from '../../nodes/StreamSkill/purchase/order/kinds.ts';
 
 test.each(['', ' ', '\r\n', '\u00a0', '\u2003', '\ufeff', '\u200b', ' \u00ad\u2060', '\u3164', null, undefined])('%j is blank', (value) => {
 	expect(isBlank(value)).toBe(true);

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { NodeApiError, type INode, type JsonObject } from 'n8n-workflow';
 
-import { readAnswer, readFailure, type NotBought, type Status } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
+import { readAnswer, readFailure } from '../../nodes/StreamSkill/purchase/dispatch/answer.ts';
+import type { NotBought, Status } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
 
 const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1, position: [0, 0], parameters: {} } as INode;
 
