@@ -15,7 +15,7 @@ test("13. a crashed execution is retried however long its list is, although n8n'
 		passTime(100 * items.length * list.length * (18_000 / 10_000 ** 2));
 	});
 	const channels = Array.from({ length: 250 }, (_, i) => `c${i}`);
-	const options = { batching: { batch: { batchSize: 10, batchInterval: 0 } }, timeout: 1000 };
+	const options = { batching: { batch: { batchSize: 10, batchInterval: 0 } }, timeout: 20_000 };
 	const killed = await kill(channels, { at: 'answer', channel: 'c240' }, { options });
 	expect(wordsOf(await order([], { options, retryOf: killed }))).not.toMatch(/too busy/);
 	await finish(killed, { options });

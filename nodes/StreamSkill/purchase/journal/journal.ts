@@ -1,23 +1,21 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
-import { digest } from '../../n8n/digest';
-import { callsOf, isInLoop, isManual } from '../../n8n/host';
+import { callsOf, isInLoop } from '../../n8n/host';
 import { pause } from '../../n8n/pause';
-import { isRetryWithoutRoot, tokenRoot } from '../../n8n/root';
-import { refusalIn, Rows, type DatabaseRefusal } from '../../n8n/rows';
-import { RATE_LIMIT } from '../dispatch/attempt';
+import { isRetryWithoutRoot } from '../../n8n/root';
+import { refusalIn, type DatabaseRefusal } from '../../n8n/rows';
 import type { Item } from '../order/order';
-import { Claim, type Book } from './claim';
+import { Claim } from './claim';
 import { Confirmations } from './confirmations';
-import { Keys, sideBySide } from './keys';
-import { List, type Wanted } from './list';
+import { Lookup } from './lookup';
 import { match } from './match';
-import { namesOf } from './names';
-import { PastOrders, pastState, type Names, type PastOrder } from './past';
-import { isOfEditor, type End, type FoundRecord, type RecordId } from './records';
+import { chainsOf, namesOf } from './names';
+import { pastState, type Names, type PastOrder } from './past';
 import type { Knowledge, Planned, Recalled } from './recalled';
+import { Recorder, type Attempt } from './recorder';
+import { isOfEditor, type RecordId } from './records';
 import { preferred, referenceOf } from './references';
-import { DIGEST, NAME, ROW } from '../../n8n/stored';
+import { openStores, type Stores } from './stores';
 
 /** How many milliseconds lie between two looks whether somebody else has got an answer, at first and at most. */
 const LOOK_AGAIN = { first: 25, most: 1000 };
@@ -30,34 +28,16 @@ const LOOK_AGAIN = { first: 25, most: 1000 };
  * @see README.md beside this file
  */
 export class Journal {
-	/** Stands for the execution in n8n's log: it is the same in all retries. */
-	readonly run: string;
-
-	private readonly past: PastOrders;
-
-	private readonly keys?: Keys;
-
-	/** Every order is recorded in each of these. */
-	private readonly lists: List[] = [];
-
-	/** Where orders may be on record that the execution's own data does not know. */
-	private readonly unread: List[] = [];
-
-	/** Ends that are told with the next claim. */
-	private readonly ends = new Map<List, Array<{ record: RecordId; end: End }>>();
-
-	/** Ends of keys that are being told. */
-	private readonly telling = new Set<Promise<void>>();
-
-	private readonly confirmations: Confirmations;
-
-	/** What items of this call, in this try, have taken or sent. */
-	private readonly takenNow = new Set<PastOrder>();
-
 	/** Why n8n's database could not be asked. */
 	refusal?: DatabaseRefusal;
 
-	private readonly isPreview: boolean;
+	private readonly stores: Stores;
+
+	private readonly lookup: Lookup;
+
+	private readonly recorder: Recorder;
+
+	private readonly confirmations: Confirmations;
 
 	/**
 	 * @param items those of the list: what a person has said in one of them holds for all
@@ -68,39 +48,25 @@ export class Journal {
 		private readonly items: Item[],
 		private readonly timeout: number,
 	) {
-		const container = context.getContext('node');
-		const token = tokenRoot(context);
-		const root = token ?? PastOrders.rootIn(container) ?? digest(DIGEST.root(context.getExecutionId()));
-		this.isPreview = items.every(({ reading }) => reading.treatment.dryRun);
-		this.past = new PastOrders(container, {
-			root: token === undefined ? root : undefined,
-			executionId: context.getExecutionId(),
-			isPreview: this.isPreview,
-		});
-		this.confirmations = new Confirmations(
-			items.map(({ reading }) => reading.treatment),
-			this.past.usedReferences,
+		const treatments = items.map(({ reading }) => reading.treatment);
+		this.stores = openStores(
+			context,
+			treatments.every(({ dryRun }) => dryRun),
 		);
+		this.confirmations = new Confirmations(treatments, this.stores.past.usedReferences);
+		const { hasNotBought } = this.confirmations;
+		const repeatsManualOrders = treatments.every((treatment) => treatment.repeatManualOrders);
+		this.lookup = new Lookup(this.stores, { repeatsManualOrders, hasNotBought, timeout });
+		this.recorder = new Recorder(this.stores, context.logger);
+	}
 
-		const { id: workflowId } = context.getWorkflow();
-		const { id: nodeId } = context.getNode();
-		const scope = ROW.orders(nodeId, root);
-		this.run = digest(scope).slice(0, 8);
-		// A workflow that was never saved has no place in n8n's database.
-		if (!workflowId) return;
-		const rows = new Rows(context);
-		this.keys = new Keys(rows, `key ${workflowId}`);
-		const list = (id: string, isShared: boolean) => new List(rows, id, this.past.endOf(id), isShared);
-		// Others may have the same root: retries, and, in n8n 1.x, a worker that n8n took for stalled.
-		const mayHaveRivals = token === undefined || context.getMode() === 'retry' || this.past.lost !== undefined;
-		const own = list(scope, mayHaveRivals);
-		this.lists.push(own);
-		if (mayHaveRivals || this.past.isNew) this.unread.push(own);
-		if (!isManual(context)) return;
-		const [today, yesterday] = [0, 1].map((daysAgo) => list(ROW.editor(nodeId, dayOf(daysAgo)), true));
-		if (!today || !yesterday) return;
-		this.lists.push(today);
-		this.unread.push(today, yesterday);
+	private get past() {
+		return this.stores.past;
+	}
+
+	/** Stands for the execution in n8n's log: it is the same in all retries. */
+	get run(): string {
+		return this.stores.run;
 	}
 
 	/** How many orders the execution has placed, in all its calls and retries, without those that were refused. */
@@ -119,7 +85,7 @@ export class Journal {
 
 	/** Whether n8n's database has a place for keys: it has none for a workflow that was never saved. */
 	get keepsKeys(): boolean {
-		return this.keys !== undefined;
+		return this.stores.keys !== undefined;
 	}
 
 	/**
@@ -150,10 +116,10 @@ export class Journal {
 
 	/** Looks up anew what is on record of these orders. */
 	async judge(recalled: Recalled[]): Promise<void> {
-		for (const { taken } of recalled) if (taken) this.takenNow.delete(taken);
+		for (const { taken } of recalled) if (taken) this.past.takenNow.delete(taken);
 		await this.unlessRefused(async () => {
-			await this.learn(recalled);
-			await this.readKeys(recalled);
+			await this.lookup.learn(recalled);
+			await this.lookup.readKeys(recalled);
 		});
 		for (const group of groupByCall(recalled)) this.pair(group);
 		for (const one of recalled) await this.unlessRefused(async () => void (one.known = await this.knowledgeOf(one)));
@@ -173,74 +139,12 @@ export class Journal {
 		}
 	}
 
-	/** Reads what n8n's database has under the names of these orders into the execution's own data. */
-	private async learn(recalled: Recalled[]) {
-		for (const list of this.unread) {
-			const chains = recalled.flatMap(({ names }) => chainsOf(names, list));
-			await this.refresh(list);
-			if (await list.isEmpty()) continue;
-			if (list === this.lists[0] && this.past.isNew) {
-				this.past.lost = 'unmet';
-				list.share();
-			}
-			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
-			if (this.confirmations.hasNotBought)
-				await this.past.noteQuiet(list.scope, async () => await list.isQuiet(this.timeout + RATE_LIMIT.wait));
-			const wanted = new Map<string, Wanted>();
-			for (const { name } of chains) {
-				const count = (wanted.get(name)?.count ?? 0) + 1;
-				wanted.set(name, { from: this.past.used(list.scope, name) + 1, count });
-			}
-			const names = new Map(chains.map((chain) => [chain.name, chain.of]));
-			const isRepeated = ({ scope, state }: FoundRecord) => isOfEditor({ scope }) && state === 'bought' && this.repeatsManualOrders;
-			for (const record of await list.look(wanted)) {
-				this.past.learn(isRepeated(record) ? { ...record, state: 'void' } : record, names.get(record.name) ?? {});
-			}
-		}
-	}
-
-	private get repeatsManualOrders(): boolean {
-		return this.items.every(({ reading }) => reading.treatment.repeatManualOrders);
-	}
-
-	/** What was unknown when the execution's data was stored may be settled by now. */
-	private async refresh(list: List) {
-		const open = this.past.orders.filter(({ state }) => state.kind === 'unknown');
-		const records = open.flatMap((order) => order.records.filter(({ scope }) => scope === list.scope));
-		const states = new Map((await list.states(records)).map((record) => [referenceOf(record), record.state]));
-		for (const order of open) {
-			const found = order.records.flatMap((record) => states.get(referenceOf(record)) ?? []);
-			if (found.includes('bought')) order.state = { kind: 'bought' };
-			else if (found.includes('void')) order.state = { kind: 'void' };
-			else if (found.includes('silent') && order.state.kind === 'unknown') order.state.isSilent = true;
-		}
-	}
-
-	private async readKeys(recalled: Recalled[]) {
-		const { keys } = this;
-		if (!keys) return;
-		const found = await keys.look(recalled.flatMap(({ names }) => names.key ?? []));
-		await sideBySide(recalled, async (one) => {
-			const { order, key } = one.names;
-			const before = one.key;
-			const record = key === undefined ? undefined : found.get(key);
-			if (!record || record.state === 'void' || order === undefined) {
-				one.key = record;
-				return;
-			}
-			// A claim is for one order for ever, so that is asked once, and not of what was sent by this execution itself.
-			const isOwn = this.past.orders.some((other) => other.key === key && other.order === order);
-			const owner = before?.number === record.number && before.owner !== 'unclear' ? before.owner : undefined;
-			one.key = { ...record, owner: isOwn ? 'same' : (owner ?? (await keys.owner(record, order))) };
-		});
-	}
-
 	/** Finds the past order of each item of one call. */
 	private pair(group: Recalled[]) {
 		const [first] = group;
 		if (!first) return;
 		const isFree = (order: PastOrder) =>
-			order.state.kind !== 'void' && !this.takenNow.has(order) && (order.call === undefined || first.call.isTryOf(order.call));
+			order.state.kind !== 'void' && !this.past.takenNow.has(order) && (order.call === undefined || first.call.isTryOf(order.call));
 		const found = match(
 			group.map(({ names, key }) => ({ names, keyState: stateOfKey(key) })),
 			this.past.orders.filter(isFree),
@@ -251,7 +155,7 @@ export class Journal {
 			if (!order) return;
 			for (const other of others) this.past.merge(order, other);
 			order.call = one.call.id;
-			this.takenNow.add(order);
+			this.past.takenNow.add(order);
 		});
 	}
 
@@ -279,7 +183,10 @@ export class Journal {
 		if (order === undefined) return undefined;
 		return this.past.orders.find(
 			(other) =>
-				other.order === order && other.state.kind === 'unknown' && other.call !== undefined && (ofThisTry || !this.takenNow.has(other)),
+				other.order === order &&
+				other.state.kind === 'unknown' &&
+				other.call !== undefined &&
+				(ofThisTry || !this.past.takenNow.has(other)),
 		);
 	}
 
@@ -295,13 +202,13 @@ export class Journal {
 		const mayBeAnswered = !isSilent && !references.some((other) => one.waitedFor.has(other));
 		switch (this.confirmations.of(references)) {
 			case 'bought':
-				await this.settleNow(records, 'bought');
+				await this.recorder.settleNow(records, 'bought');
 				open.state = { kind: 'bought', because: 'confirmed' };
 				// Also of one that another call has sent: its error output may be looped back, and this is the same order again.
 				return { kind: 'bought', because: 'confirmed' };
 			case 'notBought':
 				if (mayBeAnswered && !this.isQuiet(records)) return this.onItsWay(one, reference, references);
-				if (!(await this.settleNow(records, 'void'))) return { kind: 'bought', because: 'earlier' };
+				if (!(await this.recorder.settleNow(records, 'void'))) return { kind: 'bought', because: 'earlier' };
 				open.state = { kind: 'void' };
 				return await this.knowledgeAfterVoid(one);
 			case undefined:
@@ -315,8 +222,8 @@ export class Journal {
 	private async knowledgeAfterVoid(one: Recalled): Promise<Knowledge> {
 		one.taken = undefined;
 		one.isLost = true;
-		await this.learn([one]);
-		await this.readKeys([one]);
+		await this.lookup.learn([one]);
+		await this.lookup.readKeys([one]);
 		this.pair([one]);
 		return await this.knowledgeOf(one);
 	}
@@ -342,12 +249,12 @@ export class Journal {
 
 	private async holdBackBlindly(recalled: Recalled[]) {
 		const isNew = ({ known, item }: Recalled) => known.kind === 'new' && item.reading.kind === 'valid' && !item.reading.treatment.dryRun;
-		const attempts = recalled.filter(isNew).map((planned) => ({ planned, won: [] as RecordId[], isLost: false }));
-		for (const list of this.lists) await this.claimIn(list, attempts);
+		const attempts = recalled.filter(isNew).map((planned): Attempt => ({ planned, won: [], isLost: false }));
+		await this.recorder.claimInLists(attempts);
 		for (const { planned, won } of attempts) {
 			if (won.length === 0) continue;
 			planned.taken = { ...planned.names, call: planned.call.id, records: won, state: { kind: 'unknown', isSilent: true } };
-			this.keep(planned.taken);
+			this.past.keep(planned.taken);
 			planned.known = { kind: 'unknown', reference: preferred(won) };
 		}
 	}
@@ -357,7 +264,7 @@ export class Journal {
 	 * is ordered now.
 	 */
 	private recognisesNone(recalled: Recalled[]): boolean {
-		const [own] = this.lists;
+		const { own } = this.stores;
 		if (!own || this.past.lost !== 'unmet') return false;
 		const isOnRecord = ({ names }: Recalled) => chainsOf(names, own).some(({ name }) => this.past.used(own.scope, name) > 0);
 		if (recalled.some(isOnRecord)) this.past.lost = 'met';
@@ -393,70 +300,14 @@ export class Journal {
 	 * @throws DatabaseRefusal when n8n's database refuses; then none of them is claimed
 	 */
 	async claim(orders: Planned[]): Promise<{ claims: Claim[]; lost: Planned[] }> {
-		const attempts = orders.map((planned): Attempt<Planned> => ({ planned, won: [], isLost: false }));
-		let isRefused = true;
-		try {
-			await Promise.all(attempts.map(async (attempt) => await this.claimKey(attempt)));
-			for (const list of this.lists)
-				await this.claimIn(
-					list,
-					attempts.filter(({ isLost }) => !isLost),
-				);
-			isRefused = false;
-		} finally {
-			if (isRefused) for (const { won } of attempts) this.end(won, 'void');
+		const claims: Claim[] = [];
+		const lost: Planned[] = [];
+		for (const { planned, won, isLost } of await this.recorder.claim(orders)) {
+			if (isLost) lost.push(planned);
+			else claims.push(new Claim(planned, this.recorder, won));
 		}
-		const lost = attempts.filter(({ isLost }) => isLost);
-		for (const { won, planned } of lost) {
-			this.end(won, 'void');
-			planned.isLost = true;
-		}
-		if (lost.length > 0) await this.settle();
-		const book: Book = { keep: (order) => this.keep(order), end: (records, end) => this.end(records, end) };
-		return {
-			claims: attempts.filter(({ isLost }) => !isLost).map(({ planned, won }) => new Claim(planned, book, won)),
-			lost: lost.map(({ planned }) => planned),
-		};
-	}
-
-	private async claimKey(attempt: Attempt) {
-		const { names, key } = attempt.planned;
-		if (!this.keys || names.key === undefined || names.order === undefined) return;
-		const record = this.keys.record(names.key, (key?.number ?? 0) + 1);
-		attempt.isLost = !(await this.keys.claim(record, names.order));
-		if (!attempt.isLost) attempt.won.push(record);
-	}
-
-	private async claimIn(list: List, attempts: Attempt[]) {
-		const given: Array<{ attempt: Attempt; record: RecordId }> = [];
-		const ends = this.ends.get(list) ?? [];
-		this.ends.delete(list);
-		if (attempts.length + ends.length === 0 || this.isPreview) return;
-		let isRefused = true;
-		try {
-			const written = await list.write(ends, () => {
-				for (const attempt of attempts) {
-					for (const { name } of chainsOf(attempt.planned.names, list)) {
-						given.push({ attempt, record: { scope: list.scope, name, number: this.past.next(list.scope, name), part: 1 } });
-					}
-				}
-				return given.map(({ record }) => record);
-			});
-			const rivals = written.filter(({ isLost }) => isLost).map(({ record }) => record);
-			written.forEach(({ record, isLost }, i) => {
-				const attempt = given[i]?.attempt;
-				if (isLost && attempt) attempt.isLost = true;
-				else attempt?.won.push(record);
-			});
-			const of = new Map(attempts.flatMap(({ planned }) => chainsOf(planned.names, list).map((chain) => [chain.name, chain.of])));
-			for (const record of await list.states(rivals)) this.past.adopt(record, of.get(record.name) ?? {});
-			isRefused = false;
-		} finally {
-			if (isRefused) {
-				this.past.giveBack(given.map(({ record }) => record));
-				this.ends.set(list, [...ends, ...(this.ends.get(list) ?? [])]);
-			}
-		}
+		for (const planned of lost) planned.isLost = true;
+		return { claims, lost };
 	}
 
 	/**
@@ -468,61 +319,14 @@ export class Journal {
 		return other && preferred(other.records);
 	}
 
-	private keep(order: PastOrder) {
-		this.past.add(order);
-		this.takenNow.add(order);
-	}
-
-	private end(records: RecordId[], end: End) {
-		if (this.isPreview) return;
-		for (const record of records) {
-			const list = this.lists.find(({ scope }) => scope === record.scope) ?? this.unread.find(({ scope }) => scope === record.scope);
-			if (list) this.ends.set(list, [...(this.ends.get(list) ?? []), { record, end }]);
-			else if (record.scope === this.keys?.scope) this.tellKey(record, end);
-		}
-	}
-
-	private tellKey(record: RecordId, end: End) {
-		const telling = this.keys
-			?.settle(record, end)
-			.catch((error: unknown) => this.warn(error))
-			.then(() => void (telling && this.telling.delete(telling)));
-		if (telling) this.telling.add(telling);
-	}
-
-	/** @returns whether all of them have ended so: what is on record as bought is not made void */
-	private async settleNow(records: RecordId[], end: 'bought' | 'void'): Promise<boolean> {
-		if (this.isPreview) return true;
-		let isSettled = true;
-		for (const record of records.filter(({ scope }) => scope === this.keys?.scope)) {
-			isSettled = ((await this.keys?.settle(record, end)) ?? true) && isSettled;
-		}
-		if (!isSettled) return false;
-		this.end(
-			records.filter(({ scope }) => scope !== this.keys?.scope),
-			end,
-		);
-		for (const list of this.ends.keys()) await this.claimIn(list, []);
-		return true;
-	}
-
 	/** Tells n8n's database how the claims have ended. What it does not take reads as uncertain later. */
 	async settle(): Promise<void> {
-		try {
-			for (const list of [...this.ends.keys()]) await this.claimIn(list, []);
-		} catch (error) {
-			this.warn(error);
-		}
-		await Promise.all(this.telling);
-	}
-
-	private warn(error: unknown) {
-		this.context.logger.warn(`StreamSkill could not record how its orders ended: ${refusalIn(error).message}`);
+		await this.recorder.settle();
 	}
 
 	/** How many claims of keys have ended, and are not on record as that. */
 	get untold(): number {
-		return this.telling.size;
+		return this.recorder.untold;
 	}
 
 	/**
@@ -535,19 +339,6 @@ export class Journal {
 		for (const id of new Set(this.items.map(({ itemIndex }) => callAt(itemIndex).id))) this.past.close(id, isComplete);
 	}
 }
-
-/** An order that is being claimed, with the records that were won for it. */
-interface Attempt<R extends Recalled = Recalled> {
-	planned: R;
-	won: RecordId[];
-	isLost: boolean;
-}
-
-/** The chains of a list that an order has a record in. By hand, a row with other fields is another order. */
-const chainsOf = ({ order, item }: Names, list: List): Array<{ name: string; of: Names }> => [
-	...(order === undefined ? [] : [{ name: NAME.order(order), of: { order } }]),
-	...(item === undefined || isOfEditor(list) ? [] : [{ name: NAME.item(item), of: { item } }]),
-];
 
 const stateOfKey = (key: Recalled['key']): 'bought' | 'unknown' | undefined => {
 	if (key?.owner !== 'same' || key.state === 'void') return undefined;
@@ -578,5 +369,3 @@ function groupByCall(recalled: Recalled[]): Recalled[][] {
 	}
 	return [...groups.values()];
 }
-
-const dayOf = (daysAgo: number) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);

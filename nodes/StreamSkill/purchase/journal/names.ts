@@ -3,7 +3,8 @@ import type { IDataObject } from 'n8n-workflow';
 import { digest } from '../../n8n/digest';
 import { whatIsOrdered, type Reading } from '../order/order';
 import type { Names } from './past';
-import { DIGEST } from '../../n8n/stored';
+import { DIGEST, NAME } from '../../n8n/stored';
+import { isOfEditor, type RecordId } from './records';
 
 /**
  * The names of each item's order.
@@ -39,3 +40,9 @@ function contentOf(json: IDataObject): string | undefined {
 		return undefined;
 	}
 }
+
+/** The chains of a list that an order has a record in. By hand, a row with other fields is another order. */
+export const chainsOf = ({ order, item }: Names, list: Pick<RecordId, 'scope'>): Array<{ name: string; of: Names }> => [
+	...(order === undefined ? [] : [{ name: NAME.order(order), of: { order } }]),
+	...(item === undefined || isOfEditor(list) ? [] : [{ name: NAME.item(item), of: { item } }]),
+];

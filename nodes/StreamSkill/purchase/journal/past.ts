@@ -56,6 +56,9 @@ interface Stored {
 export class PastOrders {
 	private readonly stored: Stored;
 
+	/** What items of this call, in this try, have taken or sent. */
+	readonly takenNow = new Set<PastOrder>();
+
 	/** Whether there was nothing: this is the node's first call, or the data was lost. */
 	readonly isNew: boolean;
 
@@ -148,7 +151,7 @@ export class PastOrders {
 
 	/** Learns of a record that somebody else was faster to claim. */
 	adopt({ state, ...record }: FoundRecord, names: Names) {
-		if (state !== 'void') this.add({ ...names, records: [record], state: pastState(state) });
+		if (state !== 'void') this.stored.orders.push({ ...names, records: [record], state: pastState(state) });
 	}
 
 	/** Makes one past order of two that are the same under different names. */
@@ -157,8 +160,10 @@ export class PastOrders {
 		other.state = { kind: 'void' };
 	}
 
-	add(order: PastOrder) {
+	/** Keeps an order that this call is about to send. */
+	keep(order: PastOrder) {
 		this.stored.orders.push(order);
+		this.takenNow.add(order);
 	}
 
 	/** To be called at the end of a call: what is over is forgotten, and what was bought if nothing of it can be tried again. */

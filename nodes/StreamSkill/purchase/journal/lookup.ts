@@ -1,0 +1,86 @@
+import { RATE_LIMIT } from '../dispatch/attempt';
+import type { List, Wanted } from './list';
+import { sideBySide } from './keys';
+import { chainsOf } from './names';
+import type { Recalled } from './recalled';
+import { isOfEditor, type FoundRecord } from './records';
+import { referenceOf } from './references';
+import type { Stores } from './stores';
+
+/** What decides on how the database is read. */
+interface Purpose {
+	/** Whether what was bought by hand is to be bought again. */
+	repeatsManualOrders: boolean;
+	/** Whether somebody may send an order once more, so that nobody may be left who waits for its answer. */
+	hasNotBought: boolean;
+	/** Milliseconds that an answer is waited for. */
+	timeout: number;
+}
+
+/** Reads what n8n's database has of orders. Every method throws a DatabaseRefusal when that refuses. */
+export class Lookup {
+	constructor(
+		private readonly stores: Stores,
+		private readonly purpose: Purpose,
+	) {}
+
+	/** Reads what is there under the names of these orders into the execution's own data. */
+	async learn(recalled: Recalled[]) {
+		const { past, unread, own } = this.stores;
+		const { repeatsManualOrders, hasNotBought, timeout } = this.purpose;
+		for (const list of unread) {
+			const chains = recalled.flatMap(({ names }) => chainsOf(names, list));
+			await this.refresh(list);
+			if (await list.isEmpty()) continue;
+			if (list === own && past.isNew) {
+				past.lost = 'unmet';
+				list.share();
+			}
+			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
+			if (hasNotBought) await past.noteQuiet(list.scope, async () => await list.isQuiet(timeout + RATE_LIMIT.wait));
+			const wanted = new Map<string, Wanted>();
+			for (const { name } of chains) {
+				const count = (wanted.get(name)?.count ?? 0) + 1;
+				wanted.set(name, { from: past.used(list.scope, name) + 1, count });
+			}
+			const names = new Map(chains.map((chain) => [chain.name, chain.of]));
+			const isRepeated = ({ scope, state }: FoundRecord) => isOfEditor({ scope }) && state === 'bought' && repeatsManualOrders;
+			for (const record of await list.look(wanted)) {
+				past.learn(isRepeated(record) ? { ...record, state: 'void' } : record, names.get(record.name) ?? {});
+			}
+		}
+	}
+
+	/** What was unknown when the execution's data was stored may be settled by now. */
+	private async refresh(list: List) {
+		const open = this.stores.past.orders.filter(({ state }) => state.kind === 'unknown');
+		const records = open.flatMap((order) => order.records.filter(({ scope }) => scope === list.scope));
+		const states = new Map((await list.states(records)).map((record) => [referenceOf(record), record.state]));
+		for (const order of open) {
+			const found = order.records.flatMap((record) => states.get(referenceOf(record)) ?? []);
+			if (found.includes('bought')) order.state = { kind: 'bought' };
+			else if (found.includes('void')) order.state = { kind: 'void' };
+			else if (found.includes('silent') && order.state.kind === 'unknown') order.state.isSilent = true;
+		}
+	}
+
+	/** Reads the last record of each order's Idempotency Key, and for which order that was claimed. */
+	async readKeys(recalled: Recalled[]) {
+		const { keys, past } = this.stores;
+		if (!keys) return;
+		const found = await keys.look(recalled.flatMap(({ names }) => names.key ?? []));
+		await sideBySide(recalled, async (one) => {
+			const { order, key } = one.names;
+			const before = one.key;
+			const record = key === undefined ? undefined : found.get(key);
+			if (!record || record.state === 'void' || order === undefined) {
+				one.key = record;
+				return;
+			}
+			// A claim is for one order for ever, so that is asked once, and not of what was sent by this execution itself.
+			const isOwn = past.orders.some((other) => other.key === key && other.order === order);
+			const owner = before?.number === record.number && before.owner !== 'unclear' ? before.owner : undefined;
+			one.key = { ...record, owner: isOwn ? 'same' : (owner ?? (await keys.owner(record, order))) };
+		});
+	}
+}

@@ -1,0 +1,173 @@
+import type { Logger } from 'n8n-workflow';
+
+import { refusalIn } from '../../n8n/rows';
+import type { List } from './list';
+import { chainsOf } from './names';
+import type { PastOrder } from './past';
+import type { Recalled } from './recalled';
+import type { End, RecordId } from './records';
+import type { Stores } from './stores';
+
+/** An order that is being claimed, with the records that were won for it. */
+export interface Attempt<R extends Recalled = Recalled> {
+	planned: R;
+	won: RecordId[];
+	/** Whether somebody else was faster to claim one of its names. */
+	isLost: boolean;
+}
+
+/** Records orders under each of their names, and how they end. */
+export class Recorder {
+	/** Ends that are told with the next claim. */
+	private readonly ends = new Map<List, Array<{ record: RecordId; end: End }>>();
+
+	/** Ends of keys that are being told. */
+	private readonly telling = new Set<Promise<void>>();
+
+	constructor(
+		private readonly stores: Stores,
+		private readonly logger: Pick<Logger, 'warn'>,
+	) {}
+
+	/**
+	 * Claims orders under each of their names, and tells n8n's database how those before have ended. What was won for one
+	 * that somebody else was faster to claim is given back.
+	 *
+	 * @throws DatabaseRefusal when n8n's database refuses; then none of them is claimed
+	 */
+	async claim<R extends Recalled>(orders: R[]): Promise<Array<Attempt<R>>> {
+		const attempts = orders.map((planned): Attempt<R> => ({ planned, won: [], isLost: false }));
+		let isRefused = true;
+		try {
+			await Promise.all(attempts.map(async (attempt) => await this.claimKey(attempt)));
+			await this.claimInLists(attempts);
+			isRefused = false;
+		} finally {
+			if (isRefused) for (const { won } of attempts) this.end(won, 'void');
+		}
+		const lost = attempts.filter(({ isLost }) => isLost);
+		for (const { won } of lost) this.end(won, 'void');
+		if (lost.length > 0) await this.settle();
+		return attempts;
+	}
+
+	private async claimKey(attempt: Attempt) {
+		const { keys } = this.stores;
+		const { names, key } = attempt.planned;
+		if (!keys || names.key === undefined || names.order === undefined) return;
+		const record = keys.record(names.key, (key?.number ?? 0) + 1);
+		attempt.isLost = !(await keys.claim(record, names.order));
+		if (!attempt.isLost) attempt.won.push(record);
+	}
+
+	/** Claims what orders go by besides their keys. */
+	async claimInLists(attempts: Attempt[]) {
+		for (const list of this.stores.lists)
+			await this.write(
+				list,
+				attempts.filter(({ isLost }) => !isLost),
+			);
+	}
+
+	private async write(list: List, attempts: Attempt[]) {
+		const { past, isPreview } = this.stores;
+		const given: Array<{ attempt: Attempt; record: RecordId }> = [];
+		const ends = this.ends.get(list) ?? [];
+		this.ends.delete(list);
+		if (attempts.length + ends.length === 0 || isPreview) return;
+		let isRefused = true;
+		try {
+			const written = await list.write(ends, () => {
+				for (const attempt of attempts) {
+					for (const { name } of chainsOf(attempt.planned.names, list)) {
+						given.push({ attempt, record: { scope: list.scope, name, number: past.next(list.scope, name), part: 1 } });
+					}
+				}
+				return given.map(({ record }) => record);
+			});
+			const rivals = written.filter(({ isLost }) => isLost).map(({ record }) => record);
+			written.forEach(({ record, isLost }, i) => {
+				const attempt = given[i]?.attempt;
+				if (isLost && attempt) attempt.isLost = true;
+				else attempt?.won.push(record);
+			});
+			const of = new Map(attempts.flatMap(({ planned }) => chainsOf(planned.names, list).map((chain) => [chain.name, chain.of])));
+			for (const record of await list.states(rivals)) past.adopt(record, of.get(record.name) ?? {});
+			isRefused = false;
+		} finally {
+			if (isRefused) {
+				past.giveBack(given.map(({ record }) => record));
+				this.ends.set(list, [...ends, ...(this.ends.get(list) ?? [])]);
+			}
+		}
+	}
+
+	/** Keeps an order in the execution's data. */
+	keep(order: PastOrder) {
+		this.stores.past.keep(order);
+	}
+
+	/** Tells n8n's database how records have ended: of a key at once, in a list with the next claim. */
+	end(records: RecordId[], end: End) {
+		const { lists, unread, keys, isPreview } = this.stores;
+		if (isPreview) return;
+		for (const record of records) {
+			const list = [...lists, ...unread].find(({ scope }) => scope === record.scope);
+			if (list) this.ends.set(list, [...(this.ends.get(list) ?? []), { record, end }]);
+			else if (record.scope === keys?.scope) this.tellKey(record, end);
+		}
+	}
+
+	private tellKey(record: RecordId, end: End) {
+		const telling = this.stores.keys
+			?.settle(record, end)
+			.catch((error: unknown) => this.warn(error))
+			.then(() => void (telling && this.telling.delete(telling)));
+		if (telling) this.telling.add(telling);
+	}
+
+	/**
+	 * Says at once how records have ended.
+	 *
+	 * @returns whether all of them have ended so: what is on record as bought is not made void
+	 * @throws DatabaseRefusal when n8n's database refuses
+	 */
+	async settleNow(records: RecordId[], end: 'bought' | 'void'): Promise<boolean> {
+		const { keys, isPreview } = this.stores;
+		if (isPreview) return true;
+		let isSettled = true;
+		for (const record of records.filter(({ scope }) => scope === keys?.scope)) {
+			isSettled = ((await keys?.settle(record, end)) ?? true) && isSettled;
+		}
+		if (!isSettled) return false;
+		this.end(
+			records.filter(({ scope }) => scope !== keys?.scope),
+			end,
+		);
+		await this.writeEnds();
+		return true;
+	}
+
+	/** Tells n8n's database all that is left to tell. What it does not take reads as uncertain later. */
+	async settle(): Promise<void> {
+		try {
+			await this.writeEnds();
+		} catch (error) {
+			this.warn(error);
+		}
+		await Promise.all(this.telling);
+	}
+
+	private async writeEnds() {
+		for (const list of [...this.ends.keys()]) await this.write(list, []);
+	}
+
+	private warn(error: unknown) {
+		this.logger.warn(`StreamSkill could not record how its orders ended: ${refusalIn(error).message}`);
+	}
+
+	/** How many claims of keys have ended, and are not on record as that. */
+	get untold(): number {
+		return this.telling.size;
+	}
+}
