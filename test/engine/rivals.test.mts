@@ -36,7 +36,7 @@ function trial(seed: number): Trial {
 		setup: {
 			workflowId: `workflow ${seed}`,
 			onError: random.pick(['stopWorkflow', 'continueErrorOutput']),
-			options: { timeout: 2000, batching: { batch: { batchSize: random.pick([1, 2, -1]), batchInterval: 0 } } },
+			options: { timeout: 10_000, batching: { batch: { batchSize: random.pick([1, 2, -1]), batchInterval: 0 } } },
 		},
 	};
 }
@@ -131,7 +131,7 @@ test.each([
 			SEEDS.map(async (seed) => {
 				const channel = `${seed}/a`;
 				shop.sandbox.fault({ match: { channel }, times: 1, fault: faults.serverErrorBefore(500) });
-				const setup: Orders = { workflowId: `workflow ${seed}`, options: { ...key, timeout: 2000 } };
+				const setup: Orders = { workflowId: `workflow ${seed}`, options: { ...key, timeout: 10_000 } };
 				const lost = await order([channel], setup);
 				const options = { ...setup.options, ...lookUp(lost) };
 				await Promise.all(
@@ -153,7 +153,7 @@ test('a key whose answer comes while another execution looks is not lost', async
 			const setup: Orders = {
 				workflowId: `workflow ${seed}`,
 				onError: 'continueErrorOutput',
-				options: { idempotencyKey: 'k', timeout: 2000 },
+				options: { idempotencyKey: 'k', timeout: 10_000 },
 			};
 			const first = order([channel], { ...setup, streamSkill: processOf('main') });
 			await until(() => sent()[channel] === 1);

@@ -53,7 +53,7 @@ const loopSetup = ({ prefix, withKey, batchSize }: Loop): Orders => ({
 	workflowId: `workflow ${prefix}`,
 	onError: 'continueErrorOutput',
 	options: {
-		timeout: 2000,
+		timeout: 10_000,
 		batching: { batch: { batchSize, batchInterval: 0 } },
 		onDuplicate: 'fail',
 		...(withKey && { idempotencyKey: '={{ $json.key }}' }),

@@ -159,7 +159,7 @@ export class Play {
 			},
 			options: {
 				// What somebody else may have on its way is waited for so long.
-				timeout: 2000,
+				timeout: 10_000,
 				batching: { batch: { batchSize, batchInterval: 0 } },
 				onDuplicate,
 				...(key && { idempotencyKey: key }),
