@@ -266,7 +266,7 @@ export class Program {
 			onError: this.onError,
 			parameters: { tarifId: saved.tarif, additionalFields: { comment: `=${run} {{ $json.id }} {{ $runIndex }}` } },
 			options: {
-				timeout: 2000,
+				timeout: 10_000,
 				onDuplicate: this.onDuplicate,
 				batching: { batch: { batchSize: saved.batchSize, batchInterval: 0 } },
 				confirmedBought: saved.confirmedBought.join(' '),
