@@ -37,6 +37,8 @@ const inEpoch = (epoch: number) => (epoch === 0 ? '' : ` in ${epoch}`);
 export const ENTRY = {
 	claimed: (name: string, number: number) => `${name} ${number}`,
 	bought: (name: string, number: number, epoch: number) => `bought ${name} ${number}${inEpoch(epoch)}`,
+	/** Of an item's record that was bought: what was ordered then. */
+	boughtFor: (order: string, name: string, number: number, epoch: number) => `bought ${order} for ${name} ${number}${inEpoch(epoch)}`,
 	void: (name: string, number: number, epoch: number) => `void ${name} ${number}${inEpoch(epoch)}`,
 	silent: (name: string, number: number, epoch: number) => `silent ${name} ${number}${inEpoch(epoch)}`,
 	/** Somebody has written to the list in that minute. */

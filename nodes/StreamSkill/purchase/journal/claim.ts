@@ -10,8 +10,8 @@ const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };
 export interface Book {
 	/** Keeps an order in the execution's data. */
 	keep(order: PastOrder): void;
-	/** Tells n8n's database how records have ended, some time later. */
-	end(records: RecordId[], end: End): void;
+	/** Tells n8n's database how records have ended, some time later, and what was bought. */
+	end(records: RecordId[], end: End, order?: string): void;
 }
 
 /**
@@ -42,7 +42,7 @@ export class Claim {
 		switch (outcome.kind) {
 			case 'bought':
 				this.sent.state = { kind: 'bought', purchase: outcome.purchase };
-				this.book.end(records, 'bought');
+				this.book.end(records, 'bought', this.sent.order);
 				break;
 			case 'rejected':
 				this.sent.state = { kind: 'void' };

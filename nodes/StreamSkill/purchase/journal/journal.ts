@@ -202,7 +202,7 @@ export class Journal {
 		const mayBeAnswered = !isSilent && !references.some((other) => one.waitedFor.has(other));
 		switch (this.confirmations.of(references)) {
 			case 'bought':
-				await this.recorder.settleNow(records, 'bought');
+				await this.recorder.settleNow(records, 'bought', open.order);
 				open.state = { kind: 'bought', because: 'confirmed' };
 				// Also of one that another call has sent: its error output may be looped back, and this is the same order again.
 				return { kind: 'bought', because: 'confirmed' };

@@ -1,6 +1,6 @@
 import { exclusively, type Lease } from '../../n8n/lock';
 import type { Rows } from '../../n8n/rows';
-import type { End, FoundRecord, ListEnd, RecordId } from './records';
+import type { Ending, FoundRecord, ListEnd, RecordId } from './records';
 import { ENTRY, ROW } from '../../n8n/stored';
 
 /** How many entries a row has before the list goes on in the next one: n8n writes a row whole each time. */
@@ -17,6 +17,8 @@ const minuteOf = (time: number) => Math.floor(time / MINUTE);
 export interface Wanted {
 	from: number;
 	count: number;
+	/** For the records of an item: the name of what it orders. */
+	order?: string;
 }
 
 /**
@@ -70,7 +72,14 @@ export class List {
 					.map(({ name, from, to }) => ({ name, from: to + 1, to: to + 2 * (to - from + 1) }));
 			}
 			this.unseenFrom = this.end.part;
-			return (await this.withStates(found, lease)).sort((a, b) => a.number - b.number);
+			const records = await this.withStates(found, lease);
+			const orderOf = ({ name }: RecordId) => wanted.get(name)?.order;
+			await this.markOrders(
+				records.filter(({ state }) => state === 'bought'),
+				orderOf,
+				lease,
+			);
+			return records.sort((a, b) => a.number - b.number);
 		});
 	}
 
@@ -109,7 +118,7 @@ export class List {
 			let open = group;
 			// Most were bought, so that is asked first.
 			for (const state of ['bought', 'void', 'silent'] as const) {
-				const known = await this.probeEnds(part, open, state, lease);
+				const known = await this.probeEnds(part, open, ({ name, number }, epoch) => ENTRY[state](name, number, epoch), lease);
 				found.push(...[...known].map((record) => ({ ...record, state })));
 				open = open.filter((record) => !known.has(record));
 			}
@@ -118,25 +127,30 @@ export class List {
 		return found;
 	}
 
+	/** Notes of items' records whether what was bought is what the item orders now. */
+	private async markOrders(records: FoundRecord[], orderOf: (record: RecordId) => string | undefined, lease: Lease) {
+		for (const [part, group] of byPart(records.filter((record) => orderOf(record) !== undefined))) {
+			const entryOf = (record: RecordId, epoch: number) => ENTRY.boughtFor(orderOf(record) ?? '', record.name, record.number, epoch);
+			for (const record of await this.probeEnds(part, group, entryOf, lease)) record.isOfOrder = true;
+		}
+	}
+
 	/**
 	 * Claims records and says how others have ended, in one call of n8n's where that is possible.
 	 *
 	 * @param claims gives the records that are to be claimed, when nobody else can claim any
 	 * @returns of each claim, its record with its part, and whether somebody else had it before
 	 */
-	async write(
-		ends: Array<{ record: RecordId; end: End }>,
-		claims: () => RecordId[],
-	): Promise<Array<{ record: RecordId; isLost: boolean }>> {
+	async write(ends: Ending[], claims: () => RecordId[]): Promise<Array<{ record: RecordId; isLost: boolean }>> {
 		return await this.exclusively(async (lease) => {
 			if (this.isShared) await this.findEnd();
 			const wanted = claims();
 			const { part } = this.end;
-			for (const [other, group] of byPart(ends.map(({ record, end }) => ({ ...record, end })))) {
+			for (const [other, group] of byPart(ends.map((ending) => ({ ...ending.record, ending })))) {
 				if (other !== part)
 					await this.add(
 						other,
-						group.map(({ name, number, end }) => ENTRY[end](name, number, this.epochOf(other))),
+						group.flatMap(({ ending }) => this.entriesOf(ending)),
 						lease,
 					);
 			}
@@ -152,9 +166,7 @@ export class List {
 				}
 			}
 			const entries = [
-				...ends
-					.filter(({ record }) => record.part === part)
-					.map(({ record, end }) => ENTRY[end](record.name, record.number, this.epochOf(part))),
+				...ends.filter(({ record }) => record.part === part).flatMap((ending) => this.entriesOf(ending)),
 				...wanted.map(({ name, number }) => ENTRY.claimed(name, number)).filter((entry) => !taken.has(entry)),
 				ENTRY.written(minuteOf(Date.now())),
 			];
@@ -166,6 +178,11 @@ export class List {
 				return { record: { scope, name, number, part }, isLost: known.has(entry) || taken.has(entry) };
 			});
 		});
+	}
+
+	private entriesOf({ record: { name, number, part }, end, order }: Ending): string[] {
+		const epoch = this.epochOf(part);
+		return [ENTRY[end](name, number, epoch), ...(order === undefined ? [] : [ENTRY.boughtFor(order, name, number, epoch)])];
 	}
 
 	/** @returns whether nobody has written to the list for so many milliseconds, at least: who could still answer has stopped waiting */
@@ -221,18 +238,23 @@ export class List {
 	 * mark as well, and with that the epoch is over: what was said in it does not count, and what is said from then on
 	 * is said in the next.
 	 */
-	private async probeEnds(part: number, records: RecordId[], end: End, lease: Lease): Promise<Set<RecordId>> {
-		const known = new Set<RecordId>();
+	private async probeEnds<R extends RecordId>(
+		part: number,
+		records: R[],
+		entryOf: (record: R, epoch: number) => string,
+		lease: Lease,
+	): Promise<Set<R>> {
+		const known = new Set<R>();
 		for (let i = 0; i < records.length; ) {
 			const epoch = this.epochOf(part);
 			const chunk = records.slice(i, i + CHUNK);
-			const entryOf = ({ name, number }: RecordId) => ENTRY[end](name, number, epoch);
-			const there = await this.recordAndRemove(part, [ENTRY.reading(epoch), ...chunk.map(entryOf)], lease);
+			const entries = new Map(chunk.map((record) => [record, entryOf(record, epoch)]));
+			const there = await this.recordAndRemove(part, [ENTRY.reading(epoch), ...entries.values()], lease);
 			if (there.has(ENTRY.reading(epoch))) {
 				this.epochs.set(part, epoch + 1);
 				continue;
 			}
-			for (const record of chunk) if (there.has(entryOf(record))) known.add(record);
+			for (const [record, entry] of entries) if (there.has(entry)) known.add(record);
 			i += CHUNK;
 		}
 		return known;

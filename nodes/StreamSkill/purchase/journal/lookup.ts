@@ -1,6 +1,7 @@
 import { RATE_LIMIT } from '../dispatch/attempt';
-import type { List, Wanted } from './list';
+import { NAME } from '../../n8n/stored';
 import { sideBySide } from './keys';
+import type { List, Wanted } from './list';
 import { chainsOf } from './names';
 import type { Recalled } from './recalled';
 import { isOfEditor, type FoundRecord } from './records';
@@ -39,14 +40,17 @@ export class Lookup {
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
 			if (hasNotBought) await past.noteQuiet(list.scope, async () => await list.isQuiet(timeout + RATE_LIMIT.wait));
 			const wanted = new Map<string, Wanted>();
-			for (const { name } of chains) {
+			for (const { name, order } of chains) {
 				const count = (wanted.get(name)?.count ?? 0) + 1;
-				wanted.set(name, { from: past.used(list.scope, name) + 1, count });
+				wanted.set(name, { from: past.used(list.scope, name) + 1, count, ...(order !== undefined && { order: NAME.order(order) }) });
 			}
-			const names = new Map(chains.map((chain) => [chain.name, chain.of]));
+			const names = new Map(chains.map(({ name, of, order }) => [name, { of, all: { ...of, order } }]));
 			const isRepeated = ({ scope, state }: FoundRecord) => isOfEditor({ scope }) && state === 'bought' && repeatsManualOrders;
-			for (const record of await list.look(wanted)) {
-				past.learn(isRepeated(record) ? { ...record, state: 'void' } : record, names.get(record.name) ?? {});
+			const found = await list.look(wanted);
+			// An item's record may join that of its order, which is to be known first.
+			for (const record of [...found.filter((one) => !one.isOfOrder), ...found.filter((one) => one.isOfOrder)]) {
+				const { of = {}, all = {} } = names.get(record.name) ?? {};
+				past.learn(isRepeated(record) ? { ...record, state: 'void' } : record, record.isOfOrder ? all : of);
 			}
 		}
 	}

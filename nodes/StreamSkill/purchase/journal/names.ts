@@ -41,8 +41,17 @@ function contentOf(json: IDataObject): string | undefined {
 	}
 }
 
+/** One of the chains that an order has a record in. */
+interface Chain {
+	name: string;
+	/** What a record in it says of its order. */
+	of: Names;
+	/** For that of an item: what it orders. */
+	order?: string;
+}
+
 /** The chains of a list that an order has a record in. By hand, a row with other fields is another order. */
-export const chainsOf = ({ order, item }: Names, list: Pick<RecordId, 'scope'>): Array<{ name: string; of: Names }> => [
+export const chainsOf = ({ order, item }: Names, list: Pick<RecordId, 'scope'>): Chain[] => [
 	...(order === undefined ? [] : [{ name: NAME.order(order), of: { order } }]),
-	...(item === undefined || isOfEditor(list) ? [] : [{ name: NAME.item(item), of: { item } }]),
+	...(item === undefined || isOfEditor(list) ? [] : [{ name: NAME.item(item), of: { item }, order }]),
 ];

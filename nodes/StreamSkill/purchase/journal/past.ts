@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { NotBought } from '../dispatch/outcome';
-import { isOfEditor, type FoundRecord, type ListEnd, type RecordId } from './records';
+import { isOfEditor, isOfItem, type FoundRecord, type ListEnd, type RecordId } from './records';
 import { PAST_ORDERS } from '../../n8n/stored';
 
 /** What an order goes by: see `names.ts`. */
@@ -142,11 +142,27 @@ export class PastOrders {
 	 * Learns of a record in n8n's database: a number above those that were given or seen is an order that nobody has
 	 * taken yet, one up to there is known or over.
 	 */
-	learn({ state, ...record }: FoundRecord, names: Names) {
+	learn({ state, isOfOrder, ...record }: FoundRecord, names: Names) {
 		const numbers = (this.stored.used[record.scope] ??= {});
 		if (record.number <= (numbers[record.name] ?? 0)) return;
 		numbers[record.name] = record.number;
-		this.adopt({ ...record, state }, names);
+		if (isOfOrder) this.join(record, names);
+		else this.adopt({ ...record, state }, names);
+	}
+
+	/**
+	 * An item's record of an order that was bought is one more name of it. If it is not among those that are known, it is
+	 * over: another item has taken it.
+	 */
+	private join(record: RecordId, { order, item }: Names) {
+		const isOpen = (other: PastOrder) =>
+			other.order === order && other.state.kind !== 'void' && !other.records.some((one) => one.scope === record.scope && isOfItem(one));
+		const known = this.orders.filter(isOpen);
+		const bought = known.find(({ state }) => state.kind === 'bought') ?? known[0];
+		if (!bought) return;
+		bought.records.push(record);
+		bought.item ??= item;
+		if (bought.state.kind === 'unknown') bought.state = { kind: 'bought' };
 	}
 
 	/** Learns of a record that somebody else was faster to claim. */

@@ -1,11 +1,12 @@
 import type { Logger } from 'n8n-workflow';
 
 import { refusalIn } from '../../n8n/rows';
+import { NAME } from '../../n8n/stored';
 import type { List } from './list';
 import { chainsOf } from './names';
 import type { PastOrder } from './past';
 import type { Recalled } from './recalled';
-import type { End, RecordId } from './records';
+import { isOfItem, type End, type Ending, type RecordId } from './records';
 import type { Stores } from './stores';
 
 /** An order that is being claimed, with the records that were won for it. */
@@ -19,7 +20,7 @@ export interface Attempt<R extends Recalled = Recalled> {
 /** Records orders under each of their names, and how they end. */
 export class Recorder {
 	/** Ends that are told with the next claim. */
-	private readonly ends = new Map<List, Array<{ record: RecordId; end: End }>>();
+	private readonly ends = new Map<List, Ending[]>();
 
 	/** Ends of keys that are being told. */
 	private readonly telling = new Set<Promise<void>>();
@@ -107,13 +108,18 @@ export class Recorder {
 		this.stores.past.keep(order);
 	}
 
-	/** Tells n8n's database how records have ended: of a key at once, in a list with the next claim. */
-	end(records: RecordId[], end: End) {
+	/**
+	 * Tells n8n's database how records have ended: of a key at once, in a list with the next claim.
+	 *
+	 * @param order what was bought
+	 */
+	end(records: RecordId[], end: End, order?: string) {
 		const { lists, unread, keys, isPreview } = this.stores;
 		if (isPreview) return;
 		for (const record of records) {
 			const list = [...lists, ...unread].find(({ scope }) => scope === record.scope);
-			if (list) this.ends.set(list, [...(this.ends.get(list) ?? []), { record, end }]);
+			const ordered = order !== undefined && isOfItem(record) ? NAME.order(order) : undefined;
+			if (list) this.ends.set(list, [...(this.ends.get(list) ?? []), { record, end, order: ordered }]);
 			else if (record.scope === keys?.scope) this.tellKey(record, end);
 		}
 	}
@@ -129,10 +135,11 @@ export class Recorder {
 	/**
 	 * Says at once how records have ended.
 	 *
+	 * @param order what was bought, if that is known
 	 * @returns whether all of them have ended so: what is on record as bought is not made void
 	 * @throws DatabaseRefusal when n8n's database refuses
 	 */
-	async settleNow(records: RecordId[], end: 'bought' | 'void'): Promise<boolean> {
+	async settleNow(records: RecordId[], end: 'bought' | 'void', order?: string): Promise<boolean> {
 		const { keys, isPreview } = this.stores;
 		if (isPreview) return true;
 		let isSettled = true;
@@ -143,6 +150,7 @@ export class Recorder {
 		this.end(
 			records.filter(({ scope }) => scope !== keys?.scope),
 			end,
+			order,
 		);
 		await this.writeEnds();
 		return true;

@@ -1,3 +1,5 @@
+import { NAME } from '../../n8n/stored';
+
 /** One record of an order under one of its names: in a list or, for a key, in rows of its own. */
 export interface RecordId {
 	/** Which list, or which workflow's keys, it is in. */
@@ -22,9 +24,22 @@ export type RecordState = 'claimed' | 'silent' | 'bought' | 'void';
 /** What a record can end as, or what is said of one that has no end yet. */
 export type End = Exclude<RecordState, 'claimed'>;
 
+/** How a record ends. */
+export interface Ending {
+	record: RecordId;
+	end: End;
+	/** The name of what was bought, for the record of an item, whose fields may change later. */
+	order?: string;
+}
+
 export interface FoundRecord extends RecordId {
 	state: RecordState;
+	/** Of an item's record: whether it was bought for the order that was asked for. */
+	isOfOrder?: boolean;
 }
+
+/** Whether a record is under the name of an input item. */
+export const isOfItem = ({ name }: Pick<RecordId, 'name'>) => name.startsWith(NAME.item(''));
 
 /** Whether a record is one of what a node has ordered by hand. */
 export const isOfEditor = ({ scope }: Pick<RecordId, 'scope'>) => scope.includes(':editor:');
