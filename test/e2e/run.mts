@@ -20,15 +20,19 @@ const jestArgs = process.argv.slice(2).filter((_, i) => !own || (i !== own.index
 const asked = String(values.n8n);
 const { version, n8nBin } = await (asked === 'latest' ? ensureNewestN8n() : ensureN8n(asked)).catch(giveUp);
 const dir = await mkdtemp(join(tmpdir(), 'streamskill-pack-'));
-const jest = spawn(process.execPath, ['node_modules/jest/bin/jest.js', '--config', 'test/e2e/jest.config.js', '--runInBand', ...jestArgs], {
-	stdio: 'inherit',
-	env: {
-		...process.env,
-		STREAMSKILL_N8N: version,
-		STREAMSKILL_TARBALL: await packNode(dir),
-		// `npm test` runs the engine tests on the default version; the others bring their own n8n-core for them.
-		...(version !== DEFAULT_N8N && { STREAMSKILL_N8N_MODULES: resolve(n8nBin, '../../..') }),
+const jest = spawn(
+	process.execPath,
+	['node_modules/jest/bin/jest.js', '--config', 'test/e2e/jest.config.js', '--maxWorkers=2', ...jestArgs],
+	{
+		stdio: 'inherit',
+		env: {
+			...process.env,
+			STREAMSKILL_N8N: version,
+			STREAMSKILL_TARBALL: await packNode(dir),
+			// `npm test` runs the engine tests on the default version; the others bring their own n8n-core for them.
+			...(version !== DEFAULT_N8N && { STREAMSKILL_N8N_MODULES: resolve(n8nBin, '../../..') }),
+		},
 	},
-});
+);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void jest.kill(signal));
 jest.on('exit', (code) => void rm(dir, { recursive: true, force: true }).then(() => process.exit(code ?? 1)));
