@@ -24,6 +24,7 @@ test.each([
 	['an item in a list', NAME.item('d'), 'item d'],
 	['a record that is claimed', ENTRY.claimed('order d', 2), 'order d 2'],
 	['one that is bought', ENTRY.bought('order d', 2, 0), 'bought order d 2'],
+	['what was bought for an item', ENTRY.boughtFor('order d', 'item e', 2, 0), 'bought order d for item e 2'],
 	['one that is void', ENTRY.void('order d', 2, 0), 'void order d 2'],
 	['one that is silent', ENTRY.silent('order d', 2, 0), 'silent order d 2'],
 	['when a list was written to', ENTRY.written(29926800), 'written 29926800'],
@@ -50,7 +51,7 @@ test('the entries of a key, of which each end has another number', () => {
 
 test('there is nothing else', () => {
 	expect(Object.keys(ROW)).toEqual(['orders', 'editor', 'part', 'claim', 'end', 'silent']);
-	expect(Object.keys(ENTRY)).toEqual(['claimed', 'bought', 'void', 'silent', 'written', 'reading']);
+	expect(Object.keys(ENTRY)).toEqual(['claimed', 'bought', 'boughtFor', 'void', 'silent', 'written', 'reading']);
 	expect(Object.keys(DIGEST)).toEqual(['root', 'key', 'reference']);
 	expect(Object.keys(NAME)).toEqual(['order', 'item']);
 });
