@@ -295,7 +295,11 @@ class Run {
 		const request = orderRequest(order, connection.baseUrl(itemIndex));
 		claim.start();
 		report.sending(item, claim.reference);
-		const outcome = await sendOrder(async () => await connection.send(itemIndex, request), this.stopSignal);
+		const outcome = await sendOrder(
+			async () => await connection.send(itemIndex, request),
+			async () => await claim.isOpen(),
+			this.stopSignal,
+		);
 		if (outcome.kind === 'bought') trace(outcome.purchase, traced(itemIndex, order));
 		claim.settle(outcome);
 		switch (outcome.kind) {

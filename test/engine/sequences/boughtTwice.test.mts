@@ -335,6 +335,26 @@ describe('9. a reference is confirmed as not bought while the first order is sti
 		expect(sold()).toEqual({ a: 1 });
 	});
 
+	test.each(['with a key', 'without a key, by another retry'])(
+		'it is to wait, as StreamSkill asks, and is not sent again after that: %s',
+		async (way) => {
+			const original = way === 'with a key' ? undefined : await failBefore();
+			const setup = (timeout: number, more: IDataObject = {}): Orders =>
+				original
+					? { before: () => [{ channel: 'a' }], onError: 'continueErrorOutput', retryOf: original, options: { timeout, ...more } }
+					: sameKey(timeout, more);
+			const items = original ? [] : ['a'];
+			shop.sandbox.fault({ match: { channel: 'a' }, times: 1, fault: faults.rateLimited({ 'retry-after': '2' }) });
+			const first = order(items, setup(5000));
+			await isSent(1);
+			const [reference] = referencesOf(await order(items, setup(50)));
+			await order(items, setup(50, { confirmedNotBought: reference }));
+			expect(sold()).toEqual({ a: 1 });
+			expect(outcomes(await first)).toEqual(['rejected']);
+			expect(sold()).toEqual({ a: 1 });
+		},
+	);
+
 	test('an order without a key, whose other retry is still waiting for its answer', async () => {
 		const original = await failBefore();
 		slow('a', 800);

@@ -10,8 +10,9 @@ export const RATE_LIMIT = { tries: 5, wait: 60_000 };
  * Sends an order, and again as long as it is answered 429, which is a certain no.
  *
  * @param send sends it once
+ * @param isOpen whether it may be sent again after a wait: a person may have settled it meanwhile
  */
-export async function sendOrder(send: () => Promise<Answer>, stopSignal?: AbortSignal): Promise<Outcome> {
+export async function sendOrder(send: () => Promise<Answer>, isOpen: () => Promise<boolean>, stopSignal?: AbortSignal): Promise<Outcome> {
 	for (let tries = 1, waited = 0; ; tries++) {
 		const outcome = await send().then(readAnswer, readFailure);
 		if (outcome.kind === 'bought' || tries === RATE_LIMIT.tries) return outcome;
@@ -22,6 +23,6 @@ export async function sendOrder(send: () => Promise<Answer>, stopSignal?: AbortS
 		waited += wait;
 		if (waited > RATE_LIMIT.wait) return outcome;
 		await pause(wait, stopSignal);
-		if (stopSignal?.aborted) return outcome;
+		if (stopSignal?.aborted || !(await isOpen())) return outcome;
 	}
 }

@@ -10,6 +10,8 @@ const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };
 export interface Book {
 	/** Keeps an order in the execution's data. */
 	keep(order: PastOrder): void;
+	/** Whether nobody has settled any of these records, for all that n8n's database tells. */
+	areOpen(records: RecordId[]): Promise<boolean>;
 	/** Tells n8n's database how records have ended, some time later, and what was bought. */
 	end(records: RecordId[], end: End, order?: string): void;
 }
@@ -34,6 +36,11 @@ export class Claim {
 	/** To be called before the order is sent: if nothing else follows, nobody knows what came of it. */
 	start() {
 		this.book.keep(this.sent);
+	}
+
+	/** Whether it may still be sent: not if somebody else has settled it, and perhaps sent the order anew. */
+	async isOpen(): Promise<boolean> {
+		return await this.book.areOpen(this.sent.records);
 	}
 
 	/** To be called with what came of the order. */
