@@ -343,14 +343,6 @@ describe("when n8n's database fails", () => {
 	});
 });
 
-test.each(onErrors)('a workflow that was never saved says so and buys nothing (%s)', async (onError) => {
-	const { success, failed, error } = await buy(['a', 'b'], { onError, workflowId: '' });
-	expect(sent()).toEqual({});
-	const messages = error ? [error.message] : [...success, ...failed].map(({ json }) => json.error);
-	expect(messages).toHaveLength(error ? 1 : 2);
-	for (const message of messages) expect(message).toMatch(/^Save the workflow before you use an Idempotency Key/);
-});
-
 describe('what counts as a key', () => {
 	test('any text, also one that looks like a marker', async () => {
 		const keys = ['1', 'open 1', 'key 1', 'key open 1', 'open key 1', '__proto__', 'ё\n', 'x'.repeat(5000)];

@@ -49,6 +49,26 @@ describe('optional numbers that a model fills with $fromAI', () => {
 	});
 });
 
+describe('a workflow that was never saved', () => {
+	const unsaved = { workflowId: '' };
+
+	test.each([[{}], [{ idempotencyKey: '={{ $json.channel }}' }]])('says so and buys nothing, with the options %j', async (options) => {
+		const { error } = await order(['a', 'b'], { ...unsaved, options });
+		expect(error!.message).toMatch(/^Save the workflow before you buy with it/);
+		const { failed } = await order(['a', 'b'], { ...unsaved, options, onError: 'continueErrorOutput' });
+		expect(told(failed)).toEqual([
+			[0, 'notSent'],
+			[1, 'notSent'],
+		]);
+		expect(sent()).toEqual({});
+	});
+
+	test('shows its orders with Dry Run', async () => {
+		const { success } = await order(['a'], { ...unsaved, options: { dryRun: true } });
+		expect(success[0].json.order).toEqual({ tarif: { id: 1 }, channel: 'a' });
+	});
+});
+
 test('each item has its own limit, and the smallest counts', async () => {
 	const limited = [
 		{ channel: 'a', limit: 5 },

@@ -88,7 +88,7 @@ describe('what happened', () => {
 		['held back: credential', 'The Access Token of the StreamSkill API credential is empty'],
 		['held back: token', 'StreamSkill does not accept the Access Token (401)'],
 		['held back: database', 'n8n could not look up whether the order was sent before: SQLITE_BUSY: database is locked'],
-		['held back: unsaved', 'Save the workflow before you use an Idempotency Key: n8n keeps the keys with the saved workflow'],
+		['held back: unsaved', 'Save the workflow before you buy with it: n8n keeps what was ordered with the saved workflow'],
 		['held back: evaluation', 'An evaluation places no paid orders unless the node says so'],
 		['held back: unrecognised', 'This execution has placed orders before, and none of them is in the list that came now'],
 		['held back: stopped', 'The execution was stopped'],

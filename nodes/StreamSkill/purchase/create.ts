@@ -210,7 +210,7 @@ class Run {
 		const { journal } = this;
 		if (orders.length === 0) return undefined;
 		if (journal.refusal) return { kind: 'database', message: journal.refusal.message };
-		if (!journal.keepsKeys && orders.some(({ order }) => order.idempotencyKey !== undefined)) return { kind: 'unsaved' };
+		if (!journal.keepsRecords) return { kind: 'unsaved' };
 		// To add Dry Run and to turn it off is to say so.
 		if (isEvaluation(this.context) && !orders.every(({ item }) => item.options && 'dryRun' in item.options)) return { kind: 'evaluation' };
 		const limit = limitOf(orders);

@@ -83,9 +83,9 @@ export class Journal {
 		return this.confirmations.contradictory;
 	}
 
-	/** Whether n8n's database has a place for keys: it has none for a workflow that was never saved. */
-	get keepsKeys(): boolean {
-		return this.stores.keys !== undefined;
+	/** Whether n8n's database has a place for orders: it has none for a workflow that was never saved. */
+	get keepsRecords(): boolean {
+		return this.stores.own !== undefined;
 	}
 
 	/**

@@ -12,7 +12,7 @@ export type Obstacle =
 	/** StreamSkill did not accept the Access Token of an order before. */
 	| { kind: 'token' }
 	| { kind: 'database'; message: string }
-	/** n8n keeps Idempotency Keys with the saved workflow. */
+	/** n8n's database has no place for what a workflow orders that was never saved. */
 	| { kind: 'unsaved' }
 	| { kind: 'evaluation' }
 	/** The execution has lost its data, and none of the orders on record is in the list. */

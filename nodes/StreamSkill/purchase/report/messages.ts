@@ -242,7 +242,7 @@ function describeObstacle(obstacle: Obstacle): string {
 		case 'database':
 			return `n8n could not look up whether the order was sent before: ${obstacle.message}`;
 		case 'unsaved':
-			return 'Save the workflow before you use an Idempotency Key: n8n keeps the keys with the saved workflow';
+			return 'Save the workflow before you buy with it: n8n keeps what was ordered with the saved workflow';
 		case 'evaluation':
 			return 'An evaluation places no paid orders unless the node says so';
 		case 'unrecognised':
