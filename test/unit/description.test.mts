@@ -14,6 +14,7 @@ interface Field {
 	type: string;
 	default: unknown;
 	description?: string;
+	builderHint?: { propertyHint: string };
 	placeholder?: string;
 	required?: boolean;
 	typeOptions?: object;
@@ -165,6 +166,38 @@ describe('a field that was added and left as it is', () => {
 
 	test('the Idempotency Key wants to be filled in', () => {
 		expect(readOrder({ ...good, options: { idempotencyKey: find('idempotencyKey').default } })).toHaveProperty('problems');
+	});
+});
+
+describe("what n8n's AI workflow builder reads", () => {
+	const { searchHint = '' } = description.builderHint ?? {};
+
+	test('the node spends money: Dry Run until the user asks to buy, a key for each order, a human review', () => {
+		expect(searchHint).toMatch(/real order that is paid at once/);
+		expect(searchHint).toMatch(/options\.dryRun true; turn it off only when the user asks to buy/);
+		expect(searchHint).toMatch(/options\.idempotencyKey from the input/);
+		expect(searchHint).toMatch(/human review/);
+	});
+
+	test('it names options by the names that workflows have', () => {
+		const named = [...searchHint.matchAll(/options\.(\w+)/g)].map(([, name]) => name);
+		expect(inside(find('options')).map(({ name }) => name)).toEqual(expect.arrayContaining(named));
+	});
+
+	test.each([
+		['tarifId', /^Ask the user\./],
+		['channel', /^Ask the user\./],
+		['idempotencyKey', /the same whenever the same order comes again\. Never random, never the current time\./],
+		// It reads that the default is `true`, which holds only once the option is added.
+		['dryRun', /^Left out, it is off, and the node buys/],
+		['maxPurchases', /^Left out, there is no limit/],
+	])('%s', (name, hint) => {
+		expect(find(name).builderHint?.propertyHint).toMatch(hint);
+	});
+
+	// n8n does not load a node that has one there (n8n-core: validate-node-description.js).
+	test.each(['resource', 'operation'])('nothing of %s', (name) => {
+		expect(find(name)).not.toHaveProperty('builderHint');
 	});
 });
 

@@ -5,7 +5,7 @@ import { BATCHING, BODY, ORDER_OPTIONS, RUN_OPTIONS, type Field } from './order/
 const displayOptions = { show: { resource: ['purchase'], operation: ['create'] } };
 
 const propertiesOf = (fields: Record<string, Field>): INodeProperties[] =>
-	Object.entries(fields).map(([key, { name = key, label, kind, required, default: added, placeholder, description }]) => ({
+	Object.entries(fields).map(([key, { name = key, label, kind, required, default: added, placeholder, description, builderHint }]) => ({
 		displayName: label,
 		name,
 		...kind.editor,
@@ -13,6 +13,7 @@ const propertiesOf = (fields: Record<string, Field>): INodeProperties[] =>
 		default: added,
 		...(placeholder !== undefined && { placeholder }),
 		description,
+		...(builderHint !== undefined && { builderHint: { propertyHint: builderHint } }),
 	}));
 
 const bodyProperties = propertiesOf(BODY);
