@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { NodeHelpers } from 'n8n-workflow';
 
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
 import { LABELS } from '../../nodes/StreamSkill/purchase/order/labels.ts';
@@ -210,7 +211,19 @@ test('the credential', () => {
 		{ name: 'baseUrl', displayName: 'Base URL', default: 'https://api.streamskill.pro/v1' },
 		// n8n's own name and values, so that its HTTP Request node goes by it.
 		{ name: 'allowedHttpRequestDomains', options: [{ value: 'none' }, { value: 'all' }], default: 'none' },
+		{ name: 'isFixed', type: 'hidden' },
 	]);
+});
+
+test.each<[string, object, true | undefined]>([
+	['neither field is an expression', { accessToken: 'token', baseUrl: 'https://example.com/v1' }, true],
+	['nothing but the token was saved', { accessToken: 'token' }, true],
+	['the token is an expression', { accessToken: '={{ $json.token }}' }, undefined],
+	['the address is an expression', { accessToken: 'token', baseUrl: '={{ $json.url }}' }, undefined],
+	['it was fixed when it was saved first', { accessToken: '=token', isFixed: true }, undefined],
+])('n8n tells whether the credential is the same for all items: %s', (_, saved, isFixed) => {
+	const { properties } = new StreamSkillApi();
+	expect(NodeHelpers.getNodeParameters(properties, { ...saved }, true, false, null, null)?.isFixed).toBe(isFixed);
 });
 
 test('the output preview has what a purchase has in the API document', () => {
