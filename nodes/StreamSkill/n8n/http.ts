@@ -1,4 +1,10 @@
-import type { ICredentialDataDecryptedObject, IExecuteFunctions, IHttpRequestOptions, IN8nHttpFullResponse } from 'n8n-workflow';
+import type {
+	ICredentialDataDecryptedObject,
+	IExecuteFunctions,
+	IHttpRequestMethods,
+	IHttpRequestOptions,
+	IN8nHttpFullResponse,
+} from 'n8n-workflow';
 
 import { checkedAccessToken } from '../../../credentials/accessToken';
 import { checkedBaseUrl } from '../../../credentials/baseUrl';
@@ -13,11 +19,11 @@ const SERVER_ERRORS = Array.from({ length: 100 }, (_, i) => 500 + i);
 
 /** A request as it goes over the wire; the access token is added by the credential. */
 export interface HttpRequest {
-	method: 'POST';
+	method: IHttpRequestMethods;
 	url: string;
 	qs: Record<string, string>;
 	headers: Record<string, string>;
-	body: object;
+	body?: object;
 }
 
 /** An answer as it came over the wire. */
