@@ -86,6 +86,15 @@ export class StreamSkillApi implements ICredentialType {
 			description:
 				"What n8n's HTTP Request and GraphQL nodes can use this credential for. The Access Token never goes to any address but those under the Base URL.",
 		},
+		{
+			// There only if neither field is an expression: n8n leaves out what is not displayed, before it evaluates any
+			// (n8n: credentials-helper.js, applyDefaultsAndOverwrites). Only an expression may differ from item to item.
+			displayName: 'Is Fixed',
+			name: 'isFixed',
+			type: 'hidden',
+			default: true,
+			displayOptions: { hide: { accessToken: [{ _cnd: { regex: '^=' } }], baseUrl: [{ _cnd: { regex: '^=' } }] } },
+		},
 	];
 
 	/** A function, not n8n's generic form: that one evaluates an expression for every request. */

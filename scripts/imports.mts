@@ -12,7 +12,7 @@ const ROOMS = {
 	dispatch: /\/purchase\/dispatch\//,
 	journal: /\/purchase\/journal\//,
 	report: /\/purchase\/report\//,
-	operation: /\/purchase\/\w+\.ts$/,
+	operation: /\/purchase\/(?!(order|dispatch|journal|report)\/)/,
 	node: /\.node\.ts$/,
 };
 

@@ -1,8 +1,8 @@
 // Changes the code where it costs money, one change at a time, and sees whether the engine tests notice. A change is
-// made to the syntax tree, by the name of a function, so that it survives most redesigns.
+// made to the syntax tree, by the name of a function in whatever file, so that it survives most redesigns.
 // `npm run mutants -- lock` tries those only whose names have the word.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';
@@ -20,229 +20,140 @@ type Change =
 
 interface Mutant {
 	name: string;
-	/** In nodes/StreamSkill. */
-	file: string;
-	/** A function, a method as `Class.method`, or a constant; blank for the whole file. */
+	/** A function, a method or a constant; `Class.method` where methods of several classes have the name. */
 	at: string;
 	change: Change;
 	/** What should notice: an engine test file, and in it the tests of that name. */
 	tests: [file: string, name?: string];
 }
 
-const mutant = (name: string, place: string, change: Change, ...tests: Mutant['tests']): Mutant => {
-	const [file, at = ''] = place.split('#');
-	return { name, file, at, change, tests };
-};
-
-const [CREATE, DISPATCH, JOURNAL] = ['purchase/create.ts#Run', 'purchase/dispatch', 'purchase/journal'];
+const mutant = (name: string, at: string, change: Change, ...tests: Mutant['tests']): Mutant => ({ name, at, change, tests });
 
 const mutants: Mutant[] = [
 	// The run.
-	mutant('more than Max Purchases', 'purchase/create.ts#limitOf', { returns: 'Infinity' }, 'ledger'),
-	mutant('a model buys more than Max Purchases', `${CREATE}.obstacleToSending`, { condition: 'limit < Infinity', is: false }, 'tool'),
-	mutant(
-		'a model orders again what has no answer',
-		`${CREATE}.obstacleToSending`,
-		{ condition: 'reference !== undefined', is: false },
-		'tool',
-	),
-	mutant('a model that is told nothing buys', 'n8n/host.ts#dropsOutput', { returns: 'false' }, 'tool'),
-	mutant('an evaluation buys', 'n8n/host.ts#isEvaluation', { returns: 'false' }, 'options|purchase|ledger'),
-	mutant('some are sent although others are no orders', 'purchase/report/report.ts#Report.stopIfFailed', { returns: '' }, 'purchase'),
-	mutant('sent although the database refused to look', `${CREATE}.obstacleTo`, { condition: 'journal.refusal', is: false }, 'keys'),
-	mutant('a key twice is found too late', `${CREATE}.refuseRepeatedKeys`, { returns: '' }, 'keys'),
-	mutant('401 does not end the run', 'purchase/create.ts#isTokenRefused', { returns: 'false' }, 'pause|purchase'),
-	mutant('an order is sent before it is kept', 'purchase/journal/claim.ts#Claim.start', { returns: '' }, 'ledger|tool|sequences'),
-	mutant('nothing is settled at the end', `${CREATE}.sendAll`, { drops: 'await journal.settle(' }, 'keys|stored|sequences'),
-	mutant('what is claimed and not sent stays claimed', 'purchase/journal/claim.ts#Claim.release', { returns: '' }, 'keys|sequences'),
+	mutant('more than Max Purchases', 'limitOf', { returns: 'Infinity' }, 'ledger'),
+	mutant('a model buys more than Max Purchases', 'obstacleToSending', { condition: 'limit < Infinity', is: false }, 'tool'),
+	mutant('a model orders again what has no answer', 'obstacleToSending', { condition: 'reference !== undefined', is: false }, 'tool'),
+	mutant('a model that is told nothing buys', 'dropsOutput', { returns: 'false' }, 'tool'),
+	mutant('an evaluation buys', 'isEvaluation', { returns: 'false' }, 'options|purchase|ledger'),
+	mutant('some are sent although others are no orders', 'stopIfFailed', { returns: '' }, 'purchase'),
+	mutant('sent although the database refused to look', 'obstacleTo', { condition: 'journal.refusal', is: false }, 'keys'),
+	mutant('a key twice is found too late', 'refuseRepeatedKeys', { returns: '' }, 'keys'),
+	mutant('401 does not end the run', 'Run.send', { condition: 'connection.isAllRefused', is: false }, 'account'),
+	mutant('a refused token is sent again', 'obstacleToSending', { condition: 'connection.isRefused', is: false }, 'account'),
+	mutant('an order is sent before it is kept', 'Claim.start', { returns: '' }, 'ledger|tool|sequences'),
+	mutant('nothing is settled at the end', 'sendAll', { drops: 'await journal.settle(' }, 'keys|stored|sequences'),
+	mutant('what is claimed and not sent stays claimed', 'Claim.release', { returns: '' }, 'keys|sequences'),
 
 	// How orders go out.
-	mutant('nothing ends the run', `${DISPATCH}/dispatch.ts#Queue.isOver`, { returns: 'false' }, 'keys|pause|ledger|purchase'),
-	mutant(
-		'more at a time than a batch',
-		`${DISPATCH}/dispatch.ts#Queue.sendAll`,
-		{ condition: 'this.onTheirWay.size < this.size', is: true },
-		'purchase|dispatch',
-	),
-	mutant('all orders are claimed at once', `${DISPATCH}/dispatch.ts`, { value: 'WINDOW', is: '1e9' }, 'identity|dispatch'),
-	mutant('a 500 is sent again', `${DISPATCH}/attempt.ts#sendOrder`, { condition: 'reason.httpCode !== 429', is: false }, 'ledger|matrix'),
-	mutant(
-		'a 429 is sent for ever',
-		`${DISPATCH}/attempt.ts#sendOrder`,
-		{ condition: 'waited > RATE_LIMIT.wait', is: false },
-		'matrix|pause',
-	),
-	mutant('a request without a socket is taken for sent', `${DISPATCH}/answer.ts#wasNeverSent`, { returns: 'false' }, 'proxy|network'),
-	mutant(
-		'a 408 is taken for a refusal',
-		`${DISPATCH}/answer.ts#readAnswer`,
-		{ value: 'isCertain', is: 'httpCode >= 300 && httpCode < 500' },
-		'matrix',
-	),
+	mutant('nothing ends the run', 'isOver', { returns: 'false' }, 'keys|pause|ledger|purchase'),
+	mutant('more at a time than a batch', 'sendAll', { condition: 'this.onTheirWay.size < this.size', is: true }, 'purchase|dispatch'),
+	mutant('all orders are claimed at once', 'WINDOW', { value: 'WINDOW', is: '1e9' }, 'identity|dispatch'),
+	mutant('a 500 is sent again', 'sendOrder', { condition: 'reason.httpCode !== 429', is: false }, 'ledger|matrix'),
+	mutant('a 429 is sent for ever', 'sendOrder', { condition: 'waited > RATE_LIMIT.wait', is: false }, 'matrix|pause'),
+	mutant('a request without a socket is taken for sent', 'wasNeverSent', { returns: 'false' }, 'proxy|network'),
+	mutant('a 408 is taken for a refusal', 'readAnswer', { value: 'isCertain', is: 'httpCode >= 300 && httpCode < 500' }, 'matrix'),
 
 	// What is on record.
 	mutant(
 		'what is on record as bought is sent',
-		`${JOURNAL}/journal.ts#Journal.knowledgeOf`,
+		'knowledgeOf',
 		{ condition: "taken?.state.kind === 'bought'", is: false },
 		'sequences|ledger',
 	),
-	mutant(
-		'a key that was bought is new',
-		`${JOURNAL}/journal.ts#Journal.knowledgeOf`,
-		{ condition: "stateOfKey(key) === 'bought'", is: false },
-		'keys',
-	),
-	mutant(
-		'a key of another order is new',
-		`${JOURNAL}/journal.ts#Journal.knowledgeOf`,
-		{ condition: "key.state === 'bought'", is: false },
-		'keys',
-	),
-	mutant(
-		'an uncertain order of another round is sent',
-		`${JOURNAL}/journal.ts#Journal.openElsewhere`,
-		{ returns: 'undefined' },
-		'sequences|tool',
-	),
-	mutant('what was read counts as read for ever', `${JOURNAL}/journal.ts#Journal.refresh`, { returns: '' }, 'identity|sequences|rivals'),
-	mutant('the database is not asked', `${JOURNAL}/journal.ts#Journal.learn`, { returns: '' }, 'sequences|identity'),
-	mutant('keys are not looked up', `${JOURNAL}/journal.ts#Journal.readKeys`, { returns: '' }, 'keys'),
-	mutant('a lost claim is won', `${JOURNAL}/journal.ts#Journal.claimKey`, { value: 'isLost', is: 'false' }, 'keys|rivals'),
-	mutant('one key for several orders', `${JOURNAL}/journal.ts#refuseKeysOfSeveralOrders`, { returns: '' }, 'sequences|keys'),
-	mutant('a retry without a root is new', `${JOURNAL}/journal.ts#Journal.isBlind`, { returns: 'false' }, 'noToken'),
-	mutant('what is not recognised is new', `${JOURNAL}/journal.ts#Journal.recognisesNone`, { returns: 'false' }, 'sequences'),
-	mutant('a reference works while its order is on its way', `${JOURNAL}/journal.ts#Journal.isQuiet`, { returns: 'true' }, 'sequences'),
-	mutant('a purchase is not kept', `${JOURNAL}/claim.ts#Claim.settle`, { drops: "this.sent.state = { kind: 'bought'" }, 'ledger|sequences'),
-	mutant('a purchase is not told', `${JOURNAL}/claim.ts#Claim.settle`, { drops: "this.book.end(records, 'bought')" }, 'keys|sequences'),
-	mutant('a refusal is not kept', `${JOURNAL}/claim.ts#Claim.settle`, { drops: "this.sent.state = { kind: 'void' }" }, 'ledger|sequences'),
-	mutant('a refusal is not told', `${JOURNAL}/claim.ts#Claim.settle`, { drops: "this.book.end(records, 'void')" }, 'keys|sequences'),
-	mutant('what is uncertain is sent', `${JOURNAL}/journal.ts#Journal.judgeOpen`, { returns: "{ kind: 'new' as const }" }, 'ledger'),
-	mutant('what was bought by hand is not left out', 'n8n/host.ts#isManual', { returns: 'false' }, 'sequences'),
+	mutant('a key that was bought is new', 'knowledgeOf', { drops: "if (stateOfKey(key) === 'bought') return" }, 'keys'),
+	mutant('a key of another order is new', 'knowledgeOf', { drops: "if (key.state === 'bought') return" }, 'keys'),
+	mutant('an uncertain order of another round is sent', 'openElsewhere', { returns: 'undefined' }, 'sequences|tool'),
+	mutant('what was read counts as read for ever', 'refresh', { returns: '' }, 'identity|sequences|rivals'),
+	mutant('the database is not asked', 'Journal.learn', { returns: '' }, 'sequences|identity'),
+	mutant('keys are not looked up', 'readKeys', { returns: '' }, 'keys'),
+	mutant('a lost claim is won', 'claimKey', { value: 'isLost', is: 'false' }, 'keys|rivals'),
+	mutant('one key for several orders', 'refuseKeysOfSeveralOrders', { returns: '' }, 'sequences|keys'),
+	mutant('a retry without a root is new', 'isBlind', { returns: 'false' }, 'noToken'),
+	mutant('a token that does not last is a root', 'tokenRoot', { condition: 'context.getExecutionId()', is: false }, 'engine2'),
+	mutant('what is not recognised is new', 'recognisesNone', { returns: 'false' }, 'sequences'),
+	mutant('a reference works while its order is on its way', 'Journal.isQuiet', { returns: 'true' }, 'sequences'),
+	mutant('a purchase is not kept', 'Claim.settle', { drops: "this.sent.state = { kind: 'bought'" }, 'ledger|sequences'),
+	mutant('a purchase is not told', 'Claim.settle', { drops: "this.book.end(records, 'bought')" }, 'keys|sequences'),
+	mutant('a refusal is not kept', 'Claim.settle', { drops: "this.sent.state = { kind: 'void' }" }, 'ledger|sequences'),
+	mutant('a refusal is not told', 'Claim.settle', { drops: "this.book.end(records, 'void')" }, 'keys|sequences'),
+	mutant('what is uncertain is sent', 'judgeOpen', { returns: "{ kind: 'new' as const }" }, 'ledger'),
+	mutant('what was bought by hand is not left out', 'isManual', { returns: 'false' }, 'sequences'),
 
 	// Keys.
-	mutant(
-		'of several claims of a key the first counts',
-		`${JOURNAL}/keys.ts#Keys.last`,
-		{ condition: 'await isThere(middle)', is: false },
-		'keys|sequences',
-	),
-	mutant('every key stands for every order', `${JOURNAL}/keys.ts#Keys.owner`, { returns: "'same'" }, 'keys|sequences'),
-	mutant('a key is claimed twice', `${JOURNAL}/keys.ts#Keys.claim`, { returns: 'true' }, 'keys|rivals'),
-	mutant(
-		'a purchase becomes void',
-		`${JOURNAL}/keys.ts#Keys.settle`,
-		{ condition: 'await this.rows.count(row)', is: false },
-		'keys|sequences',
-	),
+	mutant('of several claims of a key the first counts', 'Keys.last', { condition: 'await isThere(middle)', is: false }, 'keys|sequences'),
+	mutant('every key stands for every order', 'Keys.owner', { returns: "'same'" }, 'keys|sequences'),
+	mutant('a key is claimed twice', 'Keys.claim', { returns: 'true' }, 'keys|rivals'),
+	mutant('a purchase becomes void', 'Keys.settle', { condition: 'await this.rows.count(row)', is: false }, 'keys|sequences'),
 	mutant(
 		'who settles late as bought leaves the key free',
-		`${JOURNAL}/keys.ts#Keys.settle`,
+		'Keys.settle',
 		{ condition: 'last.number > number', is: false },
 		'sequences|keys',
 	),
-	mutant(
-		'a lost INSERT is a refusal of the database',
-		`${JOURNAL}/keys.ts#Keys.insert`,
-		{ condition: 'this.rows.count(row)', is: false },
-		'keys|rivals',
-	),
+	mutant('a lost INSERT is a refusal of the database', 'Keys.insert', { condition: 'this.rows.count(row)', is: false }, 'keys|rivals'),
 
 	// Lists.
-	mutant('a look leaves a mark', `${JOURNAL}/list.ts#List.probe`, { drops: 'await this.rows.remove(' }, 'sequences|identity'),
-	mutant(
-		'what a killed reader left counts as settled',
-		`${JOURNAL}/list.ts#List.probe`,
-		{ condition: 'ENTRY.reading', is: true },
-		'identity|rivals',
-	),
-	mutant('a list ends with its first row', `${JOURNAL}/list.ts#List.findEnd`, { returns: '' }, 'sequences|stored'),
+	mutant('a look leaves a mark', 'recordAndRemove', { drops: 'await this.rows.remove(' }, 'sequences|identity'),
+	mutant('what a killed reader left counts as settled', 'probeEnds', { condition: 'ENTRY.reading', is: false }, 'identity|rivals'),
+	mutant('what a rival has claimed is claimed', 'write', { value: 'isLost', is: 'false' }, 'rivals|lock'),
+	mutant('a list ends with its first row', 'findEnd', { returns: '' }, 'sequences|stored'),
 
 	// Whose order is whose.
-	mutant(
-		'an order is taken by its item alone',
-		`${JOURNAL}/match.ts#match`,
-		{ value: 'sameOrder', is: '(_: Names) => [] as PastOrder[]' },
-		'sequences|ledger',
-	),
-	mutant(
-		'a mended order is new',
-		`${JOURNAL}/match.ts#match`,
-		{ value: 'sameItem', is: '(_: Names) => [] as PastOrder[]' },
-		'sequences|ledger',
-	),
-	mutant('one past order is taken twice', `${JOURNAL}/match.ts#match`, { drops: 'free.delete(' }, 'sequences|sameOrder'),
-	mutant('a refused number is given again', `${JOURNAL}/past.ts#PastOrders.next`, { returns: '1' }, 'ledger|purchase|sequences'),
-	mutant('a complete call is not forgotten', `${JOURNAL}/past.ts#PastOrders.close`, { returns: '' }, 'ledger|stored'),
+	mutant('an order is taken by its item alone', 'match', { value: 'sameOrder', is: '(_: Names) => [] as PastOrder[]' }, 'sequences|ledger'),
+	mutant('a mended order is new', 'match', { value: 'sameItem', is: '(_: Names) => [] as PastOrder[]' }, 'sequences|ledger'),
+	mutant('one past order is taken twice', 'match', { drops: 'free.delete(' }, 'sequences|sameOrder'),
+	mutant('a refused number is given again', 'next', { returns: '1' }, 'ledger|purchase|sequences'),
+	mutant('a complete call is not forgotten', 'PastOrders.close', { returns: '' }, 'ledger|stored'),
 
 	// n8n's database.
-	mutant('no queue within a process', 'n8n/lock.ts#oneAtATime', { value: 'turn', is: 'work()' }, 'tool|rivals'),
-	mutant('no lock between processes', 'n8n/lock.ts#exclusively', { condition: '!isShared', is: true }, 'lock|rivals'),
-	mutant('a lost lock is not noticed', 'n8n/lock.ts#Lock.renew', { condition: 'now > this.until', is: false }, 'lock'),
-	mutant('a lock is not renewed', 'n8n/lock.ts#Lock.renew', { drops: 'await this.rows.add(' }, 'lock'),
-	mutant("the lock of others is cleared with one's own", 'n8n/lock.ts#Lock.release', { condition: 'this.until', is: true }, 'lock'),
-	mutant('another n8n works on the wrong row', 'n8n/rows.ts#Rows.on', { condition: 'isRead', is: false }, 'keys'),
-	mutant('an entry twice', 'n8n/rows.ts#Rows.add', { value: 'each', is: '[...entries]' }, 'tool|sequences'),
+	mutant('no queue within a process', 'oneAtATime', { value: 'turn', is: 'work()' }, 'tool|rivals'),
+	mutant('no lock between processes', 'exclusively', { condition: '!isShared', is: true }, 'lock|rivals'),
+	mutant('a lost lock is not noticed', 'Lock.renew', { condition: 'now > this.until', is: false }, 'lock'),
+	mutant('a lock is not renewed', 'Lock.renew', { drops: 'await this.rows.add(' }, 'lock'),
+	mutant("the lock of others is cleared with one's own", 'Lock.release', { condition: 'this.until', is: true }, 'lock'),
+	mutant('another n8n works on the wrong row', 'Rows.on', { condition: 'isRead', is: false }, 'keys'),
+	mutant('an entry twice', 'Rows.add', { value: 'each', is: '[...entries]' }, 'tool|sequences'),
 
 	// The transport.
-	mutant('redirects are followed', 'n8n/http.ts#connect', { value: 'disableFollowRedirect', is: 'false' }, 'purchase|wire'),
-	mutant('a 401 is sent twice', 'n8n/http.ts#connect', { value: 'ignoreHttpStatusErrors', is: 'false' }, 'wire|purchase|pause'),
-	mutant('no end of a slow answer', 'n8n/http.ts#connect', { value: 'abortSignal', is: 'undefined' }, 'wire|ledger'),
-	mutant("the first item's account pays for all", 'n8n/http.ts#readAccounts', { value: 'isSame', is: 'true' }, 'account'),
-	mutant('an account by turns is taken for one account', 'n8n/http.ts#readAccounts', { value: 'probes', is: '[account]' }, 'account'),
-	mutant(
-		'a 503 of StreamSkill is taken for a proxy',
-		'n8n/http.ts#answerIn',
-		{ value: 'isFromProxy', is: 'request?.socket != null' },
-		'proxy',
-	),
-	mutant('an answer of any length', 'n8n/http.ts#readBody', { condition: 'MAX_BODY_BYTES', is: false }, 'wire'),
+	mutant('redirects are followed', 'connect', { value: 'disableFollowRedirect', is: 'false' }, 'purchase|wire'),
+	mutant('a 401 is sent twice', 'connect', { value: 'ignoreHttpStatusErrors', is: 'false' }, 'wire|purchase|pause'),
+	mutant('no end of a slow answer', 'connect', { value: 'abortSignal', is: 'undefined' }, 'wire|ledger'),
+	mutant("the first item's account pays for all", 'readAccounts', { condition: 'account.data.isFixed', is: true }, 'account'),
+	mutant('a 503 of StreamSkill is taken for a proxy', 'answerIn', { value: 'isFromProxy', is: 'request?.socket != null' }, 'proxy'),
+	mutant('an answer of any length', 'readBody', { condition: 'MAX_BODY_BYTES', is: false }, 'wire'),
 ];
 
-/** @returns the code with the change, which must fit in one place */
-function change(code: string, { name, file, at, change }: Mutant): string {
-	const source = ts.createSourceFile(file, code, ts.ScriptTarget.Latest, true);
-	const only = <T,>(found: T[], what: string): T => {
-		if (found.length !== 1) throw new Error(`${name}: ${file} has ${found.length} times ${what}`);
-		return found[0];
-	};
-	const scope =
-		at === ''
-			? source
-			: only(
-					collect(source, (one) => (nameOf(one) === at ? one : undefined)),
-					at,
-				);
-	const replace = (node: ts.Node, text: string) => code.slice(0, node.getStart()) + text + code.slice(node.getEnd());
+const sources = readdirSync('nodes', { recursive: true, encoding: 'utf8' })
+	.filter((file) => file.endsWith('.ts'))
+	.map((file) => join('nodes', file))
+	.map((file) => ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true));
+
+/** @returns the file with the change, which must fit in one place of all functions that have the name */
+function change({ name, at, change }: Mutant): { file: string; code: string } {
+	const scopes = sources.flatMap((source) => collect(source, (one) => (isNamed(one, at) ? one : undefined)));
+	const found = scopes.flatMap((scope) => placesIn(scope, change));
+	if (found.length !== 1) throw new Error(`${name}: in ${scopes.length} functions ${at}, ${found.length} places fit`);
+	const [{ node, text }] = found;
+	const { fileName: file, text: code } = node.getSourceFile();
+	return { file, code: code.slice(0, node.getStart()) + text + code.slice(node.getEnd()) };
+}
+
+/** What is to be replaced in a function, and by what text. */
+function placesIn(scope: ts.Node, change: Change): Array<{ node: ts.Node; text: string }> {
 	if ('returns' in change) {
-		const body = bodyOf(scope);
-		if (!body) throw new Error(`${name}: ${at} is no function`);
-		return replace(body, ts.isBlock(body) ? `{ return ${change.returns}; }` : `(${change.returns})`);
+		const node = bodyOf(scope);
+		return node ? [{ node, text: ts.isBlock(node) ? `{ return ${change.returns}; }` : `(${change.returns})` }] : [];
 	}
 	if ('drops' in change) {
-		const { drops } = change;
-		const isIt = (one: ts.Node) => ts.isExpressionStatement(one) && one.getText().startsWith(drops);
-		return replace(
-			only(
-				collect(scope, (one) => (isIt(one) ? one : undefined)),
-				drops,
-			),
-			';',
-		);
+		const isIt = (one: ts.Node) => (ts.isExpressionStatement(one) || ts.isIfStatement(one)) && one.getText().startsWith(change.drops);
+		return collect(scope, (one) => (isIt(one) ? { node: one, text: ';' } : undefined));
 	}
 	if ('condition' in change) {
-		const { condition } = change;
-		const found = collect(scope, (one) => conditionIn(one)).filter((one) => one.getText().includes(condition));
-		return replace(partOf(only(found, condition), condition), String(change.is));
+		const conditions = collect(scope, (one) => conditionIn(one)).filter((one) => one.getText().includes(change.condition));
+		return conditions.map((one) => ({ node: partOf(one, change.condition), text: String(change.is) }));
 	}
-	const { value } = change;
-	return replace(
-		only(
-			collect(scope, (one) => givenTo(value, one)),
-			value,
-		),
-		change.is,
-	);
+	return collect(scope, (one) => givenTo(change.value, one)).map((node) => ({ node, text: change.is }));
 }
 
 function collect<T>(node: ts.Node, pick: (one: ts.Node) => T | undefined): T[] {
@@ -252,7 +163,7 @@ function collect<T>(node: ts.Node, pick: (one: ts.Node) => T | undefined): T[] {
 		if (picked !== undefined) found.push(picked);
 		ts.forEachChild(one, visit);
 	};
-	ts.forEachChild(node, visit);
+	visit(node);
 	return found;
 }
 
@@ -260,6 +171,11 @@ function givenTo(name: string, node: ts.Node): ts.Expression | undefined {
 	if (ts.isPropertyAssignment(node) || ts.isVariableDeclaration(node)) return node.name.getText() === name ? node.initializer : undefined;
 	const isAssignment = ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.EqualsToken;
 	return isAssignment && ts.isPropertyAccessExpression(node.left) && node.left.name.text === name ? node.right : undefined;
+}
+
+function isNamed(node: ts.Node, at: string): boolean {
+	const name = nameOf(node);
+	return name === at || name?.endsWith(`.${at}`) === true;
 }
 
 function nameOf(node: ts.Node): string | undefined {
@@ -302,9 +218,8 @@ try {
 	for (const part of ['credentials', 'nodes', 'test', 'tools', 'package.json', 'tsconfig.json', 'jest.config.js'])
 		cpSync(part, join(work, part), { recursive: true });
 	symlinkSync(resolve('node_modules'), join(work, 'node_modules'));
-	const pathOf = ({ file }: Mutant) => join(work, 'nodes/StreamSkill', file);
 	// Before the first test, so that a change that fits nowhere shows at once.
-	const changed = new Map(mutants.map((one) => [one, change(readFileSync(pathOf(one), 'utf8'), one)]));
+	const changed = new Map(mutants.map((one) => [one, change(one)]));
 
 	const passUnchanged = new Map<string, boolean>();
 	const survivors: string[] = [];
@@ -315,10 +230,10 @@ try {
 			console.log(`Not tried: ${one.name}: its tests (${key}) fail without it`);
 			continue;
 		}
-		const code = readFileSync(pathOf(one), 'utf8');
-		writeFileSync(pathOf(one), changed.get(one)!);
+		const { file, code } = changed.get(one)!;
+		writeFileSync(join(work, file), code);
 		const survives = passes(one.tests);
-		writeFileSync(pathOf(one), code);
+		cpSync(file, join(work, file));
 		console.log(`${survives ? 'Survived' : 'Killed'}: ${one.name}`);
 		if (survives) survivors.push(one.name);
 	}

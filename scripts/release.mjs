@@ -5,7 +5,13 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
 const STAND_IN = 'set-before-publishing';
-const FILES = ['package.json', '.github/CODEOWNERS', '.github/ISSUE_TEMPLATE/config.yml'];
+const FILES = [
+	'package.json',
+	'credentials/StreamSkillApi.credentials.ts',
+	'nodes/StreamSkill/StreamSkill.node.json',
+	'.github/CODEOWNERS',
+	'.github/ISSUE_TEMPLATE/config.yml',
+];
 
 const missing = FILES.filter((file) => existsSync(file)).flatMap((file) =>
 	readFileSync(file, 'utf8')

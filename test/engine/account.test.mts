@@ -1,8 +1,8 @@
 /** Whose money is spent: each order goes out with the credential as its own item resolves it. */
-import { bought } from '../../tools/sandbox/counts.mts';
+import { bought, sent } from '../../tools/sandbox/counts.mts';
 import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { credentialReads } from './engine.mts';
-import { openShop, TOKEN, type Orders } from './shop.mts';
+import { openShop, outcomes, told, TOKEN } from './shop.mts';
 
 const shop = openShop();
 
@@ -54,6 +54,11 @@ test.each([
 		'by turns',
 		'={{ $itemIndex % 2 === 0 ? $("Start").first().json.default : $("Start").last().json.tok }}',
 		'={{ $itemIndex % 2 === 0 ? $("Start").first().json.defaultUrl : $("Start").last().json.url }}',
+	],
+	[
+		'for one item of the list only',
+		'={{ $itemIndex === 1 ? $("Start").last().json.tok : $("Start").first().json.default }}',
+		'={{ $itemIndex === 1 ? $("Start").last().json.url : $("Start").first().json.defaultUrl }}',
 	],
 ])('%s', async (_, accessToken, baseUrl) => {
 	const first = { channel: 'a', default: TOKEN, defaultUrl: shop.sandbox.url };
@@ -109,14 +114,72 @@ describe('an item whose credential cannot be used', () => {
 	});
 });
 
-test.each<[string, () => Orders['credentials']]>([
-	['a fixed credential', () => ({ accessToken: TOKEN, baseUrl: shop.sandbox.url })],
-	['an expression that is the same for all items', () => ({ accessToken: `={{ "${TOKEN}" }}`, baseUrl: shop.sandbox.url })],
-])('%s is not read for each order', async (_, credentials) => {
-	await shop.order(
-		Array.from({ length: 50 }, (_, i) => String(i)),
-		{ credentials: credentials() },
-	);
+describe('a token that StreamSkill refuses', () => {
+	const refused = () => ({ tok: 'expired', url: other.url });
+	const list = () => [
+		{ channel: 'a', ...refused() },
+		{ channel: 'b', ...mine() },
+		{ channel: 'c', ...refused() },
+		{ channel: 'd', ...mine() },
+	];
+	const asked = () => Object.keys(sent(other)).length;
+
+	test.each(['continueRegularOutput', 'continueErrorOutput'] as const)('holds back its own orders only: %s', async (onError) => {
+		const { success, failed } = await shop.order(list(), { credentials: byItem, onError });
+		const items = [...success, ...failed];
+		expect(new Map(told(items) as Array<[number, string]>)).toEqual(
+			new Map([
+				[0, 'rejected'],
+				[1, 'b'],
+				[2, 'notSent'],
+				[3, 'd'],
+			]),
+		);
+		expect(accounts()).toEqual([{ b: 1, d: 1 }, {}]);
+		expect(asked()).toBe(1);
+	});
+
+	test('also of orders that are claimed already', async () => {
+		const items = Array.from({ length: 20 }, (_, i) => ({ channel: String(i), ...(i % 2 === 0 ? refused() : mine()) }));
+		const options = { batching: { batch: { batchSize: 4, batchInterval: 0 } } };
+		const { success } = await shop.order(items, { credentials: byItem, options, onError: 'continueErrorOutput' });
+		expect(success).toHaveLength(10);
+		expect(asked()).toBeLessThanOrEqual(4);
+	});
+
+	test('does not say of the others that they were held back', async () => {
+		const { failed } = await shop.order(list(), { credentials: byItem, onError: 'continueErrorOutput' });
+		expect(failed[0].json.message).toMatch(/No further order was sent with it\./);
+	});
+
+	test('with On Error = Stop, ends the run', async () => {
+		const { error } = await shop.order(list(), { credentials: byItem });
+		expect(error!.message).toMatch(/does not accept the Access Token \(401\)/);
+		expect(accounts()).toEqual([{}, {}]);
+	});
+
+	test('gives the keys of what it held back to another try', async () => {
+		const options = { idempotencyKey: '={{ $json.channel }}' };
+		await shop.order(list(), { credentials: byItem, options, onError: 'continueErrorOutput' });
+		const mended = list().map((item) => (item.tok === 'expired' ? { ...item, tok: other.token } : item));
+		await shop.order(mended, { credentials: byItem, options, onError: 'continueErrorOutput' });
+		expect(accounts()).toEqual([
+			{ b: 1, d: 1 },
+			{ a: 1, c: 1 },
+		]);
+	});
+
+	test('that all orders have ends the run without waiting for batches that send nothing', async () => {
+		const options = { batching: { batch: { batchSize: 1, batchInterval: 3_600_000 } } };
+		const credentials = { accessToken: 'expired', baseUrl: other.url };
+		const { failed } = await shop.order(['a', 'b', 'c'], { credentials, options, onError: 'continueErrorOutput' });
+		expect(outcomes({ success: [], failed })).toEqual(['rejected', 'notSent', 'notSent']);
+		expect(asked()).toBe(1);
+	});
+});
+
+test('a fixed credential is read once', async () => {
+	await shop.order(Array.from({ length: 50 }, (_, i) => String(i)));
 	expect(Object.keys(shop.sold())).toHaveLength(50);
-	expect(credentialReads.count).toBeLessThanOrEqual(3);
+	expect(credentialReads.count).toBe(1);
 });

@@ -142,13 +142,14 @@ class CredentialsHelper extends ICredentialsHelper {
 	preAuthentication = async () => undefined;
 	runPreAuthentication = async () => undefined;
 	getCredentials = () => Promise.reject(new Error('not used'));
-	/** Resolves expressions for the item, as n8n does (n8n 2.41.1: credentials-helper.js, applyDefaultsAndOverwrites). */
+	/** Fills in defaults and resolves expressions for the item, as n8n does (n8n 2.41.1: credentials-helper.js, applyDefaultsAndOverwrites). */
 	getDecrypted: ICredentialsHelper['getDecrypted'] = async (_additionalData, _credential, _type, mode, executeData, _raw, values) => {
 		credentialReads.count++;
-		if (!values) return this.credentials;
+		const data = NodeHelpers.getNodeParameters(credentialType.properties, this.credentials as INodeParameters, true, false, null, null)!;
+		if (!values) return data as ICredentialDataDecryptedObject;
 		const { workflow, runExecutionData, runIndex, itemIndex, node, connectionInputData } = values;
 		return workflow.expression.getParameterValue(
-			this.credentials as INodeParameters,
+			data,
 			runExecutionData,
 			runIndex,
 			itemIndex,
@@ -158,7 +159,7 @@ class CredentialsHelper extends ICredentialsHelper {
 			{},
 			executeData,
 			false,
-			this.credentials as INodeParameters,
+			data,
 		) as ICredentialDataDecryptedObject;
 	};
 	updateCredentials = async () => {};

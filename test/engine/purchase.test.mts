@@ -1,5 +1,6 @@
 import type { INode, INodeParameters } from 'n8n-workflow';
 
+import { StreamSkill } from '../../nodes/StreamSkill/StreamSkill.node.ts';
 import { faults, startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { initEngine, logLines, run } from './engine.mts';
 
@@ -61,7 +62,10 @@ test('sends every field, from the form and from a spreadsheet alike', async () =
 		},
 		options: { expand: '={{ "tarif,parent" }}', acceptLanguage: '={{ "ru" }}' },
 	};
+	const { properties } = new StreamSkill().description;
 	for (const parameters of [literal, spreadsheet]) {
+		const fields = properties.find(({ name }) => name === 'additionalFields')?.options?.map(({ name }) => name);
+		expect(Object.keys(parameters.additionalFields).sort()).toEqual(fields?.sort());
 		sandbox.reset();
 		const { success } = await buy(['twitch'], parameters);
 		expect(sandbox.requests[0]).toMatchObject({

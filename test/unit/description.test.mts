@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { NodeHelpers } from 'n8n-workflow';
 
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
 import { LABELS } from '../../nodes/StreamSkill/purchase/order/table.ts';
@@ -14,6 +15,7 @@ interface Field {
 	type: string;
 	default: unknown;
 	description?: string;
+	builderHint?: { propertyHint: string };
 	placeholder?: string;
 	required?: boolean;
 	typeOptions?: object;
@@ -168,6 +170,38 @@ describe('a field that was added and left as it is', () => {
 	});
 });
 
+describe("what n8n's AI workflow builder reads", () => {
+	const { searchHint = '' } = description.builderHint ?? {};
+
+	test('the node spends money: Dry Run until the user asks to buy, a key for each order, a human review', () => {
+		expect(searchHint).toMatch(/real order that is paid at once/);
+		expect(searchHint).toMatch(/options\.dryRun true; turn it off only when the user asks to buy/);
+		expect(searchHint).toMatch(/options\.idempotencyKey from the input/);
+		expect(searchHint).toMatch(/human review/);
+	});
+
+	test('it names options by the names that workflows have', () => {
+		const named = [...searchHint.matchAll(/options\.(\w+)/g)].map(([, name]) => name);
+		expect(inside(find('options')).map(({ name }) => name)).toEqual(expect.arrayContaining(named));
+	});
+
+	test.each([
+		['tarifId', /^Ask the user\./],
+		['channel', /^Ask the user\./],
+		['idempotencyKey', /the same whenever the same order comes again\. Never random, never the current time\./],
+		// It reads that the default is `true`, which holds only once the option is added.
+		['dryRun', /^Left out, it is off, and the node buys/],
+		['maxPurchases', /^Left out, there is no limit/],
+	])('%s', (name, hint) => {
+		expect(find(name).builderHint?.propertyHint).toMatch(hint);
+	});
+
+	// n8n does not load a node that has one there (n8n-core: validate-node-description.js).
+	test.each(['resource', 'operation'])('nothing of %s', (name) => {
+		expect(find(name)).not.toHaveProperty('builderHint');
+	});
+});
+
 test('the credential', () => {
 	const credential = new StreamSkillApi();
 	expect(description.credentials).toEqual([{ name: 'streamSkillApi', required: true }]);
@@ -177,7 +211,19 @@ test('the credential', () => {
 		{ name: 'baseUrl', displayName: 'Base URL', default: 'https://api.streamskill.pro/v1' },
 		// n8n's own name and values, so that its HTTP Request node goes by it.
 		{ name: 'allowedHttpRequestDomains', options: [{ value: 'none' }, { value: 'all' }], default: 'none' },
+		{ name: 'isFixed', type: 'hidden' },
 	]);
+});
+
+test.each<[string, object, true | undefined]>([
+	['neither field is an expression', { accessToken: 'token', baseUrl: 'https://example.com/v1' }, true],
+	['nothing but the token was saved', { accessToken: 'token' }, true],
+	['the token is an expression', { accessToken: '={{ $json.token }}' }, undefined],
+	['the address is an expression', { accessToken: 'token', baseUrl: '={{ $json.url }}' }, undefined],
+	['it was fixed when it was saved first', { accessToken: '=token', isFixed: true }, undefined],
+])('n8n tells whether the credential is the same for all items: %s', (_, saved, isFixed) => {
+	const { properties } = new StreamSkillApi();
+	expect(NodeHelpers.getNodeParameters(properties, { ...saved }, true, false, null, null)?.isFixed).toBe(isFixed);
 });
 
 test('the output preview has what a purchase has in the API document', () => {

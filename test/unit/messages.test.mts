@@ -128,7 +128,7 @@ describe('what happened', () => {
 
 describe('what to do', () => {
 	test.each<[string, string]>([
-		['a bad token', 'Check the Access Token in the StreamSkill API credential. No further order was sent.'],
+		['a bad token', 'Check the Access Token in the StreamSkill API credential. No further order was sent with it.'],
 		['a 403', 'Check that your StreamSkill account may place this order, and that no firewall is in between.'],
 		['a 404', 'Check the Base URL in the StreamSkill API credential. It usually ends in /v1.'],
 		['a 422', 'Change the order as the message says.'],

@@ -1,4 +1,5 @@
 import { readOrder, whatIsOrdered, type Order, type Treatment } from '../../nodes/StreamSkill/purchase/order/order.ts';
+import { BODY, type Field } from '../../nodes/StreamSkill/purchase/order/table.ts';
 
 interface Given {
 	tarifId?: unknown;
@@ -575,6 +576,9 @@ describe('what is ordered', () => {
 	test('is a text that never changes: what is on record goes by it', () => {
 		expect(plain).toBe('[["channel","twitch"],["tarif.id",1]]');
 		const additionalFields = { comment: 'Hi', duration: 24, interval: 10, lang: 'en', quantity: 1000, start: true };
+		// Each field is there: whether it makes another order decides about money.
+		const optional = Object.entries<Field>(BODY).flatMap(([key, { name = key, required }]) => (required ? [] : name));
+		expect(Object.keys(additionalFields).sort()).toEqual(optional.sort());
 		expect(ordered({ additionalFields })).toBe(
 			'[["channel","twitch"],["interval",10],["lang","en"],["start",true],["tarif.duration",24],["tarif.id",1],["tarif.quantity",1000]]',
 		);

@@ -1,4 +1,10 @@
-import type { ICredentialDataDecryptedObject, IExecuteFunctions, IHttpRequestOptions, IN8nHttpFullResponse } from 'n8n-workflow';
+import type {
+	ICredentialDataDecryptedObject,
+	IExecuteFunctions,
+	IHttpRequestMethods,
+	IHttpRequestOptions,
+	IN8nHttpFullResponse,
+} from 'n8n-workflow';
 
 import { checkedAccessToken } from '../../../credentials/accessToken';
 import { checkedBaseUrl } from '../../../credentials/baseUrl';
@@ -6,16 +12,18 @@ import { checkedBaseUrl } from '../../../credentials/baseUrl';
 /** A purchase has a few hundred bytes; what is much longer is none, and must not fill n8n's memory. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
+const UNAUTHORISED = 401;
+
 /** n8n throws for these, with the request: only that tells whether StreamSkill answered, or a proxy in its place. */
 const SERVER_ERRORS = Array.from({ length: 100 }, (_, i) => 500 + i);
 
 /** A request as it goes over the wire; the access token is added by the credential. */
 export interface HttpRequest {
-	method: 'POST';
+	method: IHttpRequestMethods;
 	url: string;
 	qs: Record<string, string>;
 	headers: Record<string, string>;
-	body: object;
+	body?: object;
 }
 
 /** An answer as it came over the wire. */
@@ -34,6 +42,10 @@ export interface Connection {
 	obstacles: Array<{ itemIndexes: number[]; message: string }>;
 	/** The Base URL of an item's credential, without a trailing slash. */
 	baseUrl(itemIndex: number): string;
+	/** Whether an item's access token was refused. */
+	isRefused(itemIndex: number): boolean;
+	/** Whether the access token of every item was refused. */
+	isAllRefused(): boolean;
 	/**
 	 * Sends one request with an item's credential and gives its answer. Rejects with what n8n's request helper threw
 	 * when there is none.
@@ -48,6 +60,7 @@ export interface Connection {
  */
 export async function connect(context: IExecuteFunctions, timeout: number, itemIndexes: number[]): Promise<Connection> {
 	const accounts = await readAccounts(context, itemIndexes);
+	const accepted = new Set([...accounts.values()].filter(({ kind }) => kind === 'usable'));
 	const usable = (itemIndex: number) => {
 		const account = accounts.get(itemIndex);
 		if (account?.kind === 'usable') return account;
@@ -64,7 +77,7 @@ export async function connect(context: IExecuteFunctions, timeout: number, itemI
 	} as IExecuteFunctions;
 
 	const send: Connection['send'] = async (itemIndex, request) => {
-		const { data } = usable(itemIndex);
+		const account = usable(itemIndex);
 		const options: IHttpRequestOptions = {
 			...request,
 			encoding: 'stream',
@@ -79,35 +92,42 @@ export async function connect(context: IExecuteFunctions, timeout: number, itemI
 		};
 		try {
 			const { statusCode, headers, body } = (await context.helpers.httpRequestWithAuthentication.call(caller, 'streamSkillApi', options, {
-				credentialsDecrypted: { id: '', name: '', type: 'streamSkillApi', data },
+				credentialsDecrypted: { id: '', name: '', type: 'streamSkillApi', data: account.data },
 			})) as IN8nHttpFullResponse;
+			if (statusCode === UNAUTHORISED) accepted.delete(account);
 			return { statusCode, headers, body: await readBody(body as unknown as AsyncIterable<Uint8Array>) };
 		} catch (error) {
 			return answerIn(error as ServerError);
 		}
 	};
 
-	return { obstacles: obstaclesIn(accounts), baseUrl: (itemIndex) => usable(itemIndex).baseUrl, send };
+	return {
+		obstacles: obstaclesIn(accounts),
+		baseUrl: (itemIndex) => usable(itemIndex).baseUrl,
+		isRefused: (itemIndex) => !accepted.has(usable(itemIndex)),
+		isAllRefused: () => accepted.size === 0,
+		send,
+	};
 }
 
 type Account = { kind: 'usable'; data: ICredentialDataDecryptedObject; baseUrl: string } | { kind: 'unusable'; message: string };
 
 /**
- * Reads the credential once if nothing in it depends on the item, since each reading takes n8n a look into its
- * database. That shows in items that do not exist: an expression fails there, or gives another value (n8n-workflow:
- * workflow-data-proxy.js). Two of them, for one that goes by whether the item's number is even.
+ * Reads the credential once if nothing in it is an expression (see `isFixed` in the credential), since each reading
+ * takes n8n a look into its database. Items with the same account share one object.
  */
 async function readAccounts(context: IExecuteFunctions, itemIndexes: number[]): Promise<Map<number, Account>> {
 	const accounts = new Map<number, Account>();
-	const [first, ...others] = itemIndexes;
-	if (first === undefined) return accounts;
-	const account = await readAccount(context, first);
-	accounts.set(first, account);
-
-	const beyond = context.getInputData().length;
-	const probes = others.length === 0 ? [] : [await readAccount(context, beyond), await readAccount(context, beyond + 1)];
-	const isSame = account.kind === 'usable' && probes.every((probe) => JSON.stringify(probe) === JSON.stringify(account));
-	for (const itemIndex of others) accounts.set(itemIndex, isSame ? account : await readAccount(context, itemIndex));
+	const known = new Map<string, Account>();
+	let fixed: Account | undefined;
+	for (const itemIndex of itemIndexes) {
+		const read = fixed ?? (await readAccount(context, itemIndex));
+		const content = JSON.stringify(read);
+		const account = known.get(content) ?? read;
+		known.set(content, account);
+		accounts.set(itemIndex, account);
+		if (account.kind === 'usable' && account.data.isFixed === true) fixed = account;
+	}
 	return accounts;
 }
 

@@ -6,7 +6,6 @@ import { refusalIn } from '../n8n/rows';
 import { purchaseTrace } from '../n8n/trace';
 import { sendOrder } from './dispatch/attempt';
 import { dispatch } from './dispatch/dispatch';
-import type { NotBought } from './dispatch/outcome';
 import type { Claim } from './journal/claim';
 import { decide } from './journal/decide';
 import { Journal } from './journal/journal';
@@ -286,7 +285,7 @@ class Run {
 		const { report } = this;
 		const { item, order } = claim.planned;
 		const { itemIndex } = item;
-		const obstacle = this.obstacleToSending(claim.planned);
+		const obstacle = this.obstacleToSending(claim.planned, connection);
 		if (obstacle) {
 			claim.release();
 			report.fail(item, obstacle);
@@ -311,14 +310,15 @@ class Run {
 				break;
 			case 'rejected':
 				report.fail(item, { kind: 'rejected', reason: outcome.reason });
-				if (isTokenRefused(outcome)) this.obstacle = { kind: 'token' };
+				if (connection.isAllRefused()) this.obstacle = { kind: 'token' };
 				break;
 		}
 	}
 
-	/** What other calls of the same execution, which run side by side, have done since the order was claimed. */
-	private obstacleToSending(planned: Planned): Failure | undefined {
+	/** What other orders, and other calls of the same execution, have come to since the order was claimed. */
+	private obstacleToSending(planned: Planned, connection: Connection): Failure | undefined {
 		const { journal } = this;
+		if (connection.isRefused(planned.item.itemIndex)) return { kind: 'heldBack', obstacle: { kind: 'token' } };
 		const reference = isTool(this.context) ? journal.openBesides(planned) : undefined;
 		if (reference !== undefined) return { kind: 'unknown', reference };
 		const limit = planned.order.maxPurchases ?? Infinity;
@@ -330,8 +330,6 @@ class Run {
 }
 
 const limitOf = (orders: Planned[]) => Math.min(...orders.map(({ order }) => order.maxPurchases ?? Infinity));
-
-const isTokenRefused = ({ reason }: NotBought) => reason.kind === 'status' && reason.httpCode === 401;
 
 /** What the line in n8n's log says of an order. */
 const traced = (item: number, { body, idempotencyKey }: Order) => ({

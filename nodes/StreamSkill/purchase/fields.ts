@@ -3,10 +3,11 @@ import type { INodeProperties } from 'n8n-workflow';
 import type { Field } from './order/kinds';
 import { BATCHING, BODY, ORDER_OPTIONS, RUN_OPTIONS } from './order/table';
 
-const displayOptions = { show: { resource: ['purchase'], operation: ['create'] } };
+const forCreate = { show: { resource: ['purchase'], operation: ['create'] } };
 
-const propertiesOf = (fields: Record<string, Field>): INodeProperties[] =>
-	Object.entries(fields).map(([key, { name = key, label, kind, required, default: added, placeholder, description }]) => ({
+/** @param displayOptions when the required ones are shown: the others are in a collection, which has its own */
+const propertiesOf = (fields: Record<string, Field>, displayOptions?: INodeProperties['displayOptions']): INodeProperties[] =>
+	Object.entries(fields).map(([key, { name = key, label, kind, required, default: added, placeholder, description, builderHint }]) => ({
 		displayName: label,
 		name,
 		...kind.editor,
@@ -14,9 +15,10 @@ const propertiesOf = (fields: Record<string, Field>): INodeProperties[] =>
 		default: added,
 		...(placeholder !== undefined && { placeholder }),
 		description,
+		...(builderHint !== undefined && { builderHint: { propertyHint: builderHint } }),
 	}));
 
-const bodyProperties = propertiesOf(BODY);
+const bodyProperties = propertiesOf(BODY, forCreate);
 
 /** What the editor shows for the resource Purchase. Names are saved in workflows: they never change. */
 export const purchaseFields: INodeProperties[] = [
@@ -43,7 +45,7 @@ export const purchaseFields: INodeProperties[] = [
 		type: 'collection',
 		placeholder: 'Add Field',
 		default: {},
-		displayOptions,
+		displayOptions: forCreate,
 		options: bodyProperties.filter(({ required }) => !required),
 	},
 	{
@@ -52,7 +54,7 @@ export const purchaseFields: INodeProperties[] = [
 		type: 'collection',
 		placeholder: 'Add Option',
 		default: {},
-		displayOptions,
+		displayOptions: forCreate,
 		options: [
 			{
 				displayName: 'Batching',

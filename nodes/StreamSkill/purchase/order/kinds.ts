@@ -17,6 +17,8 @@ export interface Field {
 	default: INodeProperties['default'];
 	description: string;
 	placeholder?: string;
+	/** What n8n's AI workflow builder is told of it besides. */
+	builderHint?: string;
 	/** It has to be there. */
 	required?: true;
 	/** It protects: blank where it was added, it is refused, for it would not protect then. */

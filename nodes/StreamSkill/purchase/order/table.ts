@@ -10,6 +10,8 @@ interface BodyField extends Field {
 	isOrdered: boolean;
 }
 
+const ASK_THE_USER = 'Ask the user. Never make one up: a wrong one is bought all the same.';
+
 /**
  * The body of `POST /purchases/create`, by the API's names, those in the first level of the editor first (API document:
  * schemas CartObject and TarifObject).
@@ -24,6 +26,7 @@ export const BODY = {
 		default: '',
 		placeholder: 'e.g. 1',
 		description: "The tarif (the API's word for a price plan) to order, by its ID in StreamSkill",
+		builderHint: ASK_THE_USER,
 		isOrdered: true,
 	},
 	channel: {
@@ -34,6 +37,7 @@ export const BODY = {
 		placeholder: 'e.g. my_channel',
 		description:
 			'The channel that the order is for, or what the tarif asks for instead, such as a video ID or a clip ID. You must have the right to promote it.',
+		builderHint: ASK_THE_USER,
 		isOrdered: true,
 	},
 	comment: {
@@ -110,6 +114,8 @@ export const ORDER_OPTIONS = {
 		otherwise: false,
 		isGuard: true,
 		description: 'Whether to output the request that would be sent instead of buying anything',
+		// The builder takes what the editor fills in for what holds without the option.
+		builderHint: 'Left out, it is off, and the node buys: set it to true until the user asks to buy.',
 	},
 	expand: {
 		label: 'Expand',
@@ -126,6 +132,7 @@ export const ORDER_OPTIONS = {
 		placeholder: 'e.g. {{ $json.orderNumber }}',
 		description:
 			'A value of your own for each order, such as an order number: this node never buys twice with the same one, not even in another execution or after a crash',
+		builderHint: 'A value from the input that is the same whenever the same order comes again. Never random, never the current time.',
 	},
 	onDuplicate: {
 		label: 'If Already Purchased',
@@ -145,6 +152,7 @@ export const ORDER_OPTIONS = {
 		isGuard: true,
 		description:
 			'How many purchases the execution may make at most, with its retries: lists, loops and the calls of an agent count together. Where there would be more, nothing is bought.',
+		builderHint: 'Left out, there is no limit.',
 	},
 	repeatManualOrders: {
 		label: 'Repeat Manual Orders',

@@ -11,7 +11,7 @@ const MAX_MESSAGE = 1000;
 
 /** What to do about a rejection, by HTTP status. */
 const REJECTION_ADVICE: Record<number, string> = {
-	401: 'Check the Access Token in the StreamSkill API credential. No further order was sent.',
+	401: 'Check the Access Token in the StreamSkill API credential. No further order was sent with it.',
 	403: 'Check that your StreamSkill account may place this order, and that no firewall is in between.',
 	404: 'Check the Base URL in the StreamSkill API credential. It usually ends in /v1.',
 	422: 'Change the order as the message says.',
