@@ -7,7 +7,9 @@ export const isTool = (context: IExecuteFunctions) => context.getNode().type.end
 
 /**
  * Whether n8n drops what the node puts out: a tool has no error output, and AI Agent 3 empties its only
- * one for it (seen in n8n 1.123.81 and 2.41.1). The model would not know of a purchase, and order it again.
+ * one for it (seen in n8n 1.123.81 and 2.41.1). The model would not know of a purchase, and order it again. Of what the
+ * node throws there, n8n 2.x tells the model the message; 1.x gives it the tool's own input (n8n-core:
+ * workflow-execute.js, handleNodeExecutionError).
  */
 export function dropsOutput(context: IExecuteFunctions): boolean {
 	const { onError, rewireOutputLogTo } = context.getNode();

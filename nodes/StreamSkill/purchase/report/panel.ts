@@ -1,5 +1,6 @@
 import { NodeApiError, NodeOperationError, type IDataObject, type INode } from 'n8n-workflow';
 
+import type { ErrorJson } from '../../n8n/errorItem';
 import type { Recourse } from '../../n8n/host';
 import type { FieldProblems } from '../order/coerce';
 import type { Order } from '../order/order';
@@ -33,11 +34,8 @@ export interface EndedRun {
 	notTried: Array<{ itemIndex: number; order?: Order }>;
 }
 
-/**
- * What leaves by the error output for an item. n8n since 2.36 sends it there only if it has no other keys
- * than `error`, `message` and `details` (seen in n8n 2.41.1).
- */
-export function errorJson({ failure, order, problems: ownProblems }: FailedItem, recourse: Recourse): IDataObject {
+/** What leaves by the error output for an item. */
+export function errorJson({ failure, order, problems: ownProblems }: FailedItem, recourse: Recourse): ErrorJson {
 	const reason = failure.kind === 'rejected' || failure.kind === 'unknown' ? failure.reason : undefined;
 	const isTokenRefused = failure.kind === 'heldBack' && failure.obstacle.kind === 'token';
 	const problems = ownProblems ?? (reason?.kind === 'status' ? reason.fieldErrors : undefined);

@@ -1,5 +1,6 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
+import { errorItem } from '../../n8n/errorItem';
 import { isInLoop, isTool, recourse, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Because } from '../journal/decide';
 import type { Item } from '../order/items';
@@ -147,7 +148,7 @@ export class Report {
 			case 'previewed':
 				return { json: result.preview, pairedItem };
 			case 'failed':
-				return this.forErrorOutput({ json: errorJson(this.failedItem(item, result.failure), this.recourse), pairedItem });
+				return errorItem(this.context, itemIndex, errorJson(this.failedItem(item, result.failure), this.recourse));
 			case 'leftOut':
 				// Nothing at all would leave a model to guess.
 				return isTool(this.context)
@@ -181,17 +182,6 @@ export class Report {
 		// Not there where n8n runs the node as a tool.
 		const { addExecutionHints } = this.context as Partial<Pick<IExecuteFunctions, 'addExecutionHints'>>;
 		for (const message of hints) addExecutionHints?.call(this.context, { message: escapeHtml(message), location: 'outputPane' });
-	}
-
-	/**
-	 * n8n before 2.36 does not know the key `details` of an error item, but goes by a property `error` of the
-	 * item as well. If that were enumerable, n8n would put it in place of the JSON.
-	 */
-	private forErrorOutput(output: INodeExecutionData): INodeExecutionData {
-		if (this.context.getNode().onError === 'continueErrorOutput') {
-			Object.defineProperty(output, 'error', { value: { message: output.json.error }, writable: true });
-		}
-		return output;
 	}
 }
 
