@@ -10,7 +10,7 @@ import {
 import { errorItem } from './n8n/errorItem';
 import { dropsOutput, stopsOnFailure } from './n8n/host';
 import { create } from './purchase/create';
-import { purchaseFields } from './purchase/fields';
+import { purchaseFields, purchaseHints } from './purchase/fields';
 
 export class StreamSkill implements INodeType {
 	description: INodeTypeDescription = {
@@ -26,6 +26,7 @@ export class StreamSkill implements INodeType {
 		inputs: [NodeConnectionTypes.Main],
 		outputs: [NodeConnectionTypes.Main],
 		credentials: [{ name: 'streamSkillApi', required: true }],
+		hints: purchaseHints,
 		properties: [
 			{
 				displayName: 'Resource',

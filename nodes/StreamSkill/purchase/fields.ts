@@ -1,4 +1,4 @@
-import type { INodeProperties } from 'n8n-workflow';
+import type { INodeProperties, NodeHint } from 'n8n-workflow';
 
 import { BATCHING, BODY, ORDER_OPTIONS, RUN_OPTIONS, type Field } from './order/table';
 
@@ -14,6 +14,16 @@ const propertiesOf = (fields: Record<string, Field>): INodeProperties[] =>
 		...(placeholder !== undefined && { placeholder }),
 		description,
 	}));
+
+/** What the open node says of the resource Purchase until it is executed. */
+export const purchaseHints: NodeHint[] = [
+	{
+		message: 'Each input item places a real, paid order. To see the orders first, add <strong>Dry Run</strong> under Options.',
+		displayCondition: '={{ $parameter["operation"] === "create" && $parameter["options"]?.["dryRun"] !== true }}',
+		whenToDisplay: 'beforeExecution',
+		location: 'outputPane',
+	},
+];
 
 const bodyProperties = propertiesOf(BODY);
 
