@@ -39,7 +39,7 @@ export const purchaseFields: INodeProperties[] = [
 			{
 				name: 'Create',
 				value: 'create',
-				action: 'Create a paid purchase',
+				action: 'Create paid purchase',
 				description: 'Place a real, paid order for a channel. Your StreamSkill balance is charged for each item.',
 			},
 		],

@@ -96,7 +96,13 @@ export class Report {
 
 	private failedItem(item: Item, failure: Failure): FailedItem {
 		const { itemIndex, reading } = item;
-		return { itemIndex, failure, order: orderOf(item), ...(reading.kind === 'invalid' && { problems: reading.problems }) };
+		return {
+			itemIndex,
+			failure,
+			order: orderOf(item),
+			treatment: reading.treatment,
+			...(reading.kind === 'invalid' && { problems: reading.problems }),
+		};
 	}
 
 	/** Whether nothing can be tried again: Retry On Fail repeats a node whose first item has an `error`, also the API's own. */
@@ -152,7 +158,7 @@ export class Report {
 			case 'leftOut':
 				// Nothing at all would leave a model to guess.
 				return isTool(this.context)
-					? { json: { skipped: describeBought(result.because, orderOf(item)), message: 'Nothing was bought now.' }, pairedItem }
+					? { json: { skipped: describeBought(result.because, item.reading.treatment), message: 'Nothing was bought now.' }, pairedItem }
 					: undefined;
 			case undefined:
 				return undefined;
@@ -187,7 +193,7 @@ export class Report {
 
 const referenceRemarks = ({ unmetReferences, contradictoryReferences }: Remarks): string[] => [
 	...(unmetReferences.length > 0
-		? [`The reference ${unmetReferences.join(', ')} did nothing: it is mistyped, of another node, or was used before`]
+		? [`The reference ${unmetReferences.join(', ')} did nothing: it was used before and can be removed, or it is mistyped, or of another node`]
 		: []),
 	...(contradictoryReferences.length > 0
 		? [`The reference ${contradictoryReferences.join(', ')} did nothing: it is in both Confirmed Bought and Confirmed Not Bought`]
