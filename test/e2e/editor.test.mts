@@ -14,7 +14,7 @@ import { startWorld, version, type World } from './world.mts';
 const ARTIFACTS = join('artifacts', version);
 /** Where the node goes on the canvas; n8n also remembers the place of the last click. */
 const NODE_AT = { x: 500, y: 350 };
-const ACTION = 'Create a paid purchase';
+const ACTION = 'Create paid purchase';
 
 // 1.x has another editor: its nodes panel has no descriptions, and workflows are saved by hand.
 const isV1 = version.startsWith('1.');
