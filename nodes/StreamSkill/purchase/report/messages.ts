@@ -114,15 +114,12 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 		}
 	}
 	const [failure] = failures;
-	switch (failure?.kind) {
-		case 'duplicate':
-			if (recourse === 'anew' || recourse === 'tool') return '';
-			return recourse === 'editor' ? `${executeAgain(treatment)}.` : NEXT_STEP[recourse](treatment);
-		case 'heldBack':
-			return STANDS_ALONE.has(failure.obstacle.kind) ? '' : NEXT_STEP[recourse](treatment);
-		default:
-			return NEXT_STEP[recourse](treatment);
+	if (failure?.kind === 'duplicate') {
+		if (recourse === 'anew' || recourse === 'tool') return '';
+		if (recourse === 'editor') return `${executeAgain(treatment)}.`;
 	}
+	if (failure?.kind === 'heldBack' && STANDS_ALONE.has(failure.obstacle.kind)) return '';
+	return NEXT_STEP[recourse](treatment);
 }
 
 const joinProblems = (problems: FieldProblems) => Object.values(problems).flat().join('; ');
