@@ -156,7 +156,7 @@ describe('before the first execution, the open node says that an order is paid',
 		const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1, position: [0, 0] as [number, number], parameters };
 		const nodeTypes = { getByName: () => nodeType, getByNameAndVersion: () => nodeType, getKnownTypes: () => ({}) };
 		const workflow = new Workflow({ nodes: [node], connections: {}, active: false, nodeTypes });
-		return workflow.expression.getSimpleParameterValue(workflow.nodes.StreamSkill, hint.displayCondition!, 'internal', {});
+		return workflow.expression.getSimpleParameterValue(workflow.nodes.StreamSkill, hint.displayCondition, 'internal', {});
 	};
 	const order = { resource: 'purchase', operation: 'create', tarifId: 1, channel: 'a' };
 
