@@ -193,7 +193,9 @@ export class Report {
 
 const referenceRemarks = ({ unmetReferences, contradictoryReferences }: Remarks): string[] => [
 	...(unmetReferences.length > 0
-		? [`The reference ${unmetReferences.join(', ')} did nothing: it was used before and can be removed, or it is mistyped, or of another node`]
+		? [
+				`The reference ${unmetReferences.join(', ')} did nothing: it was used before and can be removed, or it is mistyped, or of another node`,
+			]
 		: []),
 	...(contradictoryReferences.length > 0
 		? [`The reference ${contradictoryReferences.join(', ')} did nothing: it is in both Confirmed Bought and Confirmed Not Bought`]
