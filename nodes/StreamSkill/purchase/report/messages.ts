@@ -31,6 +31,9 @@ const executeAgain = (treatment?: Treatment) =>
 		? 'Then remove the option Repeat Manual Orders, and execute the workflow again'
 		: 'Then execute the workflow again';
 
+/** After that, the node does not know any more what it has ordered by hand. */
+const executeAgainSoon = (treatment?: Treatment) => `${executeAgain(treatment)}, today or tomorrow.`;
+
 /** The one step that follows once the cause is mended. None of them buys twice. */
 const NEXT_STEP: Record<Recourse, (treatment?: Treatment) => string> = {
 	editor: (treatment) => `${executeAgain(treatment)}: what this node has bought by hand today or yesterday is left out.`,
@@ -102,7 +105,7 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 	if (isUncertain) {
 		switch (recourse) {
 			case 'editor':
-				return `${executeAgain(treatment)}.`;
+				return executeAgainSoon(treatment);
 			case 'retry':
 				return `Then ${RETRY}.`;
 			case 'rest':
@@ -116,7 +119,7 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 	const [failure] = failures;
 	if (failure?.kind === 'duplicate') {
 		if (recourse === 'anew' || recourse === 'tool') return '';
-		if (recourse === 'editor') return `${executeAgain(treatment)}.`;
+		if (recourse === 'editor') return executeAgainSoon(treatment);
 	}
 	if (failure?.kind === 'heldBack' && STANDS_ALONE.has(failure.obstacle.kind)) return '';
 	return NEXT_STEP[recourse](treatment);
