@@ -6,6 +6,7 @@ import type { IDataObject } from 'n8n-workflow';
 
 import { Report } from '../../nodes/StreamSkill/purchase/report/report.ts';
 import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
+import { DAY, passTime } from './clock.mts';
 import { deduplicator, logLines } from './engine.mts';
 import { onceEach, openShop, outcomes, referencesOf, TOKEN, told, until, wordsOf, type Orders } from './shop.mts';
 
@@ -194,9 +195,18 @@ describe('in the editor', () => {
 	test.each([true, false])('a reference is added, then Execute step is pressed, and once more (bought: %s)', async (wasBought) => {
 		lose('b', wasBought);
 		const first = await byHand(list);
-		reads(first, 'Then execute the workflow again.');
+		reads(first, 'Then execute the workflow again, today or tomorrow.');
 		const options = lookUp(first);
 		for (let times = 0; times < 2; times++) expect((await byHand(list, { options })).error).toBeUndefined();
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test.each([true, false])('a reference is added, and the workflow executed again tomorrow (bought: %s)', async (wasBought) => {
+		lose('b', wasBought);
+		const first = await byHand(list);
+		reads(first, 'Then execute the workflow again, today or tomorrow.');
+		passTime(DAY);
+		await byHand(list, { options: lookUp(first) });
 		expect(sold()).toEqual(onceEach(list));
 	});
 

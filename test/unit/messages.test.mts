@@ -186,8 +186,8 @@ describe('what to do', () => {
 	const LOOK = 'Look in your StreamSkill account whether the order is there.';
 	const CONFIRM = `If it is there, add ${REFERENCE} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	test.each<[Recourse, typeof order, string]>([
-		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again.`],
-		['editor', keyed, `${LOOK} ${CONFIRM} Then execute the workflow again.`],
+		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
+		['editor', keyed, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
 		['retry', order, `${LOOK} ${CONFIRM} ${RETRY}.`],
 		['retry', keyed, `${LOOK} ${CONFIRM} ${RETRY}.`],
 		['rest', order, `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
@@ -214,10 +214,10 @@ describe('what to do', () => {
 	const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's log.";
 	test.each<['key' | 'earlier' | 'editor' | 'confirmed', Recourse, string]>([
 		['key', 'anew', OTHER_KEY],
-		['key', 'editor', `${OTHER_KEY} ${SKIP} Then execute the workflow again.`],
+		['key', 'editor', `${OTHER_KEY} ${SKIP} Then execute the workflow again, today or tomorrow.`],
 		['key', 'retry', `${OTHER_KEY} ${SKIP} ${next.retry}`],
 		['key', 'rest', `${OTHER_KEY} ${SKIP} ${next.rest}`],
-		['editor', 'editor', `${REPEAT} ${SKIP} Then execute the workflow again.`],
+		['editor', 'editor', `${REPEAT} ${SKIP} Then execute the workflow again, today or tomorrow.`],
 		['earlier', 'anew', ELSEWHERE],
 		['earlier', 'retry', `${ELSEWHERE} ${SKIP} ${next.retry}`],
 		['confirmed', 'tool', ELSEWHERE],
@@ -226,7 +226,7 @@ describe('what to do', () => {
 	});
 
 	test('of several, an uncertain one decides on the next step', () => {
-		expect(goOn([invalid, uncertain()], 'editor')).toBe('Then execute the workflow again.');
+		expect(goOn([invalid, uncertain()], 'editor')).toBe('Then execute the workflow again, today or tomorrow.');
 		expect(goOn([invalid], 'editor')).toBe(next.editor);
 	});
 });

@@ -134,7 +134,7 @@ describe('the text of an error', () => {
 			'<strong>Not bought</strong><br>Item 1, channel channel-1, tarif 7: Language: No',
 			'<strong>Not tried</strong><br>Item 4, channel channel-4, tarif 7',
 			'The reference XXXX-XXXX did nothing.',
-			'Look in your StreamSkill account whether the order is there. If it is there, add K7QM-3XPA to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Change the order as the message says. Then execute the workflow again.',
+			'Look in your StreamSkill account whether the order is there. If it is there, add K7QM-3XPA to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Change the order as the message says. Then execute the workflow again, today or tomorrow.',
 		]);
 	});
 
