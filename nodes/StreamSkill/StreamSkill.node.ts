@@ -7,8 +7,10 @@ import {
 	type INodeTypeDescription,
 } from 'n8n-workflow';
 
+import { errorItem } from './n8n/errorItem';
+import { dropsOutput, stopsOnFailure } from './n8n/host';
 import { create } from './purchase/create';
-import { purchaseFields } from './purchase/fields';
+import { purchaseFields, purchaseHints } from './purchase/fields';
 
 export class StreamSkill implements INodeType {
 	description: INodeTypeDescription = {
@@ -28,6 +30,7 @@ export class StreamSkill implements INodeType {
 		inputs: [NodeConnectionTypes.Main],
 		outputs: [NodeConnectionTypes.Main],
 		credentials: [{ name: 'streamSkillApi', required: true }],
+		hints: purchaseHints,
 		properties: [
 			{
 				displayName: 'Resource',
@@ -45,11 +48,18 @@ export class StreamSkill implements INodeType {
 		const { resource, operation } = this.getNode().parameters;
 		// n8n offers it beside each resource and operation (n8n: load-nodes-and-credentials.js).
 		if ([resource, operation].includes('__CUSTOM_API_CALL__')) {
-			throw new NodeOperationError(this.getNode(), 'Custom API Call works in the HTTP Request node only. Nothing was bought', {
-				description:
-					'To buy, choose Purchase as Resource and Create as Operation. For another call of the API, use an HTTP Request node with the StreamSkill API credential.',
-			});
+			return [refuseCustomCall(this)];
 		}
 		return [await create(this)];
 	}
+}
+
+function refuseCustomCall(context: IExecuteFunctions): INodeExecutionData[] {
+	const error = 'Custom API Call works in the HTTP Request node only. Nothing was bought';
+	const message =
+		'To buy, choose Purchase as Resource and Create as Operation. For another call of the API, use an HTTP Request node with the StreamSkill API credential.';
+	if (stopsOnFailure(context) || dropsOutput(context)) {
+		throw new NodeOperationError(context.getNode(), error, { description: message });
+	}
+	return context.getInputData().map((_, item) => errorItem(context, item, { error, message, details: { outcome: 'notSent' } }));
 }

@@ -182,7 +182,7 @@ const REJECTED: unknown = expect.stringMatching(/Channel: No such channel.*This 
 
 describe.each(CALLERS)('%s', (_, caller) => {
 	test.each<[string, INodeParameters, string]>([
-		['by itself', { descriptionType: 'auto' }, 'Create a paid purchase in StreamSkill'],
+		['by itself', { descriptionType: 'auto' }, 'Create paid purchase in StreamSkill'],
 		['in the words of the user', { descriptionType: 'manual', toolDescription: 'Buys viewers. Ask first.' }, 'Buys viewers. Ask first.'],
 	])('the model sees what the tool does and what to fill in: %s', async (__, parameters, description) => {
 		await ask(caller, { buy: [[a]] }, { parameters });

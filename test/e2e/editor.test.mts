@@ -14,7 +14,7 @@ import { startWorld, version, type World } from './world.mts';
 const ARTIFACTS = join('artifacts', version);
 /** Where the node goes on the canvas; n8n also remembers the place of the last click. */
 const NODE_AT = { x: 500, y: 350 };
-const ACTION = 'Create a paid purchase';
+const ACTION = 'Create paid purchase';
 
 // 1.x has another editor: its nodes panel has no descriptions, and workflows are saved by hand.
 const isV1 = version.startsWith('1.');
@@ -187,6 +187,8 @@ async function keepPicture(page: Page, name: string) {
 		await editor.close();
 
 		await editor.open(ACTION);
+		const paid = editor.output.getByText('Each input item places a real, paid order.');
+		await shown(paid);
 		await picture('parameters-empty');
 		await editor.type('tarifId', '4040');
 		await editor.drag(editor.id('ndv-input-panel').getByText('channel', { exact: true }), editor.input('channel'));
@@ -201,6 +203,7 @@ async function keepPicture(page: Page, name: string) {
 		await editor.toggle('start');
 
 		await editor.add('Add Option', 'Batching', 'Confirmed Bought', 'Confirmed Not Bought', 'Dry Run', 'Expand', 'Idempotency Key');
+		await gone(paid);
 		await editor.add('Add Option', 'If Already Purchased', 'Max Purchases', 'Repeat Manual Orders', 'Response Language', 'Timeout');
 		await editor.type('batchSize', '5');
 		await editor.type('batchInterval', '250');

@@ -18,6 +18,7 @@ import {
 	type IRun,
 	type IRunExecutionData,
 	type IWorkflowExecuteAdditionalData,
+	type IWorkflowSettings,
 	type JsonObject,
 } from 'n8n-workflow';
 
@@ -68,7 +69,9 @@ export interface RunSetup {
 	retryOf?: IRunExecutionData;
 	executionId?: string;
 	workflowId?: string;
-	mode?: 'manual' | 'trigger' | 'retry';
+	mode?: 'manual' | 'trigger' | 'retry' | 'evaluation' | 'integrated';
+	/** Of the workflow. */
+	settings?: IWorkflowSettings;
 	/** The node as the n8n process has it that runs it. */
 	streamSkill?: INodeType;
 	/** Called with what stops the execution, as the Stop button does. */
@@ -203,6 +206,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		streamSkill: nodeType = realNode,
 		workflowId = 'workflow-1',
 		mode = setup.retryOf ? 'retry' : 'trigger',
+		settings,
 	} = setup;
 	const executionId = setup.executionId ?? String(++executions);
 	const simple = (name: string, type: string): INode => ({
@@ -265,7 +269,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		active: false,
 		nodes,
 		// n8n's own default takes long to reckon with.
-		settings: { executionOrder: 'v1', timezone: 'UTC' },
+		settings: { executionOrder: 'v1', timezone: 'UTC', ...settings },
 		connections: {
 			...Object.fromEntries(
 				Object.entries(connections).map(([name, outputs]) => [name, { main: outputs.map((names) => names.map((next) => to(next))) }]),

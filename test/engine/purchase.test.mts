@@ -213,6 +213,33 @@ test('an operation that does not exist buys nothing', async () => {
 	expect(sandbox.requests).toEqual([]);
 });
 
+describe('Custom API Call, which n8n adds to Resource and Operation', () => {
+	const custom = '__CUSTOM_API_CALL__';
+	const says = 'Custom API Call works in the HTTP Request node only. Nothing was bought';
+
+	test.each([{ operation: custom }, { resource: custom, operation: custom }])('%j ends the execution', async (parameters) => {
+		const { error } = await buy(['a'], parameters);
+		expect(error).toMatchObject({ message: says, description: expect.stringContaining('choose Purchase as Resource') as string });
+		expect(sandbox.requests).toEqual([]);
+	});
+
+	test.each(['continueRegularOutput', 'continueErrorOutput'] as const)(
+		'with %s, it puts out no item that looks like a purchase',
+		async (onError) => {
+			const { success, failed } = await buy(['a', 'b'], { operation: custom }, onError);
+			const [told, others] = onError === 'continueErrorOutput' ? [failed, success] : [success, failed];
+			expect(others).toEqual([]);
+			expect(told).toMatchObject(
+				[0, 1].map((item) => ({
+					json: { error: says, message: expect.stringContaining('choose Purchase as Resource') as string, details: { outcome: 'notSent' } },
+					pairedItem: { item },
+				})),
+			);
+			expect(sandbox.requests).toEqual([]);
+		},
+	);
+});
+
 test('retrying the same failed execution twice buys once', async () => {
 	sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(422) });
 	sandbox.fault({ match: { channel: 'd' }, times: 1, fault: faults.rejected(422) });

@@ -2,7 +2,7 @@
 import type { INodeExecutionData } from 'n8n-workflow';
 
 import { faults } from '../../tools/sandbox/sandbox.mts';
-import { createExecution } from './engine.mts';
+import { createExecution, tellsCause } from './engine.mts';
 import { onceEach, openShop, told, type Orders } from './shop.mts';
 import { agentWithTool } from './wirings.mts';
 
@@ -15,6 +15,9 @@ const order = async (channels: string[], { node, ...more }: Orders = {}) =>
 /** What the model of an agent is told that orders for these channels, one call after the other. */
 const converse = async (channels: string[]) =>
 	await order(['a'], { wiring: agentWithTool({ orders: () => channels.map((channel) => ({ channel })) }) });
+
+/** n8n 1.x hands what came in to the model, whatever the node does (workflow-execute.js). */
+const isTold = tellsCause ? test : test.skip;
 
 const everything = { batching: { batch: { batchSize: -1, batchInterval: 0 } } };
 
@@ -85,11 +88,37 @@ test('a key that another execution has bought is told, not left out', async () =
 	});
 });
 
-test('nothing is bought where n8n would not tell the model', async () => {
-	const { run } = await order(['a'], { onError: 'continueErrorOutput' });
-	const [{ error }] = run.data.resultData.runData.StreamSkill;
-	expect(error!.message).toMatch(/Nothing was bought.*Choose Continue instead/);
-	expect(sent()).toEqual({});
+describe('with On Error = Continue (using error output), which n8n empties for AI Agent 3', () => {
+	const reason = /Nothing was bought.*Choose Continue instead/;
+
+	test('nothing is bought, and the person reads why', async () => {
+		const { run } = await order(['a'], { onError: 'continueErrorOutput' });
+		const [{ error }] = run.data.resultData.runData.StreamSkill;
+		expect(error!.message).toMatch(reason);
+		expect(sent()).toEqual({});
+	});
+
+	isTold('the model reads why as well', async () => {
+		const { success } = await order(['a'], { onError: 'continueErrorOutput' });
+		expect(success.map(({ json }) => json)).toEqual([{ error: expect.stringMatching(reason) as string }]);
+	});
+
+	isTold('nor does Custom API Call leave the model to guess', async () => {
+		const { success } = await order(['a'], { onError: 'continueErrorOutput', parameters: { operation: '__CUSTOM_API_CALL__' } });
+		expect(success.map(({ json }) => json)).toEqual([{ error: expect.stringContaining('Nothing was bought') as string }]);
+		expect(sent()).toEqual({});
+	});
+});
+
+test('Custom API Call is an answer, with what to do', async () => {
+	const { success } = await order(['a'], { parameters: { operation: '__CUSTOM_API_CALL__' } });
+	expect(success.map(({ json }) => json)).toEqual([
+		{
+			error: 'Custom API Call works in the HTTP Request node only. Nothing was bought',
+			message: expect.stringContaining('choose Purchase as Resource') as string,
+			details: { outcome: 'notSent' },
+		},
+	]);
 });
 
 test.each(['confirmedBought', 'confirmedNotBought'])('a model cannot fill %s', async (name) => {

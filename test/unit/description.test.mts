@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NodeHelpers } from 'n8n-workflow';
 
+import { Workflow, type INodeParameters } from 'n8n-workflow';
+
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
 import { LABELS } from '../../nodes/StreamSkill/purchase/order/table.ts';
 import { readOrder } from '../../nodes/StreamSkill/purchase/order/order.ts';
@@ -146,6 +148,36 @@ test.each(['additionalFields', 'options'])('%s are sorted by label', (name) => {
 
 test('a parameter called "name" would be mistaken by n8n for its own', () => {
 	expect(allFields(properties).map(({ name }) => name)).not.toContain('name');
+});
+
+describe('before the first execution, the open node says that an order is paid', () => {
+	const [hint, ...others] = description.hints!;
+	const nodeType = new StreamSkill();
+	/** As n8n's editor decides whether it shows a hint (editor-ui: useNodeHelpers, getNodeHints). */
+	const isShown = (parameters: INodeParameters) => {
+		const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1, position: [0, 0] as [number, number], parameters };
+		const nodeTypes = { getByName: () => nodeType, getByNameAndVersion: () => nodeType, getKnownTypes: () => ({}) };
+		const workflow = new Workflow({ nodes: [node], connections: {}, active: false, nodeTypes });
+		return workflow.expression.getSimpleParameterValue(workflow.nodes.StreamSkill, hint.displayCondition, 'internal', {});
+	};
+	const order = { resource: 'purchase', operation: 'create', tarifId: 1, channel: 'a' };
+
+	test('and how to see it first', () => {
+		expect(hint).toMatchObject({ location: 'outputPane', whenToDisplay: 'beforeExecution' });
+		expect(hint.message).toMatch(/real, paid order.*Dry Run/);
+		expect(others).toEqual([]);
+	});
+
+	test.each<[string, INodeParameters, boolean]>([
+		['a new node', {}, true],
+		['a node with other options', { ...order, options: { expand: ['tarif'] } }, true],
+		['Dry Run turned off', { ...order, options: { dryRun: false } }, true],
+		['Dry Run turned on', { ...order, options: { dryRun: true } }, false],
+		['Dry Run by an expression, which may be false for an item', { ...order, options: { dryRun: '={{ 1 === 1 }}' } }, true],
+		['Custom API Call', { ...order, operation: '__CUSTOM_API_CALL__' }, false],
+	])('%s: %j', (_name, parameters, shown) => {
+		expect(isShown(parameters)).toBe(shown);
+	});
 });
 
 test.each(['tarifId', 'channel'])('%s must be filled in, and nothing is filled in for you', (name) => {

@@ -80,7 +80,7 @@ const written = ['nodes/StreamSkill', 'credentials'].flatMap((folder) =>
 		.flatMap((file) =>
 			[
 				...read(join(folder, file)).matchAll(
-					/(?:message: |message = |Error\(|Refusal\(|super\(|logger\.\w+\(|getNode\(\),)\s*(?:'([^']+)'|`([^`]+)`)/g,
+					/(?:message: |message = |error = |Error\(|Refusal\(|super\(|logger\.\w+\(|getNode\(\),)\s*(?:'([^']+)'|`([^`]+)`)/g,
 				),
 			].map(([, quoted, template]) => quoted ?? template),
 		),

@@ -15,7 +15,7 @@ import {
 	uncertainties,
 } from './failures.mts';
 
-const recourses: Recourse[] = ['editor', 'retry', 'anew', 'tool'];
+const recourses: Recourse[] = ['editor', 'retry', 'rest', 'anew', 'tool'];
 const order = orderOf();
 
 const RETRY =
@@ -23,6 +23,7 @@ const RETRY =
 const next: Record<Recourse, string> = {
 	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
 	retry: `${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
+	rest: 'Then order the rows that are left in a new execution, without those that were bought.',
 	anew: 'Then order this item alone in a new execution.',
 	tool: 'Then order it again if it is still wanted.',
 };
@@ -185,10 +186,12 @@ describe('what to do', () => {
 	const LOOK = 'Look in your StreamSkill account whether the order is there.';
 	const CONFIRM = `If it is there, add ${REFERENCE} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	test.each<[Recourse, typeof order, string]>([
-		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again.`],
-		['editor', keyed, `${LOOK} ${CONFIRM} Then execute the workflow again.`],
+		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
+		['editor', keyed, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
 		['retry', order, `${LOOK} ${CONFIRM} ${RETRY}.`],
 		['retry', keyed, `${LOOK} ${CONFIRM} ${RETRY}.`],
+		['rest', order, `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
+		['rest', keyed, `${LOOK} ${CONFIRM} ${next.rest}`],
 		['anew', order, `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
 		['anew', keyed, `${LOOK} ${CONFIRM} Then run the item again with the same Idempotency Key.`],
 		[
@@ -205,22 +208,25 @@ describe('what to do', () => {
 		expect(advise(uncertain({ kind: 'timeout' }), recourse, one)).toBe(advice);
 	});
 
-	const SKIP = 'To go on with the others, set If Already Purchased to Skip.';
+	const SKIP = 'To go on without it, set If Already Purchased to Skip.';
+	const OTHER_KEY = 'Give it another Idempotency Key if it is meant to be bought as well.';
+	const REPEAT = 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.';
+	const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's log.";
 	test.each<['key' | 'earlier' | 'editor' | 'confirmed', Recourse, string]>([
-		['key', 'anew', 'Give it another Idempotency Key if it is meant to be bought as well.'],
-		['key', 'editor', 'Give it another Idempotency Key if it is meant to be bought as well.'],
-		['key', 'retry', `Give it another Idempotency Key if it is meant to be bought as well. ${SKIP}`],
-		['editor', 'editor', 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.'],
-		['editor', 'retry', 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.'],
-		['earlier', 'anew', "Its purchase is in the output of that other try, or in n8n's log."],
-		['earlier', 'retry', `Its purchase is in the output of that other try, or in n8n's log. ${SKIP} ${next.retry}`],
-		['confirmed', 'tool', "Its purchase is in the output of that other try, or in n8n's log."],
+		['key', 'anew', OTHER_KEY],
+		['key', 'editor', `${OTHER_KEY} ${SKIP} Then execute the workflow again, today or tomorrow.`],
+		['key', 'retry', `${OTHER_KEY} ${SKIP} ${next.retry}`],
+		['key', 'rest', `${OTHER_KEY} ${SKIP} ${next.rest}`],
+		['editor', 'editor', `${REPEAT} ${SKIP} Then execute the workflow again, today or tomorrow.`],
+		['earlier', 'anew', ELSEWHERE],
+		['earlier', 'retry', `${ELSEWHERE} ${SKIP} ${next.retry}`],
+		['confirmed', 'tool', ELSEWHERE],
 	])('about an order that was bought before (%s, %s)', (because, recourse, advice) => {
 		expect(advise({ kind: 'duplicate', because }, recourse, keyed)).toBe(`This order was not sent. ${advice}`);
 	});
 
 	test('of several, an uncertain one decides on the next step', () => {
-		expect(goOn([invalid, uncertain()], 'editor')).toBe('Then execute the workflow again.');
+		expect(goOn([invalid, uncertain()], 'editor')).toBe('Then execute the workflow again, today or tomorrow.');
 		expect(goOn([invalid], 'editor')).toBe(next.editor);
 	});
 });

@@ -1,5 +1,6 @@
 import { readOrder, whatIsOrdered, type Order, type Treatment } from '../../nodes/StreamSkill/purchase/order/order.ts';
-import { BODY, type Field } from '../../nodes/StreamSkill/purchase/order/table.ts';
+import type { Field } from '../../nodes/StreamSkill/purchase/order/kinds.ts';
+import { BODY } from '../../nodes/StreamSkill/purchase/order/table.ts';
 
 interface Given {
 	tarifId?: unknown;

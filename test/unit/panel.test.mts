@@ -11,6 +11,7 @@ const item = (itemIndex: number, failure: FailedItem['failure'], order = orderOf
 	itemIndex,
 	failure,
 	order,
+	treatment: order,
 });
 const purchase = (itemIndex: number, id: number) => ({ itemIndex, purchase: { id }, order: orderOf(`channel-${itemIndex}`) });
 
@@ -22,7 +23,7 @@ const paragraphs = (run: Partial<EndedRun>, recourse?: 'editor' | 'retry') => en
 
 describe('an error item', () => {
 	test.each(Object.entries(failures))('tells of %s what happened, what to do, and what a workflow can branch on', (_, failure) => {
-		const { error, message, details, ...more } = errorJson({ itemIndex: 0, failure, order: keyed }, 'anew');
+		const { error, message, details, ...more } = errorJson({ itemIndex: 0, failure, order: keyed, treatment: keyed }, 'anew');
 		expect(more).toEqual({});
 		expect(error).toBe(say(failure, keyed));
 		expect(message).toBe(advise(failure, 'anew', keyed));
@@ -133,7 +134,7 @@ describe('the text of an error', () => {
 			'<strong>Not bought</strong><br>Item 1, channel channel-1, tarif 7: Language: No',
 			'<strong>Not tried</strong><br>Item 4, channel channel-4, tarif 7',
 			'The reference XXXX-XXXX did nothing.',
-			'Look in your StreamSkill account whether the order is there. If it is there, add K7QM-3XPA to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Change the order as the message says. Then execute the workflow again.',
+			'Look in your StreamSkill account whether the order is there. If it is there, add K7QM-3XPA to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Change the order as the message says. Then execute the workflow again, today or tomorrow.',
 		]);
 	});
 
@@ -151,6 +152,13 @@ describe('the text of an error', () => {
 			'References: K7QM-3XPA ABCD-EFGH',
 			expect.stringMatching(/add its reference to the option Confirmed Bought/),
 		]);
+	});
+
+	test('advises nobody to execute again what Repeat Manual Orders would buy again, not even where no item is an order', () => {
+		const treatment = orderOf('a', { repeatManualOrders: true });
+		expect(paragraphs({ failed: [{ itemIndex: 0, failure: invalid, treatment }] }, 'editor').at(-1)).toMatch(
+			/Then remove the option Repeat Manual Orders, and execute the workflow again/,
+		);
 	});
 
 	test('says of an uncertain order that is invalid by now what is wrong with it', () => {
@@ -244,7 +252,7 @@ describe('what comes from outside is text, not HTML', () => {
 	const failed: FailedItem[] = [
 		{ itemIndex: 0, failure: { kind: 'invalid', problems: { 'tarif.quantity': [`Quantity must be a whole number, not "${link}"`] } } },
 		{ itemIndex: 1, failure: refused({ '<b>': [link] }), order },
-		{ itemIndex: 2, failure: { kind: 'duplicate', because: 'key' }, order },
+		{ itemIndex: 2, failure: { kind: 'duplicate', because: 'key' }, order, treatment: order },
 	];
 
 	test('in the description of a run that ended', () => {

@@ -7,7 +7,9 @@ export const isTool = (context: IExecuteFunctions) => context.getNode().type.end
 
 /**
  * Whether n8n drops what the node puts out: a tool has no error output, and AI Agent 3 empties its only
- * one for it (seen in n8n 1.123.81 and 2.41.1). The model would not know of a purchase, and order it again.
+ * one for it (seen in n8n 1.123.81 and 2.41.1). The model would not know of a purchase, and order it again. Of what the
+ * node throws there, n8n 2.x tells the model the message; 1.x gives it the tool's own input (n8n-core:
+ * workflow-execute.js, handleNodeExecutionError).
  */
 export function dropsOutput(context: IExecuteFunctions): boolean {
 	const { onError, rewireOutputLogTo } = context.getNode();
@@ -32,17 +34,19 @@ export function stopsOnFailure(context: IExecuteFunctions): boolean {
  *
  * - `editor`: the execution was started by hand, so it is corrected and executed again.
  * - `retry`: the execution fails, and is retried from the Executions list.
- * - `anew`: it ends well, or cannot be retried, so that only a new execution can order the item again.
+ * - `rest`: it fails and cannot be retried, so that only a new execution can order what is left of the list.
+ * - `anew`: it goes on, so that only a new execution can order the item again.
  * - `tool`: a model is told, which can order again by itself.
  */
-export type Recourse = 'editor' | 'retry' | 'anew' | 'tool';
+export type Recourse = 'editor' | 'retry' | 'rest' | 'anew' | 'tool';
 
 /** @returns how this execution goes on after an item failed */
 export function recourse(context: IExecuteFunctions): Recourse {
 	if (isTool(context) && !stopsOnFailure(context)) return 'tool';
 	if (isManual(context)) return 'editor';
+	if (!stopsOnFailure(context)) return 'anew';
 	// A sub-workflow's execution is one of its caller, which is the one to be retried; n8n gives it a token of its own then.
-	return stopsOnFailure(context) && context.getMode() !== 'integrated' && savesFailedExecutions(context) ? 'retry' : 'anew';
+	return context.getMode() !== 'integrated' && savesFailedExecutions(context) ? 'retry' : 'rest';
 }
 
 /** Whether a person started the execution in the editor. */

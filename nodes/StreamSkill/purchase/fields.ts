@@ -1,4 +1,4 @@
-import type { INodeProperties } from 'n8n-workflow';
+import type { INodeProperties, NodeHint } from 'n8n-workflow';
 
 import type { Field } from './order/kinds';
 import { BATCHING, BODY, ORDER_OPTIONS, RUN_OPTIONS } from './order/table';
@@ -18,6 +18,16 @@ const propertiesOf = (fields: Record<string, Field>, displayOptions?: INodePrope
 		...(builderHint !== undefined && { builderHint: { propertyHint: builderHint } }),
 	}));
 
+/** What the open node says of the resource Purchase until it is executed. */
+export const purchaseHints: NodeHint[] = [
+	{
+		message: 'Each input item places a real, paid order. To see the orders first, add <strong>Dry Run</strong> under Options.',
+		displayCondition: '={{ $parameter["operation"] === "create" && $parameter["options"]?.["dryRun"] !== true }}',
+		whenToDisplay: 'beforeExecution',
+		location: 'outputPane',
+	},
+];
+
 const bodyProperties = propertiesOf(BODY, forCreate);
 
 /** What the editor shows for the resource Purchase. Names are saved in workflows: they never change. */
@@ -32,7 +42,7 @@ export const purchaseFields: INodeProperties[] = [
 			{
 				name: 'Create',
 				value: 'create',
-				action: 'Create a paid purchase',
+				action: 'Create paid purchase',
 				description: 'Place a real, paid order for a channel. Your StreamSkill balance is charged for each item.',
 			},
 		],

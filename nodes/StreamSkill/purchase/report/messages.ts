@@ -3,7 +3,7 @@ import type { Reason } from '../dispatch/outcome';
 import type { Because } from '../journal/records';
 import type { FieldProblems } from '../order/problems';
 import { LABELS } from '../order/table';
-import type { Order } from '../order/order';
+import type { Treatment } from '../order/order';
 import type { Failure, Obstacle } from './failure';
 
 /** Characters of what the API says that still make a readable message; the rest is in the details. */
@@ -23,20 +23,29 @@ const NOT_REACHED = 'Check the Base URL in the StreamSkill API credential and th
 /** Where n8n 2.41 has the way to go on, by its own words. */
 const RETRY = 'open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 
+const ORDER_THE_REST = 'Then order the rows that are left in a new execution, without those that were bought.';
+
 /** How a person goes on in the editor. With Repeat Manual Orders on, it would buy again what is bought. */
-const executeAgain = (order?: Order) =>
-	order?.repeatManualOrders
+const executeAgain = (treatment?: Treatment) =>
+	treatment?.repeatManualOrders
 		? 'Then remove the option Repeat Manual Orders, and execute the workflow again'
 		: 'Then execute the workflow again';
 
+/** After that, the node does not know any more what it has ordered by hand. */
+const executeAgainSoon = (treatment?: Treatment) => `${executeAgain(treatment)}, today or tomorrow.`;
+
 /** The one step that follows once the cause is mended. None of them buys twice. */
-const NEXT_STEP: Record<Recourse, (order?: Order) => string> = {
-	editor: (order) => `${executeAgain(order)}: what this node has bought by hand today or yesterday is left out.`,
+const NEXT_STEP: Record<Recourse, (treatment?: Treatment) => string> = {
+	editor: (treatment) => `${executeAgain(treatment)}: what this node has bought by hand today or yesterday is left out.`,
 	retry: () =>
 		`Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
+	rest: () => ORDER_THE_REST,
 	anew: () => 'Then order this item alone in a new execution.',
 	tool: () => 'Then order it again if it is still wanted.',
 };
+
+/** Obstacles whose advice says all there is to do. */
+const STANDS_ALONE = new Set<Obstacle['kind']>(['evaluation', 'unrecognised', 'stopped', 'defect']);
 
 /** What follows the Idempotency Key in a sentence. */
 const CONFLICTS: Record<Extract<Failure, { kind: 'conflict' }>['with'], string> = {
@@ -46,17 +55,17 @@ const CONFLICTS: Record<Extract<Failure, { kind: 'conflict' }>['with'], string> 
 };
 
 /** @returns what happened to an item, in one sentence without a full stop */
-export function describe(failure: Failure, order?: Order): string {
-	const key = `The Idempotency Key "${order?.idempotencyKey ?? ''}"`;
+export function describe(failure: Failure, treatment?: Treatment): string {
+	const key = `The Idempotency Key "${treatment?.idempotencyKey ?? ''}"`;
 	switch (failure.kind) {
 		case 'invalid':
 			return joinProblems(failure.problems);
 		case 'rejected':
 			return describeRejection(failure.reason);
 		case 'unknown':
-			return `${describeUnknown(failure.reason, order)}: the order may have been bought (reference ${failure.reference})`;
+			return `${describeUnknown(failure.reason, treatment)}: the order may have been bought (reference ${failure.reference})`;
 		case 'duplicate':
-			return describeBought(failure.because, order);
+			return describeBought(failure.because, treatment);
 		case 'conflict':
 			return `${key} ${CONFLICTS[failure.with]}`;
 		case 'repeatedKey':
@@ -67,18 +76,18 @@ export function describe(failure: Failure, order?: Order): string {
 }
 
 /** @returns what to do about an item: what to mend, then the one step that settles it */
-export const advise = (failure: Failure, recourse: Recourse, order?: Order): string =>
-	[...mend(failure, recourse, order), goOn([failure], recourse, order)].filter(Boolean).join(' ');
+export const advise = (failure: Failure, recourse: Recourse, treatment?: Treatment): string =>
+	[...mend(failure, recourse, treatment), goOn([failure], recourse, treatment)].filter(Boolean).join(' ');
 
 /** @returns what to do first about an item, in sentences */
-export function mend(failure: Failure, recourse: Recourse, order?: Order): string[] {
+export function mend(failure: Failure, recourse: Recourse, treatment?: Treatment): string[] {
 	switch (failure.kind) {
 		case 'invalid':
 			return ['This order was not sent.', 'Change the named fields, or the data that fills them.'];
 		case 'rejected':
 			return ['This order was not bought.', adviseRejection(failure.reason)];
 		case 'unknown':
-			return lookUp(failure.reference, recourse, order?.idempotencyKey !== undefined);
+			return lookUp(failure.reference, recourse, treatment?.idempotencyKey !== undefined);
 		case 'duplicate':
 			return ['This order was not sent.', ...adviseDuplicate(failure.because, recourse)];
 		case 'conflict':
@@ -91,34 +100,38 @@ export function mend(failure: Failure, recourse: Recourse, order?: Order): strin
 }
 
 /** @returns the one step that follows, which differs with how the execution was started; blank if none does */
-export function goOn(failures: Failure[], recourse: Recourse, order?: Order): string {
+export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatment): string {
 	const isUncertain = failures.some(({ kind }) => kind === 'unknown');
 	if (isUncertain) {
 		switch (recourse) {
 			case 'editor':
-				return `${executeAgain(order)}.`;
+				return executeAgainSoon(treatment);
 			case 'retry':
 				return `Then ${RETRY}.`;
+			case 'rest':
+				return ORDER_THE_REST;
 			case 'anew':
-				return order?.idempotencyKey === undefined ? '' : 'Then run the item again with the same Idempotency Key.';
+				return treatment?.idempotencyKey === undefined ? '' : 'Then run the item again with the same Idempotency Key.';
 			case 'tool':
 				return '';
 		}
 	}
 	const [failure] = failures;
-	const isSettled =
-		(failure?.kind === 'duplicate' && (recourse !== 'retry' || failure.because === 'key' || failure.because === 'editor')) ||
-		(failure?.kind === 'heldBack' && ['evaluation', 'unrecognised', 'stopped', 'defect'].includes(failure.obstacle.kind));
-	return isSettled ? '' : NEXT_STEP[recourse](order);
+	if (failure?.kind === 'duplicate') {
+		if (recourse === 'anew' || recourse === 'tool') return '';
+		if (recourse === 'editor') return executeAgainSoon(treatment);
+	}
+	if (failure?.kind === 'heldBack' && STANDS_ALONE.has(failure.obstacle.kind)) return '';
+	return NEXT_STEP[recourse](treatment);
 }
 
 const joinProblems = (problems: FieldProblems) => Object.values(problems).flat().join('; ');
 
 /** @returns how an order was bought before, in one sentence without a full stop */
-export function describeBought(because: Because, order?: Order): string {
+export function describeBought(because: Because, treatment?: Treatment): string {
 	switch (because) {
 		case 'key':
-			return `An order with the Idempotency Key "${order?.idempotencyKey ?? ''}" was bought before`;
+			return `An order with the Idempotency Key "${treatment?.idempotencyKey ?? ''}" was bought before`;
 		case 'editor':
 			return 'This order was bought by hand before, today or yesterday';
 		case 'confirmed':
@@ -168,7 +181,7 @@ function adviseRejection(reason: Reason): string {
 	);
 }
 
-function describeUnknown(reason: Reason | undefined, order?: Order): string {
+function describeUnknown(reason: Reason | undefined, treatment?: Treatment): string {
 	switch (reason?.kind) {
 		case 'timeout':
 			return 'StreamSkill did not answer in time';
@@ -184,9 +197,9 @@ function describeUnknown(reason: Reason | undefined, order?: Order): string {
 			return 'The request failed for a reason that n8n does not tell';
 		case 'abandoned':
 		case undefined:
-			return order?.idempotencyKey === undefined
+			return treatment?.idempotencyKey === undefined
 				? 'This order was sent before, and its answer is not known'
-				: `An order with the Idempotency Key "${order.idempotencyKey}" was sent before, and its answer is not known`;
+				: `An order with the Idempotency Key "${treatment.idempotencyKey}" was sent before, and its answer is not known`;
 	}
 }
 
@@ -198,6 +211,8 @@ export function lookUp(references: string, recourse: Recourse, isKeyed: boolean)
 		case 'editor':
 		case 'retry':
 			return [look, confirm];
+		case 'rest':
+			return isKeyed ? [look, confirm] : [look, 'If it is there, it was bought. If it is not, it is one of the rows that are left.'];
 		case 'anew':
 			return isKeyed ? [look, confirm] : [look, 'If it is, nothing is left to do. If it is not, order this item alone in a new execution.'];
 		case 'tool':
@@ -214,18 +229,19 @@ export function lookUp(references: string, recourse: Recourse, isKeyed: boolean)
 }
 
 function adviseDuplicate(because: Because, recourse: Recourse): string[] {
-	switch (because) {
-		case 'key':
-			return ['Give it another Idempotency Key if it is meant to be bought as well.', ...(recourse === 'retry' ? [TO_GO_ON] : [])];
-		case 'editor':
-			return ['Turn on the option Repeat Manual Orders if it is meant to be bought once more.'];
-		case 'confirmed':
-		case 'earlier':
-			return ["Its purchase is in the output of that other try, or in n8n's log.", ...(recourse === 'retry' ? [TO_GO_ON] : [])];
-	}
+	const advice = DUPLICATES[because];
+	// Otherwise the others have gone on already.
+	return recourse === 'anew' || recourse === 'tool' ? [advice] : [advice, 'To go on without it, set If Already Purchased to Skip.'];
 }
 
-const TO_GO_ON = 'To go on with the others, set If Already Purchased to Skip.';
+const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's log.";
+
+const DUPLICATES: Record<Because, string> = {
+	key: 'Give it another Idempotency Key if it is meant to be bought as well.',
+	editor: 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.',
+	confirmed: ELSEWHERE,
+	earlier: ELSEWHERE,
+};
 
 function describeObstacle(obstacle: Obstacle): string {
 	switch (obstacle.kind) {

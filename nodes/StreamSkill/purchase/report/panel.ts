@@ -1,8 +1,9 @@
 import { NodeApiError, NodeOperationError, type IDataObject, type INode } from 'n8n-workflow';
 
+import type { ErrorJson } from '../../n8n/errorItem';
 import type { Recourse } from '../../n8n/host';
 import type { FieldProblems } from '../order/problems';
-import type { Order } from '../order/order';
+import type { Order, Treatment } from '../order/order';
 import { outcomeOf, type Failure } from './failure';
 import { advise, describe, goOn, lookUp, mend } from './messages';
 
@@ -11,6 +12,8 @@ export interface FailedItem {
 	itemIndex: number;
 	failure: Failure;
 	order?: Order;
+	/** How an order of it is to be treated, as far as that can be read. */
+	treatment?: Treatment;
 	/** What is wrong with its fields, also of one that is uncertain. */
 	problems?: FieldProblems;
 }
@@ -33,17 +36,14 @@ export interface EndedRun {
 	notTried: Array<{ itemIndex: number; order?: Order }>;
 }
 
-/**
- * What leaves by the error output for an item. n8n since 2.36 sends it there only if it has no other keys
- * than `error`, `message` and `details` (seen in n8n 2.41.1).
- */
-export function errorJson({ failure, order, problems: ownProblems }: FailedItem, recourse: Recourse): IDataObject {
+/** What leaves by the error output for an item. */
+export function errorJson({ failure, order, treatment, problems: ownProblems }: FailedItem, recourse: Recourse): ErrorJson {
 	const reason = failure.kind === 'rejected' || failure.kind === 'unknown' ? failure.reason : undefined;
 	const isTokenRefused = failure.kind === 'heldBack' && failure.obstacle.kind === 'token';
 	const problems = ownProblems ?? (reason?.kind === 'status' ? reason.fieldErrors : undefined);
 	return {
-		error: describe(failure, order),
-		message: advise(failure, recourse, order),
+		error: describe(failure, treatment),
+		message: advise(failure, recourse, treatment),
 		details: {
 			outcome: outcomeOf(failure),
 			...(reason && 'httpCode' in reason && { httpCode: reason.httpCode }),
@@ -71,7 +71,7 @@ export function runError(node: INode, { failed, purchases, remarks, notTried }: 
 	const description = [
 		...group('Bought', purchases, ({ purchase }) => `ID ${String(purchase.id as number)}`),
 		...group('May have been bought', uncertain, describeUncertain),
-		...group('Not bought', certain, ({ failure, order }) => describe(failure, order)),
+		...group('Not bought', certain, ({ failure, treatment }) => describe(failure, treatment)),
 		...group('Not tried', notTried, () => ''),
 		...remarks.map((remark) => `${escapeHtml(remark)}.`),
 		...stepsOf(uncertain, certain, recourse),
@@ -93,29 +93,29 @@ export function runError(node: INode, { failed, purchases, remarks, notTried }: 
 }
 
 function titleOf(first: FailedItem, failed: FailedItem[]): string {
-	const { failure, order } = first;
+	const { failure, order, treatment } = first;
 	if (failed.length > 1 && failed.every((other) => other.failure.kind === 'invalid')) return `${failed.length} items are not valid orders`;
 	// What keeps all orders back is not about one of them.
-	if (failure.kind === 'heldBack' || !order) return describe(failure, order);
-	return `Channel ${order.body.channel}, tarif ${order.body.tarif.id}: ${describe(failure, order)}`;
+	if (failure.kind === 'heldBack' || !order) return describe(failure, treatment);
+	return `Channel ${order.body.channel}, tarif ${order.body.tarif.id}: ${describe(failure, treatment)}`;
 }
 
 /** An order that is invalid by now is settled all the same. */
-const describeUncertain = ({ failure, order, problems = {} }: FailedItem) =>
-	[describe(failure, order), ...Object.values(problems).flat()].join('; ');
+const describeUncertain = ({ failure, treatment, problems = {} }: FailedItem) =>
+	[describe(failure, treatment), ...Object.values(problems).flat()].join('; ');
 
 function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recourse): string[] {
 	const references = uncertain.flatMap(({ failure }) => (failure.kind === 'unknown' ? failure.reference : []));
 	const [reference] = references;
-	const isKeyed = uncertain.every(({ order }) => order?.idempotencyKey !== undefined);
+	const isKeyed = uncertain.every(({ treatment }) => treatment?.idempotencyKey !== undefined);
 	const kinds = new Map(certain.map((item) => [item.failure.kind, item]));
 	const sentences = [
 		...(reference === undefined ? [] : lookUp(references.length > 1 ? 'its reference' : reference, recourse, isKeyed)),
-		...[...kinds.values()].flatMap(({ failure, order }) => mend(failure, recourse, order)),
+		...[...kinds.values()].flatMap(({ failure, treatment }) => mend(failure, recourse, treatment)),
 		goOn(
 			[...uncertain, ...certain].map(({ failure }) => failure),
 			recourse,
-			(uncertain[0] ?? certain[0])?.order,
+			(uncertain[0] ?? certain[0])?.treatment,
 		),
 	];
 	return [

@@ -1,5 +1,6 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
+import { errorItem } from '../../n8n/errorItem';
 import { isInLoop, isTool, recourse, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Because } from '../journal/records';
 import type { Item } from '../order/order';
@@ -95,7 +96,13 @@ export class Report {
 
 	private failedItem(item: Item, failure: Failure): FailedItem {
 		const { itemIndex, reading } = item;
-		return { itemIndex, failure, order: orderOf(item), ...(reading.kind === 'invalid' && { problems: reading.problems }) };
+		return {
+			itemIndex,
+			failure,
+			order: orderOf(item),
+			treatment: reading.treatment,
+			...(reading.kind === 'invalid' && { problems: reading.problems }),
+		};
 	}
 
 	/** Whether nothing can be tried again: Retry On Fail repeats a node whose first item has an `error`, also the API's own. */
@@ -147,11 +154,11 @@ export class Report {
 			case 'previewed':
 				return { json: result.preview, pairedItem };
 			case 'failed':
-				return this.forErrorOutput({ json: errorJson(this.failedItem(item, result.failure), this.recourse), pairedItem });
+				return errorItem(this.context, itemIndex, errorJson(this.failedItem(item, result.failure), this.recourse));
 			case 'leftOut':
 				// Nothing at all would leave a model to guess.
 				return isTool(this.context)
-					? { json: { skipped: describeBought(result.because, orderOf(item)), message: 'Nothing was bought now.' }, pairedItem }
+					? { json: { skipped: describeBought(result.because, item.reading.treatment), message: 'Nothing was bought now.' }, pairedItem }
 					: undefined;
 			case undefined:
 				return undefined;
@@ -182,22 +189,13 @@ export class Report {
 		const { addExecutionHints } = this.context as Partial<Pick<IExecuteFunctions, 'addExecutionHints'>>;
 		for (const message of hints) addExecutionHints?.call(this.context, { message: escapeHtml(message), location: 'outputPane' });
 	}
-
-	/**
-	 * n8n before 2.36 does not know the key `details` of an error item, but goes by a property `error` of the
-	 * item as well. If that were enumerable, n8n would put it in place of the JSON.
-	 */
-	private forErrorOutput(output: INodeExecutionData): INodeExecutionData {
-		if (this.context.getNode().onError === 'continueErrorOutput') {
-			Object.defineProperty(output, 'error', { value: { message: output.json.error }, writable: true });
-		}
-		return output;
-	}
 }
 
 const referenceRemarks = ({ unmetReferences, contradictoryReferences }: Remarks): string[] => [
 	...(unmetReferences.length > 0
-		? [`The reference ${unmetReferences.join(', ')} did nothing: it is mistyped, of another node, or was used before`]
+		? [
+				`The reference ${unmetReferences.join(', ')} did nothing: it was used before and can be removed, or it is mistyped, or of another node`,
+			]
 		: []),
 	...(contradictoryReferences.length > 0
 		? [`The reference ${contradictoryReferences.join(', ')} did nothing: it is in both Confirmed Bought and Confirmed Not Bought`]

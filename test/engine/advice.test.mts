@@ -1,0 +1,401 @@
+/**
+ * What a person is told to do, done word by word: it comes to neither a second purchase nor a dead end. The sandbox
+ * counts. What is done about an uncertain order is in sequences/ as well.
+ */
+import type { IDataObject } from 'n8n-workflow';
+
+import { Report } from '../../nodes/StreamSkill/purchase/report/report.ts';
+import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
+import { DAY, passTime } from './clock.mts';
+import { deduplicator, logLines } from './engine.mts';
+import { onceEach, openShop, outcomes, referencesOf, TOKEN, told, until, wordsOf, type Orders } from './shop.mts';
+
+const shop = openShop();
+const { order, lose, refuse, lookUp, sent, sold } = shop;
+
+const list = ['a', 'b', 'c'];
+const byChannel = { idempotencyKey: '={{ $json.channel }}' };
+const onFailure = ['stopWorkflow', 'continueRegularOutput', 'continueErrorOutput'] as const;
+const onContinue = ['continueRegularOutput', 'continueErrorOutput'] as const;
+
+type Result = Awaited<ReturnType<typeof order>>;
+
+const reads = (result: Result, ...advice: string[]) => {
+	for (const sentence of advice) expect(wordsOf(result)).toContain(sentence);
+};
+
+/** The channels that a run has bought for, by its line in n8n's log. */
+const bought = () =>
+	logLines.flatMap(({ message }) => {
+		const [, of] = /^StreamSkill purchase \d+ was made: (.*)$/.exec(message) ?? [];
+		return of === undefined ? [] : (JSON.parse(of) as { channel: string }).channel;
+	});
+const rowsLeft = () => list.filter((channel) => !bought().includes(channel));
+
+/** What is wrong, what a person reads of it, and what is right afterwards. */
+interface Cause {
+	advice: string;
+	wrong?: () => Orders;
+	/** What goes wrong besides. */
+	disturb?: () => void;
+	/** As the advice says. */
+	mend?: () => Orders;
+}
+
+const ofB = (value: unknown) => `={{ $json.channel === "b" ? ${JSON.stringify(value)} : 1 }}`;
+const credential = (changes: IDataObject) => ({ credentials: { accessToken: TOKEN, baseUrl: shop.sandbox.url, ...changes } as never });
+const answerB = (fault: Fault, times = 1) => shop.sandbox.fault({ match: { channel: 'b' }, times, fault });
+
+const causes: Record<string, Cause> = {
+	'a field is out of range': {
+		advice: 'Change the named fields, or the data that fills them.',
+		wrong: () => ({ parameters: { tarifId: ofB('abc') } }),
+	},
+	'an option is blank that protects': {
+		advice: 'Change the named fields, or the data that fills them.',
+		wrong: () => ({ options: { maxPurchases: '' } }),
+	},
+	'an option of the run is wrong': {
+		advice: 'Change the named options.',
+		wrong: () => ({ options: { timeout: -1 } }),
+	},
+	'StreamSkill refuses a field (422)': {
+		advice: 'Change the order as the message says.',
+		wrong: () => ({ parameters: { tarifId: ofB(4040) } }),
+	},
+	'StreamSkill refuses the account (403)': {
+		advice: 'Check that your StreamSkill account may place this order, and that no firewall is in between.',
+		disturb: () => answerB(faults.rejected(403)),
+	},
+	'StreamSkill refuses the order (400)': {
+		advice: 'Check the order, your StreamSkill account and its balance.',
+		disturb: () => answerB(faults.rejected(400)),
+	},
+	'too many requests': {
+		advice: 'Wait some minutes, or use Batching with a longer Batch Interval.',
+		disturb: () => answerB(faults.rateLimited({ 'retry-after': '0' }), 5),
+	},
+	'too many requests, and Batching': {
+		advice: 'Wait some minutes, or use Batching with a longer Batch Interval.',
+		disturb: () => answerB(faults.rateLimited({ 'retry-after': '0' }), 5),
+		mend: () => ({ options: { batching: { batch: { batchSize: 1, batchInterval: 20 } } } }),
+	},
+	'the Access Token is refused': {
+		advice: 'Check the Access Token in the StreamSkill API credential.',
+		wrong: () => credential({ accessToken: 'old-token' }),
+	},
+	'the Access Token is blank': {
+		advice: 'Choose or mend the StreamSkill API credential.',
+		wrong: () => credential({ accessToken: '' }),
+	},
+	'there is no credential': {
+		advice: 'Choose or mend the StreamSkill API credential.',
+		wrong: () => ({ node: { withoutCredential: true } }),
+	},
+	'the Base URL leads elsewhere': {
+		advice: 'Check the Base URL in the StreamSkill API credential. It usually ends in /v1.',
+		wrong: () => credential({ baseUrl: `${shop.sandbox.url}/elsewhere` }),
+	},
+	'nobody is at the Base URL': {
+		advice: 'Check the Base URL in the StreamSkill API credential and the network.',
+		wrong: () => credential({ baseUrl: 'http://127.0.0.1:9/v1' }),
+	},
+	'there are more orders than Max Purchases': {
+		advice: 'If all of them are meant to be bought, raise the limit.',
+		wrong: () => ({ options: { maxPurchases: 2 } }),
+		mend: () => ({ options: { maxPurchases: 3 } }),
+	},
+	"n8n's database refuses": {
+		advice: 'Wait until n8n can use its database.',
+		wrong: () => ({ options: byChannel }),
+		disturb: () => (deduplicator.fail = true),
+		mend: () => ({ options: byChannel }),
+	},
+	'all have one key': {
+		advice: 'Give each order an Idempotency Key of its own.',
+		wrong: () => ({ options: { idempotencyKey: 'k' } }),
+		mend: () => ({ options: byChannel }),
+	},
+};
+
+describe.each(Object.entries(causes))('%s', (_name, { advice, wrong, disturb, mend }) => {
+	/** Orders the list, and mends what the message says. */
+	const fail = async (setup: Orders) => {
+		disturb?.();
+		const result = await order(list, { ...setup, ...wrong?.() });
+		reads(result, advice);
+		deduplicator.fail = false;
+		return result;
+	};
+	const again = async (channels: string[], setup: Orders) => await order(channels, { ...setup, ...mend?.() });
+
+	test.each(onFailure)('in the editor: executed again (%s)', async (onError) => {
+		reads(await fail({ mode: 'manual', onError }), 'Then execute the workflow again: what this node has bought by hand');
+		expect((await again(list, { mode: 'manual', onError })).error).toBeUndefined();
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test('in production, failed: retried with the currently saved workflow', async () => {
+		const failed = await fail({});
+		reads(failed, 'click the Retry arrow', 'Retry with currently saved workflow');
+		expect((await again([], { retryOf: failed.data })).error).toBeUndefined();
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test('in production, failed, and the list itself is wrong: the rows that are left, in a new execution', async () => {
+		reads(await fail({}), 'If the list itself is wrong, order the rows that are left in a new execution.');
+		await again(rowsLeft(), {});
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test.each<[string, Orders]>([
+		['in a sub-workflow', { mode: 'integrated' }],
+		['in production, where n8n does not save failed executions', { settings: { saveDataErrorExecution: 'none' } }],
+	])('%s, failed: the rows that are left, in a new execution', async (_where, setup) => {
+		reads(await fail(setup), 'Then order the rows that are left in a new execution, without those that were bought.');
+		await again(rowsLeft(), setup);
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test.each(onContinue)('with %s: the item alone, in a new execution', async (onError) => {
+		const { success, failed } = await fail({ onError });
+		const items = [...success, ...failed].filter(({ json }) => 'error' in json);
+		expect(items.length).toBeGreaterThan(0);
+		for (const { json, pairedItem } of items) {
+			expect(json.message).toMatch(/Then order this item alone in a new execution\.$/);
+			await again([list[(pairedItem as { item: number }).item]], { onError });
+		}
+		expect(sold()).toEqual(onceEach(list));
+	});
+});
+
+describe('in the editor', () => {
+	const byHand = async (channels: string[], more: Orders = {}) => await order(channels, { ...more, mode: 'manual' });
+	const repeat = { repeatManualOrders: true };
+
+	test.each<[string, Orders, () => void]>([
+		['an order is refused', {}, () => refuse('b')],
+		['all that fails is no valid order', { parameters: { tarifId: ofB('abc') } }, () => {}],
+	])('with Repeat Manual Orders on, %s: it is removed, and the workflow executed again', async (_name, wrong, disturb) => {
+		disturb();
+		const first = await byHand(list, { ...wrong, onError: 'continueRegularOutput', options: repeat });
+		expect(sold()).toEqual(onceEach(['a', 'c']));
+		reads(first, 'Then remove the option Repeat Manual Orders, and execute the workflow again');
+		await byHand(list, { onError: 'continueRegularOutput' });
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test('an unsaved workflow that uses keys is saved', async () => {
+		const first = await byHand(list, { workflowId: '', options: byChannel });
+		reads(first, 'Save the workflow before you use an Idempotency Key', 'Then execute the workflow again');
+		await byHand(list, { options: byChannel });
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test.each([true, false])('a reference is added, then Execute step is pressed, and once more (bought: %s)', async (wasBought) => {
+		lose('b', wasBought);
+		const first = await byHand(list);
+		reads(first, 'Then execute the workflow again, today or tomorrow.');
+		const options = lookUp(first);
+		for (let times = 0; times < 2; times++) expect((await byHand(list, { options })).error).toBeUndefined();
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test.each([true, false])('a reference is added, and the workflow executed again tomorrow (bought: %s)', async (wasBought) => {
+		lose('b', wasBought);
+		const first = await byHand(list);
+		reads(first, 'Then execute the workflow again, today or tomorrow.');
+		passTime(DAY);
+		await byHand(list, { options: lookUp(first) });
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test('bought by hand before, with If Already Purchased = Fail: Repeat Manual Orders buys it once more', async () => {
+		await byHand(['a']);
+		const again = await byHand(['a'], { options: { onDuplicate: 'fail' } });
+		reads(again, 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.');
+		expect(sold()).toEqual({ a: 1 });
+		await byHand(['a'], { options: { onDuplicate: 'fail', ...repeat } });
+		expect(sold()).toEqual({ a: 2 });
+	});
+
+	test('bought by hand before, with If Already Purchased = Fail: Skip goes on with the others', async () => {
+		await byHand(['a']);
+		const again = await byHand(list, { options: { onDuplicate: 'fail' } });
+		reads(again, 'To go on without it, set If Already Purchased to Skip.');
+		await byHand(list, { options: { onDuplicate: 'skip' } });
+		expect(sold()).toEqual(onceEach(list));
+	});
+});
+
+describe('an uncertain order', () => {
+	test.each([true, false])(
+		'with Continue and no key: it is looked up, and ordered alone if it is not there (bought: %s)',
+		async (wasBought) => {
+			lose('b', wasBought);
+			const first = await order(list, { onError: 'continueErrorOutput' });
+			reads(first, 'If it is, nothing is left to do. If it is not, order this item alone in a new execution.');
+			if (!wasBought) await order(['b'], { onError: 'continueErrorOutput' });
+			expect(sold()).toEqual(onceEach(list));
+		},
+	);
+
+	test.each([true, false])('with Continue and a key: the reference is added, and the item run again (bought: %s)', async (wasBought) => {
+		lose('b', wasBought);
+		const setup: Orders = { onError: 'continueErrorOutput', options: byChannel };
+		const first = await order(list, setup);
+		reads(first, 'Then run the item again with the same Idempotency Key.');
+		await order(['b'], { ...setup, options: { ...byChannel, ...lookUp(first) } });
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	describe.each<[string, Orders]>([
+		['in a sub-workflow that failed', { mode: 'integrated' }],
+		['where n8n does not save failed executions', { settings: { saveDataErrorExecution: 'none' } }],
+	])('%s', (_where, setup) => {
+		test.each([true, false])('without a key: it is looked up, and the rows that are left are ordered (bought: %s)', async (wasBought) => {
+			lose('b', wasBought);
+			const first = await order(list, setup);
+			reads(
+				first,
+				'If it is there, it was bought. If it is not, it is one of the rows that are left.',
+				'Then order the rows that are left in a new execution, without those that were bought.',
+			);
+			await order(
+				rowsLeft().filter((channel) => channel !== 'b' || !wasBought),
+				setup,
+			);
+			expect(sold()).toEqual(onceEach(list));
+		});
+
+		test.each([true, false])(
+			'with a key: its reference is added, and the rows that are left are ordered (bought: %s)',
+			async (wasBought) => {
+				lose('b', wasBought);
+				const first = await order(list, { ...setup, options: byChannel });
+				reads(first, 'Then order the rows that are left in a new execution, without those that were bought.');
+				await order(rowsLeft(), { ...setup, options: { ...byChannel, ...lookUp(first) } });
+				expect(sold()).toEqual(onceEach(list));
+			},
+		);
+	});
+
+	test('with a key each, the whole list can be run again: what was bought is left out, what is uncertain held back', async () => {
+		lose('b', true);
+		const setup: Orders = { onError: 'continueErrorOutput', options: { ...byChannel, onDuplicate: 'skip' } };
+		const first = await order(list, setup);
+		const second = await order([...list, 'd'], setup);
+		expect(referencesOf(second)).toEqual(referencesOf(first));
+		expect(told(second.success)).toEqual([[3, 'd']]);
+		expect(sent()).toEqual(onceEach([...list, 'd']));
+	});
+
+	test('in a tool, a person types the reference in, and the model orders again', async () => {
+		const tool: Orders = { node: { tool: true }, options: byChannel };
+		lose('a', false);
+		const first = await order(['a'], tool);
+		reads(first, 'A person has to look in the StreamSkill account');
+		await order(['a'], { ...tool, options: { ...byChannel, ...lookUp(first) } });
+		expect(sold()).toEqual({ a: 1 });
+	});
+});
+
+describe('a key', () => {
+	const k = { idempotencyKey: 'k' };
+
+	test('that was bought before gets another one, if the order is meant to be bought as well', async () => {
+		await order(['a'], { options: k });
+		const again = await order(['a'], { options: { ...k, onDuplicate: 'fail' } });
+		reads(again, 'Give it another Idempotency Key if it is meant to be bought as well.');
+		await order([], { options: { idempotencyKey: 'k 2', onDuplicate: 'fail' }, retryOf: again.data });
+		expect(sold()).toEqual({ a: 2 });
+	});
+
+	test('that has bought another order gets another one', async () => {
+		await order(['a'], { options: k });
+		const conflict = await order(['b'], { options: k });
+		reads(conflict, 'Give each order an Idempotency Key of its own.');
+		await order([], { options: { idempotencyKey: 'k 2' }, retryOf: conflict.data });
+		expect(sold()).toEqual(onceEach(['a', 'b']));
+	});
+
+	test.each<[string, IDataObject, number]>([
+		['each item gets its own', { idempotencyKey: '={{ $itemIndex }}', onDuplicate: 'fail' }, 2],
+		['If Already Purchased is set to Skip', { ...k, onDuplicate: 'skip' }, 1],
+	])('that comes twice in a list: %s', async (_name, options, times) => {
+		const refused = await order(['a', 'a'], { options: { ...k, onDuplicate: 'fail' } });
+		reads(refused, 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.');
+		expect(sent()).toEqual({});
+		await order([], { options, retryOf: refused.data });
+		expect(sold()).toEqual({ a: times });
+	});
+});
+
+test.each([1, 2])('after Stop, the log says what was bought, and a new execution orders the rest (in flight: %d)', async (batchSize) => {
+	shop.slow('/./', 50);
+	await order(list, {
+		options: { batching: { batch: { batchSize, batchInterval: 0 } } },
+		onStart: (stop) => void until(() => shop.sandbox.requests.length === batchSize).then(stop),
+	});
+	expect(bought()).toHaveLength(batchSize);
+	await order(rowsLeft());
+	expect(sold()).toEqual(onceEach(list));
+});
+
+test('items that are left after Stop, with Continue, are ordered in a new execution', async () => {
+	shop.slow('a', 50);
+	const stopped = await order(list, {
+		onError: 'continueRegularOutput',
+		onStart: (stop) => void until(() => shop.sandbox.requests.length === 1).then(stop),
+	});
+	expect(outcomes(stopped).every((outcome) => outcome === 'notSent')).toBe(true);
+	await order(rowsLeft());
+	expect(sold()).toEqual(onceEach(list));
+});
+
+describe('an evaluation', () => {
+	const evaluate = async (options: IDataObject) => await order(list, { mode: 'evaluation', options });
+
+	test('shows the orders with Dry Run', async () => {
+		reads(await evaluate({}), 'Turn on the option Dry Run to see what would be ordered');
+		const { success } = await evaluate({ dryRun: true });
+		expect(success.map(({ json }) => (json.order as { channel: string }).channel)).toEqual(list);
+		expect(sent()).toEqual({});
+	});
+
+	test('buys with Dry Run added and turned off', async () => {
+		reads(await evaluate({}), 'or add it and turn it off to place the orders in evaluations as well.');
+		await evaluate({ dryRun: false });
+		expect(sold()).toEqual(onceEach(list));
+	});
+});
+
+describe('a defect of the node', () => {
+	afterEach(() => jest.restoreAllMocks());
+
+	test.each(onContinue)('is told as one, and what is not in the account is ordered again (%s)', async (onError) => {
+		jest.spyOn(Report.prototype, 'bought').mockImplementationOnce(() => {
+			throw new TypeError('x is not a function');
+		});
+		const first = await order(list, { onError });
+		expect(outcomes(first)).toEqual(['unknown', 'notSent', 'notSent']);
+		reads(
+			first,
+			'Look in your StreamSkill account whether the order is there. If it is, nothing is left to do.',
+			'Before you order the item again, look in your StreamSkill account whether it is there.',
+		);
+		await order(
+			list.filter((channel) => !(channel in sold())),
+			{ onError },
+		);
+		expect(sold()).toEqual(onceEach(list));
+	});
+});
+
+test('a tool that buys nothing for its error output buys with On Error = Continue', async () => {
+	const refused = await order(['a'], { node: { tool: true }, onError: 'continueErrorOutput' });
+	expect(JSON.stringify(refused.data.resultData.runData.StreamSkill)).toContain('Choose Continue instead.');
+	const { success } = await order(['a'], { node: { tool: true }, onError: 'continueRegularOutput' });
+	expect(told(success)).toEqual([[0, 'a']]);
+	expect(sold()).toEqual({ a: 1 });
+});
