@@ -289,6 +289,23 @@ describe('Stop', () => {
 		},
 	);
 
+	test("while another execution's order is waited for, what was bought is told as that", async () => {
+		shop.sandbox.fault({ match: { channel: 'b' }, fault: faults.latency(1500) });
+		const options = { idempotencyKey: '={{ $json.channel }}', timeout: 10_000 };
+		const other = order(['b'], { options });
+		await until(() => shop.sandbox.requests.length === 1);
+		logLines.length = 0;
+		const { run } = await order(['a', 'b', 'c'], {
+			options,
+			onStart: (stop) => void until(() => logged().length === 2).then(() => setTimeout(stop, 100)),
+		});
+		expect(run.status).toBe('canceled');
+		const [summary] = logLines.filter(({ message }) => message.startsWith('StreamSkill run')).map(({ message }) => message);
+		expect(summary).toMatch(/2 purchases for .*May have been bought: 1 order$/);
+		await other;
+		expect(sent()).toEqual({ a: 1, b: 1, c: 1 });
+	});
+
 	test.each([
 		['of a rate limit', () => shop.sandbox.fault({ fault: faults.rateLimited({ 'retry-after': '1' }) })],
 		['between batches', () => {}],
