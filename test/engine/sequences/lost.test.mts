@@ -56,6 +56,20 @@ describe('12. Loop Over Items', () => {
 		},
 	);
 
+	test('a round of which every order failed says that the error output has to lead back, or the loop ends there', async () => {
+		refuse('b');
+		const onError = 'continueErrorOutput';
+		const ended = await order(['a', 'b', 'c'], inLoop({ onError }));
+		expect(sold()).toEqual({ a: 1 });
+		expect(hintsOf(ended).join()).toMatch(/n8n ends the loop here, .* connect the error output/);
+
+		shop.sandbox.reset();
+		refuse('b');
+		await order(['a', 'b', 'c'], { wiring: loop({ errorsToo: true }), onError });
+		expect(sold()).toEqual({ a: 1, c: 1 });
+		expect(hintsOf(await order(['d'], inLoop({ onError }))).join()).not.toMatch(/ends the loop/);
+	});
+
 	test('where the node is in no loop, nothing is put out for what was bought before', async () => {
 		await order(['a'], { options: byChannel });
 		expect((await order(['a'], { options: byChannel })).success).toEqual([]);

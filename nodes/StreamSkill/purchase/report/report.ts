@@ -144,6 +144,13 @@ export class Report {
 		return [{ json: leftOutJson(this.items), pairedItem: this.items.map(({ itemIndex }) => ({ item: itemIndex })) }];
 	}
 
+	/** Whether nothing leaves by the success output, where that is what keeps a loop going (seen in n8n 2.41.1). */
+	private get endsLoop(): boolean {
+		const results = this.items.map((item) => this.results.get(item)?.kind);
+		const isWithoutSuccess = results.includes('failed') && results.every((kind) => kind === 'failed' || kind === 'leftOut');
+		return isWithoutSuccess && this.context.getNode().onError === 'continueErrorOutput' && isInLoop(this.context);
+	}
+
 	private outputOf(item: Item): INodeExecutionData | undefined {
 		const { itemIndex } = item;
 		const pairedItem = { item: itemIndex };
@@ -182,6 +189,7 @@ export class Report {
 			summary,
 			leftOut.includes('earlier') &&
 				`The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"${run}"`,
+			this.endsLoop && 'n8n ends the loop here, unless both outputs of this node lead back to it: connect the error output as well',
 			leftOut.includes('editor') && 'To buy again what this node has bought by hand, turn on the option Repeat Manual Orders',
 			...referenceRemarks(this.remarks),
 		].filter((hint): hint is string => Boolean(hint));
