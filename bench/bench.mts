@@ -26,6 +26,7 @@ import { packAll } from './packages.mts';
 import { splitProcessorTime } from './processor.mts';
 import { startRelay } from './relay.mts';
 import { openReport } from './report.mts';
+import { measureRetry } from './retry.mts';
 import { DATABASES, openStage, type Database, type Stage } from './stage.mts';
 import { compareWritten } from './written.mts';
 
@@ -126,6 +127,7 @@ const SECTIONS: Record<string, { on: readonly Database[]; run: (stage: Stage) =>
 			await compareWritten(report, stage, [withoutSafety, streamSkill, streamSkillUsed(500), withKey(0), withKey(10_000)]),
 	},
 	loop: { on: DATABASES, run: async (stage) => await measureLoop(report, stage, [streamSkill, withoutSafety], 1000) },
+	retry: { on: DATABASES, run: async (stage) => await measureRetry(report, stage, streamSkill, 5000) },
 	processor: { on: ['SQLite'], run: async (stage) => await splitProcessorTime(report, stage) },
 };
 

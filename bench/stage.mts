@@ -31,6 +31,8 @@ export interface Stage {
 	/** Where the profiled node writes what V8 says. */
 	profile: string;
 	addTarget(sandbox: Sandbox, url: string): Promise<Target>;
+	/** Kills n8n, and starts it again. */
+	crashAndRestart(): Promise<void>;
 	close(): Promise<void>;
 }
 
@@ -41,6 +43,7 @@ export async function openStage(database: Database, packages: Packages, parent: 
 	await installAll(packages, userFolder);
 	const certificate = await makeCertificate(dir);
 	const profile = join(dir, 'profile.json');
+	const stage = {} as Stage;
 	const started: Array<{ close(): Promise<void> }> = [];
 	const close = async () => {
 		for (const one of started.reverse()) await one.close();
@@ -48,22 +51,29 @@ export async function openStage(database: Database, packages: Packages, parent: 
 	try {
 		const postgres = database === 'PostgreSQL' ? await startPostgres() : undefined;
 		if (postgres) started.push(postgres);
-		const n8n = await startN8n({
-			userFolder,
-			env: { ...postgres?.env, NODE_EXTRA_CA_CERTS: join(dir, 'cert.pem'), STREAMSKILL_BENCH_PROFILE: profile },
-			log: console.log,
-		});
-		started.push({ close: n8n.stop });
-		await n8n.rest.setupOwner();
+		const start = async () =>
+			await startN8n({
+				userFolder,
+				env: { ...postgres?.env, NODE_EXTRA_CA_CERTS: join(dir, 'cert.pem'), STREAMSKILL_BENCH_PROFILE: profile },
+				log: console.log,
+			});
+		stage.n8n = await start();
+		started.push({ close: async () => await stage.n8n.stop() });
+		await stage.n8n.rest.setupOwner();
 		const sandbox = await startSandbox();
 		started.push(sandbox);
 
 		const addTarget = async (to: Sandbox, url: string): Promise<Target> => {
-			const create = async (type: string) => await n8n.rest.createCredential({ ...credentialFor({ ...to, url }), type });
+			const create = async (type: string) => await stage.n8n.rest.createCredential({ ...credentialFor({ ...to, url }), type });
 			return { sandbox: to, url, credentials: { streamSkillApi: await create('streamSkillApi'), benchApi: await create('benchApi') } };
 		};
 		const target = await addTarget(sandbox, sandbox.url);
-		return { database, n8n, postgres, target, certificate, profile, addTarget, close };
+		const crashAndRestart = async () => {
+			await stage.n8n.kill();
+			stage.n8n = await start();
+			await stage.n8n.rest.login();
+		};
+		return Object.assign(stage, { database, postgres, target, certificate, profile, addTarget, crashAndRestart, close });
 	} catch (error) {
 		await close();
 		throw error;
