@@ -146,23 +146,25 @@ export class PastOrders {
 		const numbers = (this.stored.used[record.scope] ??= {});
 		if (record.number <= (numbers[record.name] ?? 0)) return;
 		numbers[record.name] = record.number;
-		if (isOfOrder) this.join(record, names);
-		else this.adopt({ ...record, state }, names);
+		if (isOfOrder && this.joinOrder(record, names)) return;
+		this.adopt({ ...record, state }, names);
 	}
 
 	/**
-	 * An item's record of an order that was bought is one more name of it. If it is not among those that are known, it is
-	 * over: another item has taken it.
+	 * An item's record of an order that was bought is one more name of it. Where that order is not among those that are
+	 * known, another item has taken it, unless its own record does not say yet that it was bought.
+	 *
+	 * @returns whether the record is no order by itself
 	 */
-	private join(record: RecordId, { order, item }: Names) {
-		const isOpen = (other: PastOrder) =>
-			other.order === order && other.state.kind !== 'void' && !other.records.some((one) => one.scope === record.scope && isOfItem(one));
-		const known = this.orders.filter(isOpen);
-		const bought = known.find(({ state }) => state.kind === 'bought') ?? known[0];
-		if (!bought) return;
-		bought.records.push(record);
-		bought.item ??= item;
-		if (bought.state.kind === 'unknown') bought.state = { kind: 'bought' };
+	private joinOrder(record: RecordId, { order, item }: Names): boolean {
+		const open = this.orders.filter(
+			(other) =>
+				other.order === order && other.state.kind !== 'void' && !other.records.some((one) => one.scope === record.scope && isOfItem(one)),
+		);
+		const bought = open.find(({ state }) => state.kind === 'bought');
+		bought?.records.push(record);
+		if (bought) bought.item ??= item;
+		return bought !== undefined || open.length === 0;
 	}
 
 	/** Learns of a record that somebody else was faster to claim. */
