@@ -20,13 +20,24 @@ describe('a credential by expression', () => {
 	beforeAll(async () => void (other = await startSandbox({ token: 'the-other-token' })));
 	afterAll(async () => await other.close());
 
-	test('each order is paid with what its own item resolves to', async () => {
-		const credential = await world.n8n.rest.createCredential({
-			name: 'By expression',
-			type: 'streamSkillApi',
-			data: { accessToken: '={{ $json.token }}', baseUrl: '={{ $json.url }}' },
-		});
-		const made = webhookWorkflow('by-expression', streamSkill({ tarifId: 1, channel: '={{ $json.channel }}' }));
+	test.each([
+		['of the item', () => ['$json.token', '$json.url']],
+		// What it gives for an item that does not exist is what it gives for the first one.
+		[
+			'of the place in the list',
+			() => [
+				`$itemIndex === 1 ? "${other.token}" : "${world.sandbox.token}"`,
+				`$itemIndex === 1 ? "${other.url}" : "${world.sandbox.url}"`,
+			],
+		],
+	])('each order is paid with what its own item resolves to: %s', async (name, expressions) => {
+		const [accessToken, baseUrl] = expressions().map((expression) => `={{ ${expression} }}`);
+		const credential = await world.n8n.rest.createCredential({ name, type: 'streamSkillApi', data: { accessToken, baseUrl } });
+		other.reset();
+		const made = webhookWorkflow(
+			`by-expression-${name.replaceAll(' ', '-')}`,
+			streamSkill({ tarifId: 1, channel: '={{ $json.channel }}' }),
+		);
 		chooseCredential(made, credential);
 		const workflow = await world.n8n.rest.createWorkflow(made);
 		await world.n8n.rest.activate(workflow.id);

@@ -4,7 +4,7 @@ import type { INodeExecutionData } from 'n8n-workflow';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { createExecution, tellsCause } from './engine.mts';
 import { onceEach, openShop, told, type Orders } from './shop.mts';
-import { agentWithTool } from './wirings.mts';
+import { agentWithTool, olderAgent } from './wirings.mts';
 
 const shop = openShop();
 const { sent, sold } = shop;
@@ -75,6 +75,30 @@ test("calls side by side all come to n8n's database, which knows them when all e
 	expect((await Promise.all(channels.map(call))).flatMap(told)).toEqual(channels.map((channel) => [0, channel]));
 	await Promise.all(channels.map(call));
 	expect(sent()).toEqual(onceEach(channels));
+});
+
+describe('a model that calls several times at once', () => {
+	/** What AI Agent 2 is told, whose calls all begin before the first one has ended. */
+	const callAtOnce = async (channels: string[], options = {}) => {
+		const model = { orders: () => channels.map((channel) => ({ channel })), atOnce: true };
+		const parameters = { channel: '={{ $fromAI("channel", "", "string") }}' };
+		const { data } = await order([''], { wiring: agentWithTool(model, false, olderAgent), parameters, options });
+		return data.resultData.runData.Agent.flatMap(({ data }) => data?.main[0] ?? []).map(({ json }) => json);
+	};
+
+	test('buys no more than Max Purchases', async () => {
+		const answers = await callAtOnce(['a', 'b', 'c'], { maxPurchases: 2 });
+		expect(shop.sandbox.purchases).toHaveLength(2);
+		expect(answers.filter(({ id }) => id !== undefined)).toHaveLength(2);
+		const [refused] = answers.filter(({ error }) => error !== undefined);
+		expect(refused.error).toMatch(/after the 2 that this execution has placed, are more than Max Purchases allows \(2\)/);
+	});
+
+	test('does not send again what has no answer', async () => {
+		shop.sandbox.fault({ fault: faults.serverErrorAfter(500) });
+		await callAtOnce(['a', 'a']);
+		expect(sent()).toEqual({ a: 1 });
+	});
 });
 
 test('a key that another execution has bought is told, not left out', async () => {

@@ -64,6 +64,8 @@ export interface Model {
 	orders: (conversation: number) => IDataObject[];
 	/** The conversation that breaks off once, after its calls. */
 	breaksOff?: number;
+	/** An older agent makes all calls of a conversation at the same time. */
+	atOnce?: boolean;
 }
 
 let calls = 0;
@@ -107,15 +109,17 @@ function agent({ orders, breaksOff }: Model): INodeType {
  * As AI Agent 1 and 2 call their tools, by themselves: what is tried again begins its conversation anew. What the model
  * may fill are the parameters with `$fromAI`.
  */
-export function olderAgent({ orders, breaksOff }: Model): INodeType {
+export function olderAgent({ orders, breaksOff, atOnce }: Model): INodeType {
 	let conversation = -1;
 	return {
 		description: { ...other().description, displayName: 'AI Agent', name: 'agent', inputs: ['main', 'ai_tool'] as never },
 		async execute() {
 			conversation++;
 			const [tool] = (await this.getInputConnectionData('ai_tool', 0)) as Array<{ invoke: (input: IDataObject) => Promise<string> }>;
+			const call = async (input: IDataObject) => JSON.parse(await tool.invoke(input)) as IDataObject[];
 			const answers: IDataObject[] = [];
-			for (const input of orders(conversation)) answers.push(...(JSON.parse(await tool.invoke(input)) as IDataObject[]));
+			if (atOnce) answers.push(...(await Promise.all(orders(conversation).map(call))).flat());
+			else for (const input of orders(conversation)) answers.push(...(await call(input)));
 			if (breaksOff === conversation) throw new Error('The model cannot be reached');
 			return [answers.map((json) => ({ json }))];
 		},
