@@ -145,6 +145,17 @@ describe('the text of an error', () => {
 		]);
 	});
 
+	test('says of an order that was bought before not that it was not bought', () => {
+		const [first, second] = paragraphs(
+			{ failed: [item(0, { kind: 'duplicate', because: 'editor' }), item(1, refused({ lang: ['No'] }))] },
+			'editor',
+		);
+		expect(first).toBe(
+			'<strong>Not bought again</strong><br>Item 0, channel channel-0, tarif 7: This order was bought by hand before, today or yesterday',
+		);
+		expect(second).toMatch(/^<strong>Not bought<.strong><br>Item 1, /);
+	});
+
 	test('names several references once, to copy, and each with its order', () => {
 		const text = paragraphs({ failed: [item(0, uncertain()), item(1, uncertain(undefined, 'ABCD-EFGH'))] });
 		expect(text[0]).toMatch(/Item 0, .*\(reference K7QM-3XPA\)<br>Item 1, .*\(reference ABCD-EFGH\)$/);

@@ -64,6 +64,8 @@ export function errorJson({ failure, order, treatment, problems: ownProblems }: 
 export function runError(node: INode, { failed, purchases, remarks, notTried }: EndedRun, recourse: Recourse) {
 	const uncertain = failed.filter(({ failure }) => failure.kind === 'unknown');
 	const certain = failed.filter(({ failure }) => failure.kind !== 'unknown');
+	const boughtBefore = certain.filter(({ failure }) => failure.kind === 'duplicate');
+	const notBought = certain.filter(({ failure }) => failure.kind !== 'duplicate');
 	const [first] = [...uncertain, ...certain];
 	if (!first) throw new Error('a run without a failed item does not end with an error');
 
@@ -71,7 +73,8 @@ export function runError(node: INode, { failed, purchases, remarks, notTried }: 
 	const description = [
 		...group('Bought', purchases, ({ purchase }) => `ID ${String(purchase.id as number)}`),
 		...group('May have been bought', uncertain, describeUncertain),
-		...group('Not bought', certain, ({ failure, treatment }) => describe(failure, treatment)),
+		...group('Not bought again', boughtBefore, whatHappened),
+		...group('Not bought', notBought, whatHappened),
 		...group('Not tried', notTried, () => ''),
 		...remarks.map((remark) => `${escapeHtml(remark)}.`),
 		...stepsOf(uncertain, certain, recourse),
@@ -99,6 +102,8 @@ function titleOf(first: FailedItem, failed: FailedItem[]): string {
 	if (failure.kind === 'heldBack' || !order) return describe(failure, treatment);
 	return `Channel ${order.body.channel}, tarif ${order.body.tarif.id}: ${describe(failure, treatment)}`;
 }
+
+const whatHappened = ({ failure, treatment }: FailedItem) => describe(failure, treatment);
 
 /** An order that is invalid by now is settled all the same. */
 const describeUncertain = ({ failure, treatment, problems = {} }: FailedItem) =>

@@ -23,11 +23,10 @@ const WHY_LEFT_OUT: Record<Because, string> = {
 	editor: 'bought by hand before, today or yesterday',
 };
 
-const WHY_NOT_BOUGHT: Record<Exclude<FailedOutcome, 'unknown'>, string> = {
+const WHY_NOT_BOUGHT: Record<Exclude<FailedOutcome, 'unknown' | 'duplicate'>, string> = {
 	rejected: 'refused',
 	invalid: 'not valid',
 	notSent: 'held back',
-	duplicate: 'bought before',
 	conflict: 'with the Idempotency Key of another order',
 };
 
@@ -40,6 +39,7 @@ export function summarise({ purchases, handedBack, leftOut, previewed, failed }:
 	const price = priceOf(purchases);
 	const outcomes = failed.map(outcomeOf);
 	const uncertain = outcomes.filter((outcome) => outcome === 'unknown').length;
+	const boughtBefore = outcomes.filter((outcome) => outcome === 'duplicate').length;
 	if (purchases.length + leftOut.length + previewed + uncertain === 0) return undefined;
 	return [
 		previewed > 0 && `Dry Run: nothing was sent. ${counted(previewed, 'order')} would be`,
@@ -47,8 +47,9 @@ export function summarise({ purchases, handedBack, leftOut, previewed, failed }:
 		handedBack > 0 && `From an earlier try: ${counted(handedBack, 'purchase')}`,
 		...parts(leftOut, WHY_LEFT_OUT, 'Left out'),
 		uncertain > 0 && `May have been bought: ${counted(uncertain, 'order')}`,
+		boughtBefore > 0 && `Not bought again: ${counted(boughtBefore, 'order')}`,
 		...parts(
-			outcomes.filter((outcome) => outcome !== 'unknown'),
+			outcomes.filter((outcome) => outcome !== 'unknown' && outcome !== 'duplicate'),
 			WHY_NOT_BOUGHT,
 			'Not bought',
 		),
