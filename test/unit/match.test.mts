@@ -73,7 +73,7 @@ const table: Array<[name: string, first: Names[], fates: string, later: Names[],
 	['items that are no orders by now', [a, b, c], 'b?-', [mended(a), mended(b), mended(c)], '0 1 new'],
 	['an item that says nothing of itself is no order by now', [bare(a)], 'b', [{}], 'new'],
 	['another order for an item that says nothing of itself', [bare(a)], 'b', [bare(x)], 'new'],
-	// After a crash, nothing tells which order was recorded for an item.
+	// After a crash, an item's record tells only whether it is of what the item orders now.
 	['an order went to another item, whose own is new', [a, b], 'b-', [mended(a, 'b'), mended(b, 'a')], 'new 0', '0 0'],
 
 	// The list with other rows, or in another order.
