@@ -206,12 +206,13 @@ function partOf(condition: ts.Expression, text: string): ts.Expression {
 
 const work = mkdtempSync(join(tmpdir(), 'streamskill-mutants-'));
 
-/** @returns whether the tests pass; a run that hangs is noticed as well */
-function passes([file, name]: Mutant['tests']): boolean {
+/** @returns the test that fails first, if one does; a run that hangs is noticed as well */
+function failureOf([file, name]: Mutant['tests']): string | undefined {
 	const args = ['node_modules/jest/bin/jest.js', '--bail', '--forceExit', `engine/(${file})`, ...(name ? ['-t', name] : [])];
 	const { status, stderr } = spawnSync(process.execPath, args, { cwd: work, timeout: 600_000, encoding: 'utf8' });
-	if (status === 0 && !/^Tests:.* passed/m.test(stderr)) throw new Error(`No test is called ${file} ${name}`);
-	return status === 0;
+	if (status !== 0) return /● (.*)/.exec(stderr)?.[1] ?? `none of ${file} to its end`;
+	if (!/^Tests:.* passed/m.test(stderr)) throw new Error(`No test is called ${file} ${name}`);
+	return undefined;
 }
 
 try {
@@ -221,21 +222,22 @@ try {
 	// Before the first test, so that a change that fits nowhere shows at once.
 	const changed = new Map(mutants.map((one) => [one, change(one)]));
 
-	const passUnchanged = new Map<string, boolean>();
+	const failuresUnchanged = new Map<string, string | undefined>();
 	const survivors: string[] = [];
 	for (const one of mutants.filter(({ name }) => name.includes(process.argv[2] ?? ''))) {
 		const key = one.tests.join(' ');
-		if (!passUnchanged.has(key)) passUnchanged.set(key, passes(one.tests));
-		if (!passUnchanged.get(key)) {
-			console.log(`Not tried: ${one.name}: its tests (${key}) fail without it`);
+		if (!failuresUnchanged.has(key)) failuresUnchanged.set(key, failureOf(one.tests));
+		const unchanged = failuresUnchanged.get(key);
+		if (unchanged !== undefined) {
+			console.log(`Not tried: ${one.name}: without it, a test fails: ${unchanged}`);
 			continue;
 		}
 		const { file, code } = changed.get(one)!;
 		writeFileSync(join(work, file), code);
-		const survives = passes(one.tests);
+		const failure = failureOf(one.tests);
 		cpSync(file, join(work, file));
-		console.log(`${survives ? 'Survived' : 'Killed'}: ${one.name}`);
-		if (survives) survivors.push(one.name);
+		console.log(failure === undefined ? `Survived: ${one.name}` : `Killed: ${one.name}: ${failure}`);
+		if (failure === undefined) survivors.push(one.name);
 	}
 	console.log(`${survivors.length} survived`);
 } finally {
