@@ -140,6 +140,6 @@ describe.each(rows)('%s', (_name, without, withKey, again) => {
 
 test('an evaluation with Dry Run shows the orders', async () => {
 	const result = await order(['a'], { options: { dryRun: true }, ...evaluation });
-	expect(hintsOf(result)).toEqual(['Dry Run: nothing was sent. 1 order would be']);
+	expect(hintsOf(result)).toEqual(['Dry Run: nothing was sent. 1 order would be sent']);
 	expect(sold()).toEqual({});
 });

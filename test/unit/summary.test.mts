@@ -40,8 +40,8 @@ test.each<[string, Partial<Tally>, string | undefined]>([
 		{ purchases: usd(1), failed: [rejected, invalid, stopped, duplicate, rejected, settings, repeated, conflict] },
 		'1 purchase for 1 usd. Not bought again: 2 orders. Not bought: 2 refused, 2 not valid, 1 held back, 1 with the Idempotency Key of another order',
 	],
-	['a Dry Run', { previewed: 1 }, 'Dry Run: nothing was sent. 1 order would be'],
-	['a Dry Run of some', { previewed: 2, failed: [invalid] }, 'Dry Run: nothing was sent. 2 orders would be. Not bought: 1 not valid'],
+	['a Dry Run', { previewed: 1 }, 'Dry Run: nothing was sent. 1 order would be sent'],
+	['a Dry Run of some', { previewed: 2, failed: [invalid] }, 'Dry Run: nothing was sent. 2 orders would be sent. Not bought: 1 not valid'],
 	[
 		'everything',
 		{ purchases: usd(1, 1), handedBack: 1, leftOut: ['key'], failed: [unknown, rejected] },

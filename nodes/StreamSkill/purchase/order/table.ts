@@ -131,7 +131,7 @@ export const ORDER_OPTIONS = {
 		isGuard: true,
 		placeholder: 'e.g. {{ $json.orderNumber }}',
 		description:
-			'A value of your own for each order, such as an order number: this node never buys twice with the same one, not even in another execution or after a crash',
+			'A value of your own for each order, such as an order number: this workflow never buys twice with the same one, not even in another execution or after a crash',
 		builderHint: 'A value from the input that is the same whenever the same order comes again. Never random, never the current time.',
 	},
 	onDuplicate: {

@@ -42,7 +42,7 @@ export function summarise({ purchases, handedBack, leftOut, previewed, failed }:
 	const boughtBefore = outcomes.filter((outcome) => outcome === 'duplicate').length;
 	if (purchases.length + leftOut.length + previewed + uncertain === 0) return undefined;
 	return [
-		previewed > 0 && `Dry Run: nothing was sent. ${counted(previewed, 'order')} would be`,
+		previewed > 0 && `Dry Run: nothing was sent. ${counted(previewed, 'order')} would be sent`,
 		purchases.length > 0 && `${counted(purchases.length, 'purchase')}${price && ` for ${price}`}`,
 		handedBack > 0 && `From an earlier try: ${counted(handedBack, 'purchase')}`,
 		...parts(leftOut, WHY_LEFT_OUT, 'Left out'),
