@@ -91,7 +91,7 @@ describe('a model that calls several times at once', () => {
 		expect(shop.sandbox.purchases).toHaveLength(2);
 		expect(answers.filter(({ id }) => id !== undefined)).toHaveLength(2);
 		const [refused] = answers.filter(({ error }) => error !== undefined);
-		expect(refused.error).toMatch(/after the 2 that this execution has placed, are more than Max Purchases allows \(2\)/);
+		expect(refused.error).toMatch(/^With 1 more, this execution would place 3 orders: Max Purchases allows 2/);
 	});
 
 	test('does not send again what has no answer', async () => {

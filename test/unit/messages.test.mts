@@ -85,7 +85,7 @@ describe('what happened', () => {
 			`An order with the Idempotency Key "order-7" was sent before, and its answer is not known: the order may have been bought (reference ${REFERENCE})`,
 		],
 		['held back: settings', 'Items per Batch must be a whole number of -1 or more, not "x"'],
-		['held back: limit', '3 more orders, after the 2 that this execution has placed, are more than Max Purchases allows (4)'],
+		['held back: limit', 'With 3 more, this execution would place 5 orders: Max Purchases allows 4'],
 		['held back: credential', 'The Access Token of the StreamSkill API credential is empty'],
 		['held back: token', 'StreamSkill does not accept the Access Token (401)'],
 		['held back: database', 'n8n could not look up whether the order was sent before: SQLITE_BUSY: database is locked'],

@@ -250,7 +250,7 @@ function describeObstacle(obstacle: Obstacle): string {
 		case 'limit':
 			return obstacle.placed === 0
 				? `${obstacle.wanted} orders are more than Max Purchases allows (${obstacle.limit})`
-				: `${obstacle.wanted} more orders, after the ${obstacle.placed} that this execution has placed, are more than Max Purchases allows (${obstacle.limit})`;
+				: `With ${obstacle.wanted} more, this execution would place ${obstacle.placed + obstacle.wanted} orders: Max Purchases allows ${obstacle.limit}`;
 		case 'credential':
 			return obstacle.message;
 		case 'token':
