@@ -72,17 +72,20 @@ test('an order is claimed, waits behind one that is to wait, and is confirmed as
 describe('by hand', () => {
 	const byHand = async (more: Orders = {}) => await order(['a', 'b'], { mode: 'manual', ...more });
 
-	test.each([true, false])('uncertain, executed again the next day, and again the day after as the message says (bought: %s)', async (wasBought) => {
-		lose('b', wasBought);
-		await byHand();
-		passTime(DAY);
-		const second = await byHand();
-		expect(outcomes(second)).toEqual(['unknown']);
-		const options = lookUp(second);
-		if (wordsOf(second).includes('today or tomorrow')) passTime(DAY);
-		await byHand({ options });
-		expect(sold().b).toBe(1);
-	});
+	test.each([true, false])(
+		'uncertain, executed again the next day, and again the day after as the message says (bought: %s)',
+		async (wasBought) => {
+			lose('b', wasBought);
+			await byHand();
+			passTime(DAY);
+			const second = await byHand();
+			expect(outcomes(second)).toEqual(['unknown']);
+			const options = lookUp(second);
+			if (wordsOf(second).includes('today or tomorrow')) passTime(DAY);
+			await byHand({ options });
+			expect(sold().b).toBe(1);
+		},
+	);
 
 	test('bought, left out the next day as a failure, and executed the day after, as the message says', async () => {
 		await byHand();
@@ -90,6 +93,19 @@ describe('by hand', () => {
 		const second = await byHand({ options: { onDuplicate: 'fail' } });
 		if (wordsOf(second).includes('today or tomorrow')) passTime(DAY);
 		await byHand({ options: { onDuplicate: 'skip' } });
+		expect(sold()).toEqual({ a: 1, b: 1 });
+	});
+
+	test('begun before midnight, and uncertain after it', async () => {
+		slow('b', 300);
+		lose('b', true);
+		const running = byHand();
+		await until(() => sent().b === 1);
+		passTime(DAY);
+		const first = await running;
+		const options = lookUp(first);
+		if (wordsOf(first).includes('today or tomorrow')) passTime(DAY);
+		await byHand({ options });
 		expect(sold()).toEqual({ a: 1, b: 1 });
 	});
 

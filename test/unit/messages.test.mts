@@ -15,13 +15,14 @@ import {
 	uncertainties,
 } from './failures.mts';
 
-const recourses: Recourse[] = ['editor', 'retry', 'rest', 'anew', 'tool'];
+const recourses: Recourse[] = ['editor', 'lastDay', 'retry', 'rest', 'anew', 'tool'];
 const order = orderOf();
 
 const RETRY =
 	'Then open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 const next: Record<Recourse, string> = {
 	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
+	lastDay: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
 	retry: `${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	rest: 'Then order the rows that are left in a new execution, without those that were bought.',
 	anew: 'Then order this item alone in a new execution.',
@@ -188,6 +189,7 @@ describe('what to do', () => {
 	test.each<[Recourse, typeof order, string]>([
 		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
 		['editor', keyed, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
+		['lastDay', order, `${LOOK} ${CONFIRM} Then execute the workflow again, today.`],
 		['retry', order, `${LOOK} ${CONFIRM} ${RETRY}.`],
 		['retry', keyed, `${LOOK} ${CONFIRM} ${RETRY}.`],
 		['rest', order, `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
@@ -218,6 +220,7 @@ describe('what to do', () => {
 		['key', 'retry', `${OTHER_KEY} ${SKIP} ${next.retry}`],
 		['key', 'rest', `${OTHER_KEY} ${SKIP} ${next.rest}`],
 		['editor', 'editor', `${REPEAT} ${SKIP} Then execute the workflow again, today or tomorrow.`],
+		['editor', 'lastDay', `${REPEAT} ${SKIP} Then execute the workflow again, today.`],
 		['earlier', 'anew', ELSEWHERE],
 		['earlier', 'retry', `${ELSEWHERE} ${SKIP} ${next.retry}`],
 		['confirmed', 'tool', ELSEWHERE],

@@ -15,7 +15,7 @@ import type { Knowledge, Planned, Recalled } from './recalled';
 import { Recorder, type Attempt } from './recorder';
 import { isOfEditor, type RecordId } from './records';
 import { preferred, referenceOf } from './references';
-import { openStores, type Stores } from './stores';
+import { dayOf, openStores, type Stores } from './stores';
 
 /** How many milliseconds lie between two looks whether somebody else has got an answer, at first and at most. */
 const LOOK_AGAIN = { first: 25, most: 1000 };
@@ -81,6 +81,15 @@ export class Journal {
 
 	get contradictoryReferences(): string[] {
 		return this.confirmations.contradictory;
+	}
+
+	/** Whether some of the orders were placed by hand yesterday: tomorrow, nothing of them is known any more. */
+	get isLastDay(): boolean {
+		const today = dayOf(0);
+		return [...this.past.takenNow].some(({ state, records }) => {
+			const byHand = records.filter(isOfEditor);
+			return state.kind !== 'void' && byHand.length > 0 && !byHand.some(({ scope }) => scope.endsWith(today));
+		});
 	}
 
 	/** Whether n8n's database has a place for orders: it has none for a workflow that was never saved. */

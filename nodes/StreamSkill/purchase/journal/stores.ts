@@ -55,4 +55,5 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	};
 }
 
-const dayOf = (daysAgo: number) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
+/** @returns the day (UTC), as the lists of what was ordered by hand have it in their IDs */
+export const dayOf = (daysAgo: number) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);

@@ -32,11 +32,15 @@ const executeAgain = (treatment?: Treatment) =>
 		: 'Then execute the workflow again';
 
 /** After that, the node does not know any more what it has ordered by hand. */
-const executeAgainSoon = (treatment?: Treatment) => `${executeAgain(treatment)}, today or tomorrow.`;
+const DEADLINES = { editor: 'today or tomorrow', lastDay: 'today' };
+
+const executeAgainInPart = (treatment?: Treatment) =>
+	`${executeAgain(treatment)}: what this node has bought by hand today or yesterday is left out.`;
 
 /** The one step that follows once the cause is mended. None of them buys twice. */
 const NEXT_STEP: Record<Recourse, (treatment?: Treatment) => string> = {
-	editor: (treatment) => `${executeAgain(treatment)}: what this node has bought by hand today or yesterday is left out.`,
+	editor: executeAgainInPart,
+	lastDay: executeAgainInPart,
 	retry: () =>
 		`Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	rest: () => ORDER_THE_REST,
@@ -105,7 +109,8 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 	if (isUncertain) {
 		switch (recourse) {
 			case 'editor':
-				return executeAgainSoon(treatment);
+			case 'lastDay':
+				return `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`;
 			case 'retry':
 				return `Then ${RETRY}.`;
 			case 'rest':
@@ -119,7 +124,7 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 	const [failure] = failures;
 	if (failure?.kind === 'duplicate') {
 		if (recourse === 'anew' || recourse === 'tool') return '';
-		if (recourse === 'editor') return executeAgainSoon(treatment);
+		if (recourse === 'editor' || recourse === 'lastDay') return `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`;
 	}
 	if (failure?.kind === 'heldBack' && STANDS_ALONE.has(failure.obstacle.kind)) return '';
 	return NEXT_STEP[recourse](treatment);
@@ -209,6 +214,7 @@ export function lookUp(references: string, recourse: Recourse, isKeyed: boolean)
 	const confirm = `If it is there, add ${references} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {
 		case 'editor':
+		case 'lastDay':
 		case 'retry':
 			return [look, confirm];
 		case 'rest':

@@ -26,6 +26,8 @@ export interface Remarks {
 	run: string;
 	unmetReferences: string[];
 	contradictoryReferences: string[];
+	/** Whether some of the orders were placed by hand yesterday. */
+	isLastDay: boolean;
 }
 
 /** Gathers what became of each item, and turns it into the node's output in the order of the items. */
@@ -34,14 +36,14 @@ export class Report {
 
 	private anyFailed = false;
 
-	private readonly recourse: Recourse;
-
 	constructor(
 		private readonly context: IExecuteFunctions,
 		private readonly items: Item[],
 		private readonly remarks: Remarks,
-	) {
-		this.recourse = recourse(context);
+	) {}
+
+	private get recourse(): Recourse {
+		return recourse(this.context, this.remarks.isLastDay);
 	}
 
 	bought(item: Item, purchase: IDataObject) {
