@@ -45,7 +45,7 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	// Others may have the same root: retries, and, in n8n 1.x, a worker that n8n took for stalled.
 	const mayHaveRivals = token === undefined || context.getMode() === 'retry' || past.lost !== undefined;
 	const own = list(scope, mayHaveRivals);
-	const byHand = isManual(context) ? [0, 1].map((daysAgo) => list(ROW.editor(nodeId, dayOf(daysAgo)), true)) : [];
+	const byHand = isManual(context) || past.isByHand ? [0, 1].map((daysAgo) => list(ROW.editor(nodeId, dayOf(daysAgo)), true)) : [];
 	return {
 		...stores,
 		keys: new Keys(rows, `key ${workflowId}`),
