@@ -119,6 +119,20 @@ describe('by hand', () => {
 	});
 });
 
+test.each(['continueRegularOutput', 'continueErrorOutput'] as const)(
+	'a retry that recognises nothing ends well, which takes the Retry arrow away: it does not advise another retry (%s)',
+	async (onError) => {
+		let stamp = 0;
+		const stamped = () => ['a', 'b'].map((channel) => ({ channel, read: ++stamp }));
+		const killed = await kill([{}], { at: 'answer', channel: 'a' }, { before: stamped });
+		const held = await order([], { onError, before: stamped, parameters: { tarifId: 2 }, retryOf: killed });
+		expect(held.run.status).toBe('success');
+		expect(outcomes(held)).toEqual(['notSent', 'notSent']);
+		expect(wordsOf(held)).not.toMatch(/Retry/);
+		expect(wordsOf(held)).toMatch(/Look in your StreamSkill account/);
+	},
+);
+
 test("n8n's database refuses one of several keys: the others are not uncertain afterwards", async () => {
 	const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
 	let calls = 0;

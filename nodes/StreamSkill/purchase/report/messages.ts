@@ -99,7 +99,7 @@ export function mend(failure: Failure, recourse: Recourse, treatment?: Treatment
 		case 'repeatedKey':
 			return ['This order was not sent.', 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'];
 		case 'heldBack':
-			return ['This order was not sent.', ...adviseObstacle(failure.obstacle)];
+			return ['This order was not sent.', ...adviseObstacle(failure.obstacle, recourse)];
 	}
 }
 
@@ -276,7 +276,7 @@ function describeObstacle(obstacle: Obstacle): string {
 	}
 }
 
-function adviseObstacle(obstacle: Obstacle): string[] {
+function adviseObstacle(obstacle: Obstacle, recourse: Recourse): string[] {
 	switch (obstacle.kind) {
 		case 'settings':
 			return ['Change the named options.'];
@@ -295,6 +295,8 @@ function adviseObstacle(obstacle: Obstacle): string[] {
 				'Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.',
 			];
 		case 'unrecognised':
+			// Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
+			if (recourse === 'anew') return ['Look in your StreamSkill account for what this execution has bought.', ORDER_THE_REST];
 			return [
 				'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow".',
 				'If the list is meant to be another one, order it in a new execution.',
