@@ -69,6 +69,34 @@ test('an order is claimed, waits behind one that is to wait, and is confirmed as
 	expect(sold()).toEqual(onceEach(channels));
 });
 
+test('another order with a key that is confirmed as bought is a conflict, not left out', async () => {
+	const options = { idempotencyKey: 'k' };
+	lose('a', true);
+	await order(['a'], { options });
+	const second = await order(['b'], { options });
+	expect(outcomes(second)).toEqual(['unknown']);
+	const confirmed = { ...options, confirmedBought: referencesOf(second)[0] };
+	const third = await order(['b'], { options: confirmed });
+	expect(outcomes(third)).toEqual(['conflict']);
+	expect(hintsOf(third).join()).not.toMatch(/Left out/);
+	expect(outcomes(await order(['a'], { options: confirmed }))).toEqual([]);
+	expect(sold()).toEqual({ a: 1 });
+});
+
+test('an order of a later round that an equal, uncertain one holds back: it is not called done if the first is there', async () => {
+	lose('a', true);
+	const result = await order(
+		[
+			{ channel: 'a', n: 1 },
+			{ channel: 'a', n: 2 },
+		],
+		{ wiring: loop({ errorsToo: true }), onError: 'continueErrorOutput' },
+	);
+	expect(outcomes(result)).toEqual(['unknown', 'unknown']);
+	expect(sent()).toEqual({ a: 1 });
+	expect(result.failed[1].json.message).not.toMatch(/nothing is left to do/);
+});
+
 describe('by hand', () => {
 	const byHand = async (more: Orders = {}) => await order(['a', 'b'], { mode: 'manual', ...more });
 

@@ -181,10 +181,10 @@ export class Journal {
 		const open = taken ?? this.openElsewhere(names);
 		if (open) return await this.judgeOpen(one, open);
 		if (!key || key.state === 'void') return { kind: 'new' };
-		// Of an item that is no order by now, or where n8n's database refuses, nothing tells whose the key is.
-		if (key.state === 'bought' && key.owner === undefined) return { kind: 'new' };
-		if (key.state === 'bought') return { kind: 'conflict', with: key.owner === 'other' ? 'record' : 'unclear' };
-		return await this.judgeOpen(one, { ...names, records: [key], state: pastState(key.state) });
+		if (key.state === 'bought') return conflictWith(key) ?? { kind: 'new' };
+		const known = await this.judgeOpen(one, { ...names, records: [key], state: pastState(key.state) });
+		// What is confirmed is the order that the key was claimed for.
+		return known.kind === 'bought' && known.because === 'confirmed' ? (conflictWith(key) ?? known) : known;
 	}
 
 	/** An uncertain order of another call: what it came to decides whether the same one here is another order. */
@@ -353,6 +353,10 @@ const stateOfKey = (key: Recalled['key']): 'bought' | 'unknown' | undefined => {
 	if (key?.owner !== 'same' || key.state === 'void') return undefined;
 	return key.state === 'bought' ? 'bought' : 'unknown';
 };
+
+/** Of an item that is no order by now, or where n8n's database refuses, nothing tells whose the key is. */
+const conflictWith = ({ owner }: NonNullable<Recalled['key']>): Knowledge | undefined =>
+	owner === undefined || owner === 'same' ? undefined : { kind: 'conflict', with: owner === 'other' ? 'record' : 'unclear' };
 
 /** The same key for different orders: which of them it is meant for cannot be told. */
 function refuseKeysOfSeveralOrders(recalled: Recalled[]) {
