@@ -185,10 +185,10 @@ describe('in the editor', () => {
 		expect(sold()).toEqual(onceEach(list));
 	});
 
-	test('an unsaved workflow that uses keys is saved', async () => {
-		const first = await byHand(list, { workflowId: '', options: byChannel });
-		reads(first, 'Save the workflow before you use an Idempotency Key', 'Then execute the workflow again');
-		await byHand(list, { options: byChannel });
+	test.each([{}, byChannel])('an unsaved workflow with the options %j is saved', async (options) => {
+		const first = await byHand(list, { workflowId: '', options });
+		reads(first, 'Save the workflow before you buy with it', 'Then execute the workflow again');
+		await byHand(list, { options });
 		expect(sold()).toEqual(onceEach(list));
 	});
 

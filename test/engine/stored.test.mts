@@ -68,13 +68,14 @@ const entries = (all: string[], perOrder: number) =>
 	[
 		...all.map((name) => `${name} 1`),
 		...all.map((name, i) => `${['bought', 'silent', 'void'][Math.floor(i / perOrder)]} ${name} 1`),
+		...(all === names ? [`bought ${orders[0]} for item ${ITEMS[0]} 1`] : []),
 		'written 29926800',
 	].sort();
 
 const execution = (list: string, stored: object) => ({
 	streamSkillOrders: {
 		used: { [list]: numbered(...names) },
-		ends: { [list]: { part: 1, length: 13 } },
+		ends: { [list]: { part: 1, length: 14 } },
 		complete: 0,
 		quiet: { executionId: '7', scopes: {} },
 		usedReferences: [],
@@ -116,7 +117,7 @@ test('of three orders by hand', async () => {
 		execution: execution(LIST, {
 			used: { [LIST]: numbered(...names), [BY_HAND]: numbered(...orders) },
 			ends: {
-				[LIST]: { part: 1, length: 13 },
+				[LIST]: { part: 1, length: 14 },
 				[BY_HAND]: { part: 1, length: 7 },
 				'streamskill-1:editor:2026-11-24': { part: 1, length: 0 },
 			},

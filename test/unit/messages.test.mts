@@ -15,13 +15,14 @@ import {
 	uncertainties,
 } from './failures.mts';
 
-const recourses: Recourse[] = ['editor', 'retry', 'rest', 'anew', 'tool'];
+const recourses: Recourse[] = ['editor', 'lastDay', 'retry', 'rest', 'anew', 'tool'];
 const order = orderOf();
 
 const RETRY =
 	'Then open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 const next: Record<Recourse, string> = {
 	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
+	lastDay: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
 	retry: `${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	rest: 'Then order the rows that are left in a new execution, without those that were bought.',
 	anew: 'Then order this item alone in a new execution.',
@@ -161,6 +162,12 @@ describe('what to do', () => {
 		for (const recourse of recourses) expect(advise(failure, recourse, keyed)).toBe(`This order was not sent. ${advice} ${next[recourse]}`);
 	});
 
+	test('about a list of which nothing is recognised, in an execution that ends well and so cannot be retried again', () => {
+		expect(advise(heldBack('unrecognised'), 'anew')).toBe(
+			'This order was not sent. Look in your StreamSkill account for what this execution has bought. Then order the rows that are left in a new execution, without those that were bought.',
+		);
+	});
+
 	test('about a workflow that is not saved, the message says it already', () => {
 		expect(advise(heldBack('unsaved'), 'editor')).toBe(`This order was not sent. ${next.editor}`);
 	});
@@ -180,7 +187,9 @@ describe('what to do', () => {
 			"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, look in your StreamSkill account whether it is there.",
 		],
 	])('about %j: it was not sent, and no other step than this', (failure, advice) => {
-		for (const recourse of recourses) expect(advise(failure, recourse, order)).toBe(`This order was not sent. ${advice}`);
+		const isUnrecognised = failure.kind === 'heldBack' && failure.obstacle.kind === 'unrecognised';
+		for (const recourse of recourses.filter((one) => one !== 'anew' || !isUnrecognised))
+			expect(advise(failure, recourse, order)).toBe(`This order was not sent. ${advice}`);
 	});
 
 	const LOOK = 'Look in your StreamSkill account whether the order is there.';
@@ -188,6 +197,7 @@ describe('what to do', () => {
 	test.each<[Recourse, typeof order, string]>([
 		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
 		['editor', keyed, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
+		['lastDay', order, `${LOOK} ${CONFIRM} Then execute the workflow again, today.`],
 		['retry', order, `${LOOK} ${CONFIRM} ${RETRY}.`],
 		['retry', keyed, `${LOOK} ${CONFIRM} ${RETRY}.`],
 		['rest', order, `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
@@ -218,6 +228,7 @@ describe('what to do', () => {
 		['key', 'retry', `${OTHER_KEY} ${SKIP} ${next.retry}`],
 		['key', 'rest', `${OTHER_KEY} ${SKIP} ${next.rest}`],
 		['editor', 'editor', `${REPEAT} ${SKIP} Then execute the workflow again, today or tomorrow.`],
+		['editor', 'lastDay', `${REPEAT} ${SKIP} Then execute the workflow again, today.`],
 		['earlier', 'anew', ELSEWHERE],
 		['earlier', 'retry', `${ELSEWHERE} ${SKIP} ${next.retry}`],
 		['confirmed', 'tool', ELSEWHERE],

@@ -33,17 +33,21 @@ export function stopsOnFailure(context: IExecuteFunctions): boolean {
  * How a person, or a model, goes on after an item failed.
  *
  * - `editor`: the execution was started by hand, so it is corrected and executed again.
+ * - `lastDay`: the same, but tomorrow the node does not know any more what it has ordered by hand.
  * - `retry`: the execution fails, and is retried from the Executions list.
  * - `rest`: it fails and cannot be retried, so that only a new execution can order what is left of the list.
  * - `anew`: it goes on, so that only a new execution can order the item again.
  * - `tool`: a model is told, which can order again by itself.
  */
-export type Recourse = 'editor' | 'retry' | 'rest' | 'anew' | 'tool';
+export type Recourse = 'editor' | 'lastDay' | 'retry' | 'rest' | 'anew' | 'tool';
 
-/** @returns how this execution goes on after an item failed */
-export function recourse(context: IExecuteFunctions): Recourse {
+/**
+ * @param isLastDay whether some of its orders were placed by hand yesterday
+ * @returns how this execution goes on after an item failed
+ */
+export function recourseOf(context: IExecuteFunctions, isLastDay: boolean): Recourse {
 	if (isTool(context) && !stopsOnFailure(context)) return 'tool';
-	if (isManual(context)) return 'editor';
+	if (isManual(context)) return isLastDay ? 'lastDay' : 'editor';
 	if (!stopsOnFailure(context)) return 'anew';
 	// A sub-workflow's execution is one of its caller, which is the one to be retried; n8n gives it a token of its own then.
 	return context.getMode() !== 'integrated' && savesFailedExecutions(context) ? 'retry' : 'rest';

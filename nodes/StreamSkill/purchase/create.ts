@@ -285,6 +285,11 @@ class Run {
 		const { report } = this;
 		const { item, order } = claim.planned;
 		const { itemIndex } = item;
+		if (!(await claim.isOpen())) {
+			claim.release();
+			this.waiting.push({ ...claim.planned, isLost: true, known: { kind: 'onItsWay', reference: claim.reference } });
+			return;
+		}
 		const obstacle = this.obstacleToSending(claim.planned, connection);
 		if (obstacle) {
 			claim.release();

@@ -6,6 +6,9 @@ import { preferred } from './references';
 
 const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };
 
+/** For how many milliseconds nobody can have looked an order up that has just been claimed. */
+const FRESH = 1000;
+
 /** Where a claim is kept. */
 export interface Book {
 	/** Keeps an order in the execution's data. */
@@ -22,6 +25,8 @@ export interface Book {
  */
 export class Claim {
 	private readonly sent: PastOrder;
+
+	private readonly madeAt = performance.now();
 
 	/** @param records one under each name of the order */
 	constructor(
@@ -40,7 +45,7 @@ export class Claim {
 
 	/** Whether it may still be sent: not if somebody else has settled it, and perhaps sent the order anew. */
 	async isOpen(): Promise<boolean> {
-		return await this.book.areOpen(this.sent.records);
+		return performance.now() - this.madeAt < FRESH || (await this.book.areOpen(this.sent.records));
 	}
 
 	/** To be called with what came of the order. */

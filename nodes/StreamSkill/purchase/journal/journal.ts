@@ -15,7 +15,7 @@ import type { Knowledge, Planned, Recalled } from './recalled';
 import { Recorder, type Attempt } from './recorder';
 import { isOfEditor, type RecordId } from './records';
 import { preferred, referenceOf } from './references';
-import { openStores, type Stores } from './stores';
+import { dayOf, openStores, type Stores } from './stores';
 
 /** How many milliseconds lie between two looks whether somebody else has got an answer, at first and at most. */
 const LOOK_AGAIN = { first: 25, most: 1000 };
@@ -81,6 +81,15 @@ export class Journal {
 
 	get contradictoryReferences(): string[] {
 		return this.confirmations.contradictory;
+	}
+
+	/** Whether some of the orders were placed by hand yesterday: tomorrow, nothing of them is known any more. */
+	get isLastDay(): boolean {
+		const today = dayOf(0);
+		return [...this.past.takenNow].some(({ state, records }) => {
+			const byHand = records.filter(isOfEditor);
+			return state.kind !== 'void' && byHand.length > 0 && !byHand.some(({ scope }) => scope.endsWith(today));
+		});
 	}
 
 	/** Whether n8n's database has a place for orders: it has none for a workflow that was never saved. */
@@ -172,10 +181,10 @@ export class Journal {
 		const open = taken ?? this.openElsewhere(names);
 		if (open) return await this.judgeOpen(one, open);
 		if (!key || key.state === 'void') return { kind: 'new' };
-		// Of an item that is no order by now, or where n8n's database refuses, nothing tells whose the key is.
-		if (key.state === 'bought' && key.owner === undefined) return { kind: 'new' };
-		if (key.state === 'bought') return { kind: 'conflict', with: key.owner === 'other' ? 'record' : 'unclear' };
-		return await this.judgeOpen(one, { ...names, records: [key], state: pastState(key.state) });
+		if (key.state === 'bought') return conflictWith(key) ?? { kind: 'new' };
+		const known = await this.judgeOpen(one, { ...names, records: [key], state: pastState(key.state) });
+		// What is confirmed is the order that the key was claimed for.
+		return known.kind === 'bought' && known.because === 'confirmed' ? (conflictWith(key) ?? known) : known;
 	}
 
 	/** An uncertain order of another call: what it came to decides whether the same one here is another order. */
@@ -344,6 +353,10 @@ const stateOfKey = (key: Recalled['key']): 'bought' | 'unknown' | undefined => {
 	if (key?.owner !== 'same' || key.state === 'void') return undefined;
 	return key.state === 'bought' ? 'bought' : 'unknown';
 };
+
+/** Of an item that is no order by now, or where n8n's database refuses, nothing tells whose the key is. */
+const conflictWith = ({ owner }: NonNullable<Recalled['key']>): Knowledge | undefined =>
+	owner === undefined || owner === 'same' ? undefined : { kind: 'conflict', with: owner === 'other' ? 'record' : 'unclear' };
 
 /** The same key for different orders: which of them it is meant for cannot be told. */
 function refuseKeysOfSeveralOrders(recalled: Recalled[]) {

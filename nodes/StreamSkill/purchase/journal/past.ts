@@ -92,6 +92,11 @@ export class PastOrders {
 		return this.stored.complete + this.stored.orders.filter(isPlaced).length;
 	}
 
+	/** Whether this is a retry of an execution that has placed orders by hand. */
+	get isByHand(): boolean {
+		return Object.keys(this.stored.ends).some((scope) => isOfEditor({ scope }));
+	}
+
 	get lost(): Stored['lost'] {
 		return this.stored.lost;
 	}

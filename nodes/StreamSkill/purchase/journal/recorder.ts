@@ -40,7 +40,9 @@ export class Recorder {
 		const attempts = orders.map((planned): Attempt<R> => ({ planned, won: [], isLost: false }));
 		let isRefused = true;
 		try {
-			await Promise.all(attempts.map(async (attempt) => await this.claimKey(attempt)));
+			// What is given back below has to be known of all of them.
+			const claimed = await Promise.allSettled(attempts.map(async (attempt) => await this.claimKey(attempt)));
+			for (const result of claimed) if (result.status === 'rejected') throw result.reason;
 			await this.claimInLists(attempts);
 			isRefused = false;
 		} finally {

@@ -45,7 +45,7 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	// Others may have the same root: retries, and, in n8n 1.x, a worker that n8n took for stalled.
 	const mayHaveRivals = token === undefined || context.getMode() === 'retry' || past.lost !== undefined;
 	const own = list(scope, mayHaveRivals);
-	const byHand = isManual(context) ? [0, 1].map((daysAgo) => list(ROW.editor(nodeId, dayOf(daysAgo)), true)) : [];
+	const byHand = isManual(context) || past.isByHand ? [0, 1].map((daysAgo) => list(ROW.editor(nodeId, dayOf(daysAgo)), true)) : [];
 	return {
 		...stores,
 		keys: new Keys(rows, `key ${workflowId}`),
@@ -55,4 +55,5 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	};
 }
 
-const dayOf = (daysAgo: number) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
+/** @returns the day (UTC), as the lists of what was ordered by hand have it in their IDs */
+export const dayOf = (daysAgo: number) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);

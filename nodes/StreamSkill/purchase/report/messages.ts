@@ -32,11 +32,15 @@ const executeAgain = (treatment?: Treatment) =>
 		: 'Then execute the workflow again';
 
 /** After that, the node does not know any more what it has ordered by hand. */
-const executeAgainSoon = (treatment?: Treatment) => `${executeAgain(treatment)}, today or tomorrow.`;
+const DEADLINES = { editor: 'today or tomorrow', lastDay: 'today' };
+
+const executeAgainInPart = (treatment?: Treatment) =>
+	`${executeAgain(treatment)}: what this node has bought by hand today or yesterday is left out.`;
 
 /** The one step that follows once the cause is mended. None of them buys twice. */
 const NEXT_STEP: Record<Recourse, (treatment?: Treatment) => string> = {
-	editor: (treatment) => `${executeAgain(treatment)}: what this node has bought by hand today or yesterday is left out.`,
+	editor: executeAgainInPart,
+	lastDay: executeAgainInPart,
 	retry: () =>
 		`Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	rest: () => ORDER_THE_REST,
@@ -95,7 +99,7 @@ export function mend(failure: Failure, recourse: Recourse, treatment?: Treatment
 		case 'repeatedKey':
 			return ['This order was not sent.', 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'];
 		case 'heldBack':
-			return ['This order was not sent.', ...adviseObstacle(failure.obstacle)];
+			return ['This order was not sent.', ...adviseObstacle(failure.obstacle, recourse)];
 	}
 }
 
@@ -105,7 +109,8 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 	if (isUncertain) {
 		switch (recourse) {
 			case 'editor':
-				return executeAgainSoon(treatment);
+			case 'lastDay':
+				return `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`;
 			case 'retry':
 				return `Then ${RETRY}.`;
 			case 'rest':
@@ -119,7 +124,7 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 	const [failure] = failures;
 	if (failure?.kind === 'duplicate') {
 		if (recourse === 'anew' || recourse === 'tool') return '';
-		if (recourse === 'editor') return executeAgainSoon(treatment);
+		if (recourse === 'editor' || recourse === 'lastDay') return `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`;
 	}
 	if (failure?.kind === 'heldBack' && STANDS_ALONE.has(failure.obstacle.kind)) return '';
 	return NEXT_STEP[recourse](treatment);
@@ -209,6 +214,7 @@ export function lookUp(references: string, recourse: Recourse, isKeyed: boolean)
 	const confirm = `If it is there, add ${references} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {
 		case 'editor':
+		case 'lastDay':
 		case 'retry':
 			return [look, confirm];
 		case 'rest':
@@ -270,7 +276,7 @@ function describeObstacle(obstacle: Obstacle): string {
 	}
 }
 
-function adviseObstacle(obstacle: Obstacle): string[] {
+function adviseObstacle(obstacle: Obstacle, recourse: Recourse): string[] {
 	switch (obstacle.kind) {
 		case 'settings':
 			return ['Change the named options.'];
@@ -289,6 +295,8 @@ function adviseObstacle(obstacle: Obstacle): string[] {
 				'Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.',
 			];
 		case 'unrecognised':
+			// Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
+			if (recourse === 'anew') return ['Look in your StreamSkill account for what this execution has bought.', ORDER_THE_REST];
 			return [
 				'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow".',
 				'If the list is meant to be another one, order it in a new execution.',

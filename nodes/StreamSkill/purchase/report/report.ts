@@ -1,7 +1,7 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
 import { errorItem } from '../../n8n/errorItem';
-import { isInLoop, isTool, recourse, stopsOnFailure, type Recourse } from '../../n8n/host';
+import { isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Because } from '../journal/records';
 import type { Item } from '../order/order';
 import type { Order } from '../order/order';
@@ -26,6 +26,8 @@ export interface Remarks {
 	run: string;
 	unmetReferences: string[];
 	contradictoryReferences: string[];
+	/** Whether some of the orders were placed by hand yesterday. */
+	isLastDay: boolean;
 }
 
 /** Gathers what became of each item, and turns it into the node's output in the order of the items. */
@@ -34,14 +36,14 @@ export class Report {
 
 	private anyFailed = false;
 
-	private readonly recourse: Recourse;
-
 	constructor(
 		private readonly context: IExecuteFunctions,
 		private readonly items: Item[],
 		private readonly remarks: Remarks,
-	) {
-		this.recourse = recourse(context);
+	) {}
+
+	private get recourse(): Recourse {
+		return recourseOf(this.context, this.remarks.isLastDay);
 	}
 
 	bought(item: Item, purchase: IDataObject) {
@@ -138,7 +140,8 @@ export class Report {
 	 */
 	output(): INodeExecutionData[] {
 		this.stopIfFailed();
-		const output = this.items.flatMap((item) => this.outputOf(item) ?? []);
+		const { recourse } = this;
+		const output = this.items.flatMap((item) => this.outputOf(item, recourse) ?? []);
 		if (output.length > 0 || this.items.length === 0 || !isInLoop(this.context)) return output;
 		// n8n would end the loop here, and with it orders that nobody has tried (seen in n8n 2.41.1).
 		return [{ json: leftOutJson(this.items), pairedItem: this.items.map(({ itemIndex }) => ({ item: itemIndex })) }];
@@ -151,7 +154,7 @@ export class Report {
 		return isWithoutSuccess && this.context.getNode().onError === 'continueErrorOutput' && isInLoop(this.context);
 	}
 
-	private outputOf(item: Item): INodeExecutionData | undefined {
+	private outputOf(item: Item, recourse: Recourse): INodeExecutionData | undefined {
 		const { itemIndex } = item;
 		const pairedItem = { item: itemIndex };
 		const result = this.results.get(item);
@@ -161,7 +164,7 @@ export class Report {
 			case 'previewed':
 				return { json: result.preview, pairedItem };
 			case 'failed':
-				return errorItem(this.context, itemIndex, errorJson(this.failedItem(item, result.failure), this.recourse));
+				return errorItem(this.context, itemIndex, errorJson(this.failedItem(item, result.failure), recourse));
 			case 'leftOut':
 				// Nothing at all would leave a model to guess.
 				return isTool(this.context)

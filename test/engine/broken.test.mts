@@ -1,0 +1,192 @@
+/** Sequences that a hostile reviewer has thought of. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { IDataObject } from 'n8n-workflow';
+
+import { faults } from '../../tools/sandbox/sandbox.mts';
+import { DAY, LOOK_UP_TIME, passTime } from './clock.mts';
+import { deduplicator } from './engine.mts';
+import { hintsOf, onceEach, openShop, outcomes, referencesOf, told, until, wordsOf, type Orders } from './shop.mts';
+import { loop } from './wirings.mts';
+
+const shop = openShop();
+const { order, lose, refuse, slow, kill, lookUp, finish, sent, sold } = shop;
+afterEach(() => jest.restoreAllMocks());
+
+const one = { batching: { batch: { batchSize: 1, batchInterval: 1 } } };
+
+describe('two rows whose fields are exchanged by a mend', () => {
+	const rows = [
+		{ main: 'a', other: 'b' },
+		{ main: 'b', other: 'a' },
+	];
+	const by = (field: string): Orders => ({ parameters: { channel: `={{ $json.${field} }}` }, options: one });
+
+	test('after a failure', async () => {
+		refuse('b');
+		const first = await order(rows, by('main'));
+		await order([], { ...by('other'), retryOf: first.data });
+		expect(sold()).toEqual({ a: 1, b: 1 });
+	});
+
+	test('after a crash', async () => {
+		const killed = await kill(rows, { at: 'send', channel: 'b' }, by('main'));
+		expect(sold()).toEqual({ a: 1 });
+		await finish(killed, by('other'));
+		expect(sold()).toEqual({ a: 1, b: 1 });
+	});
+});
+
+test('an order is to wait, as StreamSkill asks, is sent again, and is confirmed as not bought meanwhile', async () => {
+	const sameKey = (timeout: number, more: IDataObject = {}): Orders => ({
+		onError: 'continueErrorOutput',
+		options: { idempotencyKey: 'k', timeout, ...more },
+	});
+	shop.sandbox.fault({ match: { channel: 'a' }, times: 1, fault: faults.rateLimited({ 'retry-after': '1' }) });
+	const first = order(['a'], sameKey(1000));
+	await until(() => sent().a === 1);
+	const [reference] = referencesOf(await order(['a'], sameKey(300)));
+	slow('a', 900);
+	await sleep(200);
+	await order(['a'], sameKey(1000, { confirmedNotBought: reference }));
+	await first;
+	expect(sold()).toEqual({ a: 1 });
+});
+
+test('an order is claimed, waits behind one that is to wait, and is confirmed as not bought meanwhile', async () => {
+	const channels = Array.from({ length: 40 }, (_, i) => `c${i}`);
+	const setup = (timeout: number, more: IDataObject = {}): Orders => ({
+		onError: 'continueErrorOutput',
+		options: { idempotencyKey: '={{ $json.channel }}', timeout, ...more },
+	});
+	shop.sandbox.fault({ match: { channel: 'c30' }, times: 1, fault: faults.rateLimited({ 'retry-after': '3' }) });
+	const first = order(channels, setup(5000));
+	await until(() => sent().c30 === 1);
+	const [reference] = referencesOf(await order(['c31'], setup(50)));
+	expect(reference).toBeDefined();
+	await order(['c31'], setup(50, { confirmedNotBought: reference }));
+	expect(sold().c31).toBe(1);
+	await first;
+	expect(sold()).toEqual(onceEach(channels));
+});
+
+test('another order with a key that is confirmed as bought is a conflict, not left out', async () => {
+	const options = { idempotencyKey: 'k' };
+	lose('a', true);
+	await order(['a'], { options });
+	const second = await order(['b'], { options });
+	expect(outcomes(second)).toEqual(['unknown']);
+	const confirmed = { ...options, confirmedBought: referencesOf(second)[0] };
+	const third = await order(['b'], { options: confirmed });
+	expect(outcomes(third)).toEqual(['conflict']);
+	expect(hintsOf(third).join()).not.toMatch(/Left out/);
+	expect(outcomes(await order(['a'], { options: confirmed }))).toEqual([]);
+	expect(sold()).toEqual({ a: 1 });
+});
+
+test('an order of a later round that an equal, uncertain one holds back: it is not called done if the first is there', async () => {
+	lose('a', true);
+	const result = await order(
+		[
+			{ channel: 'a', n: 1 },
+			{ channel: 'a', n: 2 },
+		],
+		{ wiring: loop({ errorsToo: true }), onError: 'continueErrorOutput' },
+	);
+	expect(outcomes(result)).toEqual(['unknown', 'unknown']);
+	expect(sent()).toEqual({ a: 1 });
+	expect(result.failed[1].json.message).not.toMatch(/nothing is left to do/);
+});
+
+describe('by hand', () => {
+	const byHand = async (more: Orders = {}) => await order(['a', 'b'], { mode: 'manual', ...more });
+
+	test.each([true, false])(
+		'uncertain, executed again the next day, and again the day after as the message says (bought: %s)',
+		async (wasBought) => {
+			lose('b', wasBought);
+			await byHand();
+			passTime(DAY);
+			const second = await byHand();
+			expect(outcomes(second)).toEqual(['unknown']);
+			const options = lookUp(second);
+			if (wordsOf(second).includes('today or tomorrow')) passTime(DAY);
+			await byHand({ options });
+			expect(sold().b).toBe(1);
+		},
+	);
+
+	test('bought, left out the next day as a failure, and executed the day after, as the message says', async () => {
+		await byHand();
+		passTime(DAY);
+		const second = await byHand({ options: { onDuplicate: 'fail' } });
+		if (wordsOf(second).includes('today or tomorrow')) passTime(DAY);
+		await byHand({ options: { onDuplicate: 'skip' } });
+		expect(sold()).toEqual({ a: 1, b: 1 });
+	});
+
+	test('begun before midnight, and uncertain after it', async () => {
+		slow('b', 300);
+		lose('b', true);
+		const running = byHand();
+		await until(() => sent().b === 1);
+		passTime(DAY);
+		const first = await running;
+		const options = lookUp(first);
+		if (wordsOf(first).includes('today or tomorrow')) passTime(DAY);
+		await byHand({ options });
+		expect(sold()).toEqual({ a: 1, b: 1 });
+	});
+
+	test('failed, retried, and executed by hand again', async () => {
+		refuse('b');
+		const first = await byHand();
+		await order([], { retryOf: first.data });
+		expect(sold()).toEqual({ a: 1, b: 1 });
+		await byHand();
+		expect(sold()).toEqual({ a: 1, b: 1 });
+	});
+});
+
+test.each(['continueRegularOutput', 'continueErrorOutput'] as const)(
+	'a retry that recognises nothing ends well, which takes the Retry arrow away: it does not advise another retry (%s)',
+	async (onError) => {
+		let stamp = 0;
+		const stamped = () => ['a', 'b'].map((channel) => ({ channel, read: ++stamp }));
+		const killed = await kill([{}], { at: 'answer', channel: 'a' }, { before: stamped });
+		const held = await order([], { onError, before: stamped, parameters: { tarifId: 2 }, retryOf: killed });
+		expect(held.run.status).toBe('success');
+		expect(outcomes(held)).toEqual(['notSent', 'notSent']);
+		expect(wordsOf(held)).not.toMatch(/Retry/);
+		expect(wordsOf(held)).toMatch(/Look in your StreamSkill account/);
+	},
+);
+
+test("n8n's database refuses one of several keys: the others are not uncertain afterwards", async () => {
+	const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
+	let calls = 0;
+	let slow = 2;
+	deduplicator.pause = async (before) => (calls > 0 && before === 'write' && slow-- > 0 ? await sleep(100) : undefined);
+	jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementation(async (...call) => {
+		if (++calls === 1) throw new Error('SQLITE_BUSY: database is locked');
+		return await record(...call);
+	});
+	const setup: Orders = {
+		onError: 'continueErrorOutput',
+		options: { idempotencyKey: '={{ $json.channel }}', timeout: 2000, batching: { batch: { batchSize: -1, batchInterval: 0 } } },
+	};
+	const first = await order(['a', 'b', 'c'], setup);
+	expect(outcomes(first)).toEqual(['notSent', 'notSent', 'notSent']);
+	jest.restoreAllMocks();
+	await sleep(300);
+	const second = await order(['a', 'b', 'c'], setup);
+	expect(outcomes(second)).toEqual([]);
+	expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+});
+
+test('Max Purchases, a crash, and a list with other rows', async () => {
+	const setup: Orders = { options: { ...one, maxPurchases: 3 } };
+	const killed = await kill(['a', 'b', 'c'], { at: 'answer', channel: 'c' }, setup);
+	await order([], { ...setup, before: () => [{ channel: 'a' }, { channel: 'd' }], retryOf: killed });
+	expect(Object.keys(sold())).toHaveLength(3);
+});
+void [LOOK_UP_TIME, hintsOf, told, loop];
