@@ -49,8 +49,8 @@ const mutants: Mutant[] = [
 	mutant('nothing ends the run', 'isOver', { returns: 'false' }, 'keys|pause|ledger|purchase'),
 	mutant('more at a time than a batch', 'sendAll', { condition: 'this.onTheirWay.size < this.size', is: true }, 'purchase|dispatch'),
 	mutant('all orders are claimed at once', 'WINDOW', { value: 'WINDOW', is: '1e9' }, 'identity|dispatch'),
-	mutant('a 500 is sent again', 'sendOrder', { condition: 'reason.httpCode !== 429', is: false }, 'ledger|matrix'),
-	mutant('a 429 is sent for ever', 'sendOrder', { condition: 'waited > RATE_LIMIT.wait', is: false }, 'matrix|pause'),
+	mutant('a 500 is sent again', 'waitAfter', { condition: 'reason.httpCode !== 429', is: false }, 'ledger|matrix'),
+	mutant('a 429 is sent for ever', 'waitAfter', { condition: 'this.waited <= MOST.wait', is: true }, 'matrix|pause'),
 	mutant('a request without a socket is taken for sent', 'wasNeverSent', { returns: 'false' }, 'proxy|network'),
 	mutant('a 408 is taken for a refusal', 'readAnswer', { value: 'isCertain', is: 'httpCode >= 300 && httpCode < 500' }, 'matrix'),
 

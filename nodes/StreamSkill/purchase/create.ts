@@ -2,10 +2,12 @@ import { NodeOperationError, type IExecuteFunctions, type INodeExecutionData } f
 
 import { dropsOutput, isEvaluation, isTool, stopsOnFailure } from '../n8n/host';
 import { connect, type Connection } from '../n8n/http';
+import { pause } from '../n8n/pause';
 import { refusalIn } from '../n8n/rows';
 import { purchaseTrace } from '../n8n/trace';
-import { sendOrder } from './dispatch/attempt';
+import { readAnswer, readFailure } from './dispatch/answer';
 import { dispatch } from './dispatch/dispatch';
+import { RateLimit } from './dispatch/rateLimit';
 import type { Claim } from './journal/claim';
 import { decide } from './journal/decide';
 import { Journal } from './journal/journal';
@@ -228,13 +230,13 @@ class Run {
 				claim.release();
 				return claim.planned;
 			},
-			isOver: () => this.obstacle !== undefined || report.mustStop || stopSignal?.aborted === true,
+			isOver: () => this.isOver(),
 			untold: () => journal.untold,
 		};
 		try {
 			for (let open = orders; ; ) {
 				const unsent = await dispatch(open, { batchSize, batchInterval }, work, stopSignal);
-				if (work.isOver()) {
+				if (this.isOver()) {
 					this.leave(unsent);
 					break;
 				}
@@ -250,6 +252,11 @@ class Run {
 				if (known.kind === 'onItsWay') report.fail(item, { kind: 'unknown', reference: known.reference });
 			await journal.settle();
 		}
+	}
+
+	/** Whether nothing more is to be sent. */
+	private isOver(): boolean {
+		return this.obstacle !== undefined || this.report.mustStop || this.stopSignal?.aborted === true;
 	}
 
 	/** What becomes of orders that are left when the run is over. With On Error = Stop, they were not tried. */
@@ -281,7 +288,7 @@ class Run {
 		}
 	}
 
-	private async send(claim: Claim, connection: Connection, trace: ReturnType<typeof purchaseTrace>) {
+	private async send(claim: Claim, connection: Connection, trace: ReturnType<typeof purchaseTrace>, rateLimit = new RateLimit()) {
 		const { report } = this;
 		const { item, order } = claim.planned;
 		const { itemIndex } = item;
@@ -299,11 +306,7 @@ class Run {
 		const request = orderRequest(order, connection.baseUrl(itemIndex));
 		claim.start();
 		report.sending(item, claim.reference);
-		const outcome = await sendOrder(
-			async () => await connection.send(itemIndex, request),
-			async () => await claim.isOpen(),
-			this.stopSignal,
-		);
+		const outcome = await connection.send(itemIndex, request).then(readAnswer, readFailure);
 		if (outcome.kind === 'bought') trace(outcome.purchase, traced(itemIndex, order));
 		claim.settle(outcome);
 		switch (outcome.kind) {
@@ -314,10 +317,24 @@ class Run {
 				report.fail(item, { kind: 'unknown', reference: claim.reference, reason: outcome.reason });
 				break;
 			case 'rejected':
+				if (await this.waitsFor(rateLimit.waitAfter(outcome))) {
+					// Others may have bought it meanwhile.
+					report.forget(item);
+					for (const again of await this.claim([claim.planned])) await this.send(again, connection, trace, rateLimit);
+					break;
+				}
 				report.fail(item, { kind: 'rejected', reason: outcome.reason });
 				if (connection.isAllRefused()) this.obstacle = { kind: 'token' };
 				break;
 		}
+	}
+
+	/** Waits, so that an order can be sent again, and gives whether it may be. While it waits, it reads as not bought. */
+	private async waitsFor(ms: number | undefined): Promise<boolean> {
+		if (ms === undefined) return false;
+		await this.journal.settle();
+		await pause(ms, this.stopSignal);
+		return !this.isOver();
 	}
 
 	/** What other orders, and other calls of the same execution, have come to since the order was claimed. */

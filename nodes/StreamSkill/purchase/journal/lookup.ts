@@ -1,4 +1,3 @@
-import { RATE_LIMIT } from '../dispatch/attempt';
 import { NAME } from '../../n8n/stored';
 import { sideBySide } from './keys';
 import type { List, Wanted } from './list';
@@ -38,7 +37,7 @@ export class Lookup {
 				list.share();
 			}
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
-			if (hasNotBought) await past.noteQuiet(list.scope, async () => await list.isQuiet(timeout + RATE_LIMIT.wait));
+			if (hasNotBought) await past.noteQuiet(list.scope, async () => await list.isQuiet(timeout));
 			const wanted = new Map<string, Wanted>();
 			for (const { name, order } of chains) {
 				const count = (wanted.get(name)?.count ?? 0) + 1;

@@ -67,6 +67,11 @@ export class Report {
 		this.results.set(item, { kind: 'failed', failure: { kind: 'unknown', reference } });
 	}
 
+	/** To be called before it is told anew what becomes of the item. */
+	forget(item: Item) {
+		this.results.delete(item);
+	}
+
 	fail(item: Item, failure: Failure) {
 		this.results.set(item, { kind: 'failed', failure });
 		this.anyFailed = true;
