@@ -127,11 +127,16 @@ export class List {
 		return found;
 	}
 
+	/** Notes of items' records whether this is what was bought for them. */
+	async markOrder(records: FoundRecord[], order: string) {
+		await this.exclusively(async (lease) => await this.markOrders(records, () => order, lease));
+	}
+
 	/** Notes of items' records whether what was bought is what the item orders now. */
 	private async markOrders(records: FoundRecord[], orderOf: (record: RecordId) => string | undefined, lease: Lease) {
 		for (const [part, group] of byPart(records.filter((record) => orderOf(record) !== undefined))) {
 			const entryOf = (record: RecordId, epoch: number) => ENTRY.boughtFor(orderOf(record) ?? '', record.name, record.number, epoch);
-			for (const record of await this.probeEnds(part, group, entryOf, lease)) record.isOfOrder = true;
+			for (const record of await this.probeEnds(part, group, entryOf, lease)) record.order = orderOf(record);
 		}
 	}
 

@@ -3,9 +3,12 @@ import { sideBySide } from './keys';
 import type { List, Wanted } from './list';
 import { chainsOf } from './names';
 import type { Recalled } from './recalled';
-import { isOfEditor, type FoundRecord } from './records';
+import { isOfEditor, isOfItem, type FoundRecord } from './records';
 import { referenceOf } from './references';
 import type { Stores } from './stores';
+
+/** Of how many orders it is asked whether an item was bought for one of them. Beyond, both read as bought. */
+const MOST_ASKED = 50;
 
 /** What decides on how the database is read. */
 interface Purpose {
@@ -43,14 +46,31 @@ export class Lookup {
 				const count = (wanted.get(name)?.count ?? 0) + 1;
 				wanted.set(name, { from: past.used(list.scope, name) + 1, count, ...(order !== undefined && { order: NAME.order(order) }) });
 			}
-			const names = new Map(chains.map(({ name, of, order }) => [name, { of, all: { ...of, order } }]));
+			const names = new Map(chains.map(({ name, of }) => [name, of]));
 			const isRepeated = ({ scope, state }: FoundRecord) => isOfEditor({ scope }) && state === 'bought' && repeatsManualOrders;
 			const found = await list.look(wanted);
+			await this.findExchanged(list, found);
 			// An item's record may join that of its order, which is to be known first.
-			for (const record of [...found.filter((one) => !one.isOfOrder), ...found.filter((one) => one.isOfOrder)]) {
-				const { of = {}, all = {} } = names.get(record.name) ?? {};
-				past.learn(isRepeated(record) ? { ...record, state: 'void' } : record, record.isOfOrder ? all : of);
+			for (const record of found.sort((a, b) => Number(a.order !== undefined) - Number(b.order !== undefined))) {
+				const { order } = names.get(record.order ?? '') ?? {};
+				const of = { ...names.get(record.name), ...(order !== undefined && { order }) };
+				past.learn(isRepeated(record) ? { ...record, state: 'void' } : record, of);
 			}
+		}
+	}
+
+	/** Rows may have exchanged their orders since: then an item's record is of an order that another row has now. */
+	private async findExchanged(list: List, found: FoundRecord[]) {
+		const bought = found.filter(({ state }) => state === 'bought');
+		const strange = bought.filter((record) => isOfItem(record) && record.order === undefined);
+		if (strange.length === 0) return;
+		const taken = new Set(bought.map(({ order }) => order));
+		const others = new Set(bought.flatMap((record) => (isOfItem(record) || taken.has(record.name) ? [] : record.name)));
+		for (const name of [...others].slice(0, MOST_ASKED)) {
+			await list.markOrder(
+				strange.filter(({ order }) => order === undefined),
+				name,
+			);
 		}
 	}
 

@@ -147,11 +147,11 @@ export class PastOrders {
 	 * Learns of a record in n8n's database: a number above those that were given or seen is an order that nobody has
 	 * taken yet, one up to there is known or over.
 	 */
-	learn({ state, isOfOrder, ...record }: FoundRecord, names: Names) {
+	learn({ state, order, ...record }: FoundRecord, names: Names) {
 		const numbers = (this.stored.used[record.scope] ??= {});
 		if (record.number <= (numbers[record.name] ?? 0)) return;
 		numbers[record.name] = record.number;
-		if (isOfOrder && this.joinOrder(record, names)) return;
+		if (order !== undefined && this.joinOrder(record, names)) return;
 		this.adopt({ ...record, state }, names);
 	}
 

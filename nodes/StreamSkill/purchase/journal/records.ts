@@ -34,8 +34,8 @@ export interface Ending {
 
 export interface FoundRecord extends RecordId {
 	state: RecordState;
-	/** Of an item's record: whether it was bought for the order that was asked for. */
-	isOfOrder?: boolean;
+	/** Of an item's record that was bought: the name of what was ordered then, if that was asked for. */
+	order?: string;
 }
 
 /** Whether a record is under the name of an input item. */
