@@ -161,7 +161,12 @@ class Run {
 				report.leaveOut(item, decision.because);
 				return undefined;
 			case 'holdBack':
-				report.fail(item, { kind: 'unknown', reference: decision.reference, reason: decision.outcome?.reason });
+				report.fail(item, {
+					kind: 'unknown',
+					reference: decision.reference,
+					reason: decision.outcome?.reason,
+					isRepeated: decision.isRepeated,
+				});
 				return undefined;
 			case 'wait':
 				this.waiting.push(recalled);
