@@ -187,7 +187,7 @@ describe('in the editor', () => {
 
 	test('an unsaved workflow that uses keys is saved', async () => {
 		const first = await byHand(list, { workflowId: '', options: byChannel });
-		reads(first, 'Save the workflow before you use an Idempotency Key', 'Then execute the workflow again');
+		reads(first, 'Save the workflow before you buy with it', 'Then execute the workflow again');
 		await byHand(list, { options: byChannel });
 		expect(sold()).toEqual(onceEach(list));
 	});
