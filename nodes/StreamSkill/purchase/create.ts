@@ -163,7 +163,12 @@ class Run {
 				report.leaveOut(item, decision.because);
 				return undefined;
 			case 'holdBack':
-				report.fail(item, { kind: 'unknown', reference: decision.reference, reason: decision.outcome?.reason });
+				report.fail(item, {
+					kind: 'unknown',
+					reference: decision.reference,
+					reason: decision.outcome?.reason,
+					isRepeated: decision.isRepeated,
+				});
 				return undefined;
 			case 'wait':
 				this.waiting.push(recalled);
@@ -292,9 +297,9 @@ class Run {
 		const { report } = this;
 		const { item, order } = claim.planned;
 		const { itemIndex } = item;
-		if (!(await claim.isOpen())) {
+		if (claim.isStale) {
 			claim.release();
-			this.waiting.push({ ...claim.planned, isLost: true, known: { kind: 'onItsWay', reference: claim.reference } });
+			await this.sendAnew(claim.planned, connection, trace, rateLimit);
 			return;
 		}
 		const obstacle = this.obstacleToSending(claim.planned, connection);
@@ -318,15 +323,20 @@ class Run {
 				break;
 			case 'rejected':
 				if (await this.waitsFor(rateLimit.waitAfter(outcome))) {
-					// Others may have bought it meanwhile.
-					report.forget(item);
-					for (const again of await this.claim([claim.planned])) await this.send(again, connection, trace, rateLimit);
+					await this.sendAnew(claim.planned, connection, trace, rateLimit);
 					break;
 				}
 				report.fail(item, { kind: 'rejected', reason: outcome.reason });
 				if (connection.isAllRefused()) this.obstacle = { kind: 'token' };
 				break;
 		}
+	}
+
+	/** Claims an order anew that has waited and was not on its way meanwhile: somebody else may have bought it. */
+	private async sendAnew(planned: Planned, connection: Connection, trace: ReturnType<typeof purchaseTrace>, rateLimit: RateLimit) {
+		this.report.forget(planned.item);
+		await this.journal.settle();
+		for (const claim of await this.claim([planned])) await this.send(claim, connection, trace, rateLimit);
 	}
 
 	/** Waits, so that an order can be sent again, and gives whether it may be. While it waits, it reads as not bought. */

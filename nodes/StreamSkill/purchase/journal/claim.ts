@@ -6,15 +6,13 @@ import { preferred } from './references';
 
 const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };
 
-/** For how many milliseconds nobody can have looked an order up that has just been claimed. */
+/** For how many milliseconds a claim is good that is not used: then somebody may confirm that it was not bought. */
 const FRESH = 1000;
 
 /** Where a claim is kept. */
 export interface Book {
 	/** Keeps an order in the execution's data. */
 	keep(order: PastOrder): void;
-	/** Whether nobody has settled any of these records, for all that n8n's database tells. */
-	areOpen(records: RecordId[]): Promise<boolean>;
 	/** Tells n8n's database how records have ended, some time later, and what was bought. */
 	end(records: RecordId[], end: End, order?: string): void;
 }
@@ -43,9 +41,9 @@ export class Claim {
 		this.book.keep(this.sent);
 	}
 
-	/** Whether it may still be sent: not if somebody else has settled it, and perhaps sent the order anew. */
-	async isOpen(): Promise<boolean> {
-		return performance.now() - this.madeAt < FRESH || (await this.book.areOpen(this.sent.records));
+	/** Whether it has waited for too long to be used: others only wait for what is on its way. */
+	get isStale(): boolean {
+		return performance.now() - this.madeAt > FRESH;
 	}
 
 	/** To be called with what came of the order. */

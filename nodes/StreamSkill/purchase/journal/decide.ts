@@ -16,7 +16,7 @@ export type Decision =
 	/** It was bought before, and that is to be a failure. */
 	| { kind: 'duplicate'; because: Because }
 	/** It may have been bought before. */
-	| { kind: 'holdBack'; outcome?: NotBought; reference: string }
+	| { kind: 'holdBack'; outcome?: NotBought; reference: string; isRepeated?: boolean }
 	/** Wait whether somebody else gets an answer for it. */
 	| { kind: 'wait'; reference: string }
 	/** Its Idempotency Key stands for another order. */
@@ -50,7 +50,7 @@ export function decide(reading: Reading, known: Knowledge): Decision {
 					instead: `It may have been bought before, and would be held back (reference ${known.reference})`,
 				};
 			return known.kind === 'unknown'
-				? { kind: 'holdBack', outcome: known.outcome, reference: known.reference }
+				? { kind: 'holdBack', outcome: known.outcome, reference: known.reference, isRepeated: known.isRepeated }
 				: { kind: 'wait', reference: known.reference };
 		case 'conflict':
 			return { kind: 'conflict', with: known.with };

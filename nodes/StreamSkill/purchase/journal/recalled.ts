@@ -13,8 +13,11 @@ export type Knowledge =
 	| { kind: 'new' }
 	/** Without its purchase where that is not at hand. */
 	| { kind: 'bought'; purchase?: IDataObject; because: Because }
-	/** Sent, with its outcome where that is at hand, or perhaps not sent: it cannot be told. */
-	| { kind: 'unknown'; outcome?: NotBought; reference: string }
+	/**
+	 * Sent, with its outcome where that is at hand, or perhaps not sent: it cannot be told. `isRepeated`: what was sent is
+	 * an equal order of another call, and this one may be that once more, or another.
+	 */
+	| { kind: 'unknown'; outcome?: NotBought; reference: string; isRepeated?: boolean }
 	/** Somebody else has sent it, and may still get the answer. */
 	| { kind: 'onItsWay'; reference: string }
 	/** Its Idempotency Key has bought another order, or is that of another order in the list. */

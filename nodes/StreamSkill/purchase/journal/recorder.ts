@@ -110,22 +110,6 @@ export class Recorder {
 		this.stores.past.keep(order);
 	}
 
-	/** Whether nobody has settled any of these records: not if n8n's database refuses to tell. */
-	async areOpen(records: RecordId[]): Promise<boolean> {
-		const { lists, keys } = this.stores;
-		const of = (scope: string) => records.filter((record) => record.scope === scope);
-		try {
-			const states = [
-				...(await Promise.all(lists.map(async (list) => await list.states(of(list.scope))))).flat().map(({ state }) => state),
-				...(keys ? await Promise.all(of(keys.scope).map(async (record) => await keys.state(record))) : []),
-			];
-			return states.every((state) => state === 'claimed' || state === 'silent');
-		} catch (error) {
-			refusalIn(error);
-			return false;
-		}
-	}
-
 	/**
 	 * Tells n8n's database how records have ended: of a key at once, in a list with the next claim.
 	 *

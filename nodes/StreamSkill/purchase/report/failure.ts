@@ -27,8 +27,8 @@ export type Failure =
 	| { kind: 'invalid'; problems: FieldProblems }
 	/** It was sent or tried, and certainly not bought. */
 	| { kind: 'rejected'; reason: Reason }
-	/** It may have been bought. Without a reason where its answer is not known any more. */
-	| { kind: 'unknown'; reference: string; reason?: Reason }
+	/** It may have been bought, or the equal one before it. Without a reason where its answer is not known any more. */
+	| { kind: 'unknown'; reference: string; reason?: Reason; isRepeated?: boolean }
 	/** It was bought before, and its purchase is not at hand. */
 	| { kind: 'duplicate'; because: Because }
 	/** Its Idempotency Key is that of another order. */

@@ -91,7 +91,7 @@ export function mend(failure: Failure, recourse: Recourse, treatment?: Treatment
 		case 'rejected':
 			return ['This order was not bought.', adviseRejection(failure.reason)];
 		case 'unknown':
-			return lookUp(failure.reference, recourse, treatment?.idempotencyKey !== undefined);
+			return lookUp(failure.reference, recourse, treatment?.idempotencyKey !== undefined, failure.isRepeated);
 		case 'duplicate':
 			return ['This order was not sent.', ...adviseDuplicate(failure.because, recourse)];
 		case 'conflict':
@@ -209,7 +209,7 @@ function describeUnknown(reason: Reason | undefined, treatment?: Treatment): str
 }
 
 /** @returns how an order is settled that may have been bought, in sentences */
-export function lookUp(references: string, recourse: Recourse, isKeyed: boolean): string[] {
+export function lookUp(references: string, recourse: Recourse, isKeyed: boolean, isRepeated = false): string[] {
 	const look = 'Look in your StreamSkill account whether the order is there.';
 	const confirm = `If it is there, add ${references} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {
@@ -220,6 +220,11 @@ export function lookUp(references: string, recourse: Recourse, isKeyed: boolean)
 		case 'rest':
 			return isKeyed ? [look, confirm] : [look, 'If it is there, it was bought. If it is not, it is one of the rows that are left.'];
 		case 'anew':
+			if (isRepeated && !isKeyed)
+				return [
+					'Look in your StreamSkill account whether the order before it is there.',
+					'If this item is that order once more, nothing else is left to do. If it is meant as another order, order this item alone in a new execution.',
+				];
 			return isKeyed ? [look, confirm] : [look, 'If it is, nothing is left to do. If it is not, order this item alone in a new execution.'];
 		case 'tool':
 			return isKeyed
