@@ -14,6 +14,21 @@ afterEach(() => jest.restoreAllMocks());
 
 const one = { batching: { batch: { batchSize: 1, batchInterval: 1 } } };
 
+test.each([
+	['stopWorkflow', {}],
+	['stopWorkflow', { idempotencyKey: 'k' }],
+	['continueErrorOutput', {}],
+] as const)("an order is to wait, as StreamSkill asks, and n8n's database refuses by then: it is told (%s, %j)", async (onError, key) => {
+	shop.sandbox.fault({ match: { channel: 'a' }, times: 1, fault: faults.rateLimited({ 'retry-after': '1.2' }) });
+	const running = order(['a'], { onError, options: { ...key, timeout: 500 } });
+	await until(() => sent().a === 1);
+	deduplicator.fail = true;
+	const result = await running;
+	expect(result.run.status).toBe(onError === 'stopWorkflow' ? 'error' : 'success');
+	expect(outcomes(result)).toEqual(['notSent']);
+	expect(sent()).toEqual({ a: 1 });
+});
+
 describe('two rows whose fields are exchanged by a mend', () => {
 	const rows = [
 		{ main: 'a', other: 'b' },
@@ -80,6 +95,23 @@ test('another order with a key that is confirmed as bought is a conflict, not le
 	expect(outcomes(third)).toEqual(['conflict']);
 	expect(hintsOf(third).join()).not.toMatch(/Left out/);
 	expect(outcomes(await order(['a'], { options: confirmed }))).toEqual([]);
+	expect(sold()).toEqual({ a: 1 });
+});
+
+test('a key is corrected to another order, which is refused, and then the first one is bought after all: it is a conflict', async () => {
+	const setup = (timeout: number, more: IDataObject = {}): Orders => ({
+		onError: 'continueErrorOutput',
+		options: { idempotencyKey: 'k', timeout, ...more },
+	});
+	slow('a', 800);
+	refuse('b');
+	const first = order(['a'], setup(5000));
+	await until(() => sent().a === 1);
+	const [reference] = referencesOf(await order(['b'], setup(50)));
+	expect(outcomes(await order(['b'], setup(50, { confirmedNotBought: reference })))).toEqual(['rejected']);
+	await first;
+	expect(outcomes(await order(['b'], setup(1000)))).toEqual(['conflict']);
+	expect(outcomes(await order(['a'], setup(1000)))).toEqual([]);
 	expect(sold()).toEqual({ a: 1 });
 });
 

@@ -79,9 +79,10 @@ export class Keys {
 	 * Says how a claim has ended. One that is bought after somebody took it for void takes the key again, whoever may
 	 * have claimed it since.
 	 *
+	 * @param order what was bought, if that is known
 	 * @returns whether it is so on record: an end that is there already is not made void
 	 */
-	async settle(record: RecordId, end: End): Promise<boolean> {
+	async settle(record: RecordId, end: End, order?: string): Promise<boolean> {
 		const { name, number } = record;
 		switch (end) {
 			case 'silent':
@@ -96,10 +97,17 @@ export class Keys {
 			case 'bought': {
 				await this.markBought(record);
 				const last = await this.last(name);
-				if (last && last.number > number && last.state !== 'bought') await this.markBought(last);
+				if (last && last.number > number && last.state !== 'bought') await this.takeAgain(last, order);
 				return true;
 			}
 		}
+	}
+
+	/** Makes the last record of a key one of the order that was bought: the last one may have been claimed for another. */
+	private async takeAgain(last: RecordId, order?: string) {
+		const next = this.record(last.name, last.number + 1);
+		const isOther = order !== undefined && (await this.owner(last, order)) === 'other';
+		await this.markBought(isOther && (await this.claim(next, order)) ? next : last);
 	}
 
 	private async markBought({ name, number }: RecordId) {

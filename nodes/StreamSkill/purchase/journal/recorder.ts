@@ -122,13 +122,13 @@ export class Recorder {
 			const list = [...lists, ...unread].find(({ scope }) => scope === record.scope);
 			const ordered = order !== undefined && isOfItem(record) ? NAME.order(order) : undefined;
 			if (list) this.ends.set(list, [...(this.ends.get(list) ?? []), { record, end, order: ordered }]);
-			else if (record.scope === keys?.scope) this.tellKey(record, end);
+			else if (record.scope === keys?.scope) this.tellKey(record, end, order);
 		}
 	}
 
-	private tellKey(record: RecordId, end: End) {
+	private tellKey(record: RecordId, end: End, order?: string) {
 		const telling = this.stores.keys
-			?.settle(record, end)
+			?.settle(record, end, order)
 			.catch((error: unknown) => this.warn(error))
 			.then(() => void (telling && this.telling.delete(telling)));
 		if (telling) this.telling.add(telling);
@@ -146,7 +146,7 @@ export class Recorder {
 		if (isPreview) return true;
 		let isSettled = true;
 		for (const record of records.filter(({ scope }) => scope === keys?.scope)) {
-			isSettled = ((await keys?.settle(record, end)) ?? true) && isSettled;
+			isSettled = ((await keys?.settle(record, end, order)) ?? true) && isSettled;
 		}
 		if (!isSettled) return false;
 		this.end(
