@@ -202,9 +202,12 @@ export class Journal {
 	/** Judges an order that may have been bought, by what a person has said of it. */
 	private async judgeOpen(one: Recalled, open: PastOrder): Promise<Knowledge> {
 		const { key, taken } = one;
-		const records = [...open.records];
 		// The same order under its key, which was recorded apart.
-		if (open === taken && key && stateOfKey(key) === 'unknown' && !records.some(({ scope }) => scope === key.scope)) records.push(key);
+		const isApart = open === taken && key && stateOfKey(key) === 'unknown' && !open.records.some(({ scope }) => scope === key.scope);
+		const all = isApart ? [...open.records, key] : open.records;
+		// Another execution may have claimed the key: what is said of the order by another name does not hold for that one.
+		const isOfKey = isApart && this.confirmations.of([referenceOf(key)]) !== undefined;
+		const records = isOfKey || this.confirmations.of(open.records.map(referenceOf)) === undefined ? all : open.records;
 		const reference = preferred(records);
 		const references = records.map(referenceOf);
 		const { outcome, isSilent } = open.state.kind === 'unknown' ? open.state : { outcome: undefined, isSilent: false };
