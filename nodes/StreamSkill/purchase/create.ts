@@ -344,7 +344,7 @@ class Run {
 		if (ms === undefined) return false;
 		await this.journal.settle();
 		await pause(ms, this.stopSignal);
-		return !this.isOver();
+		return this.stopSignal?.aborted !== true;
 	}
 
 	/** What other orders, and other calls of the same execution, have come to since the order was claimed. */
