@@ -44,6 +44,8 @@ interface Run {
 	saved: Saved;
 	/** What each call of the node gets. */
 	calls: Line[][];
+	/** How many of them had ended before, where it goes on at the node. */
+	carried: number;
 	isOver: boolean;
 }
 
@@ -79,6 +81,10 @@ export class Program {
 	private readonly runs: Run[] = [];
 	/** The purchases that somebody could read of. */
 	private readonly told = new Set<number>();
+	/** The orders that somebody was told were bought before, by run and channel. */
+	private readonly leftOut: Array<{ root: Root; channel: string }> = [];
+	/** The purchases that somebody has found for an uncertain order. */
+	private readonly confirmed: Array<{ root: Root; id: number; channel: string }> = [];
 	/** The orders that somebody was told may be bought: by run and channel. */
 	private readonly uncertain: Array<{ root: Root; channel: string }> = [];
 
@@ -210,7 +216,8 @@ export class Program {
 		what: string,
 	): Promise<RunResult | undefined> {
 		const lines = stored?.flat() ?? this.readList();
-		const run: Run = { root, saved, calls: stored ?? this.callsOf(lines), isOver: false };
+		const ended = (data.resultData.runData.StreamSkill ?? []).filter((task) => !task.error && !isMadeUp(task));
+		const run: Run = { root, saved, calls: stored ?? this.callsOf(lines), carried: stored ? ended.length : 0, isOver: false };
 		const number = this.runs.push(run) - 1;
 		root.runs.push(run);
 		const killedAt = isKilled ? 1 + this.random.below(8 + 10 * lines.length) : undefined;
@@ -303,6 +310,7 @@ export class Program {
 		return paid.filter(
 			(one) =>
 				(one.run.root === run.root && (textOf(one.line) === textOf(line) || one.order === `${run.saved.tarif} ${line.channel}`)) ||
+				this.confirmed.some(({ root, id, channel }) => root === run.root && id === one.id && channel === line.channel) ||
 				(key !== undefined && one.key === key),
 		);
 	}
@@ -338,7 +346,7 @@ export class Program {
 			({ error }) => error && !error.context?.failedItems && error.name !== 'NodeCrashedError',
 		);
 		if (thrown) this.fail(`${number}: the node has thrown ${thrown.error!.stack}`);
-		for (const { line, purchase, details, isEnded } of fates) {
+		for (const { line, call, purchase, details, isEnded } of fates) {
 			const standing = this.paidFor(run, line, paid);
 			if (purchase) {
 				this.told.add(purchase.id as number);
@@ -351,14 +359,15 @@ export class Program {
 				const others = paid.filter(({ key }) => key !== undefined && key === this.keyOf(run.saved, line));
 				if (!others.some(({ order }) => order !== `${run.saved.tarif} ${line.channel}`))
 					this.fail(`${number}: line ${line.id} is called a conflict, and its key stands for nothing else`);
-			} else if (details?.outcome === 'duplicate' || (!details && !isEnded)) {
+			} else if (call >= run.carried && (details?.outcome === 'duplicate' || (!details && !isEnded))) {
 				if (standing.length === 0) this.fail(`${number}: line ${line.id} is called bought, and is not`);
+				this.leftOut.push({ root: run.root, channel: line.channel });
 			}
 		}
 		for (const channel of new Set(fates.map(({ line }) => line.channel))) {
 			const bought = fates.filter(
-				({ line, purchase, details, isEnded }) =>
-					line.channel === channel && (purchase || details?.outcome === 'duplicate' || (!details && !isEnded)),
+				({ line, call, purchase, details, isEnded }) =>
+					call >= run.carried && line.channel === channel && (purchase || details?.outcome === 'duplicate' || (!details && !isEnded)),
 			);
 			const meant = new Set(bought.map(({ line }, i) => this.keyOf(run.saved, line) ?? i));
 			const isUncertain = (one: Paid) =>
@@ -386,8 +395,9 @@ export class Program {
 		const fates = this.fates(run, result);
 		const { paid } = this;
 		const spoken = new Set(fates.flatMap(({ purchase }) => (purchase ? [purchase.id as number] : [])));
-		for (const { line, details } of fates) {
-			if (details?.outcome !== 'duplicate') continue;
+		for (const { line, purchase, details, isEnded } of fates) {
+			const isCalledBought = details?.outcome === 'duplicate' || (!details && !purchase && !isEnded);
+			if (!isCalledBought) continue;
 			const one = this.paidFor(run, line, paid).find(({ id }) => !spoken.has(id));
 			if (one) spoken.add(one.id);
 		}
@@ -398,6 +408,7 @@ export class Program {
 			if (made) {
 				spoken.add(made.id);
 				this.told.add(made.id);
+				this.confirmed.push({ root, id: made.id, channel: line.channel });
 			}
 			const option = made ? 'confirmedBought' : 'confirmedNotBought';
 			if (![...this.saved.confirmedBought, ...this.saved.confirmedNotBought].includes(details.reference)) {
@@ -453,7 +464,9 @@ export class Program {
 			for (const { id, line, order } of own) {
 				const isThere = there.some((one) => textOf(one) === textOf(line) || `${root.runs.at(-1)!.saved.tarif} ${one.channel}` === order);
 				const isSaid =
-					logged.has(id) || this.told.has(id) || this.uncertain.some((one) => one.root === root && one.channel === line.channel);
+					logged.has(id) ||
+					this.told.has(id) ||
+					[...this.uncertain, ...this.leftOut].some((one) => one.root === root && one.channel === line.channel);
 				if (isThere && !isSaid) this.fail(`nobody is told of purchase ${id}, ${order}`);
 			}
 		}
