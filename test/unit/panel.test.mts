@@ -140,7 +140,9 @@ describe('the text of an error', () => {
 
 	test('has no group that is empty', () => {
 		expect(paragraphs({ failed: [item(0, heldBack('limit'))] })).toEqual([
-			expect.stringMatching(/^<strong>Not bought<.strong><br>Item 0, channel channel-0, tarif 7: With 3 more, this execution would place 5 orders/),
+			expect.stringMatching(
+				/^<strong>Not bought<.strong><br>Item 0, channel channel-0, tarif 7: With 3 more, this execution would place 5 orders/,
+			),
 			expect.stringMatching(/^If all of them are meant to be bought, raise the limit\. Then open the Executions tab/),
 		]);
 	});
