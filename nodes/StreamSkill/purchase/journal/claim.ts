@@ -1,13 +1,10 @@
 import type { NotBought, Outcome } from '../dispatch/outcome';
 import type { PastOrder } from './past';
-import type { End, RecordId } from './records';
+import { CLAIM_LASTS, type End, type RecordId } from './records';
 import type { Planned } from './recalled';
 import { preferred } from './references';
 
 const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };
-
-/** For how many milliseconds a claim is good that is not used: then somebody may confirm that it was not bought. */
-const FRESH = 1000;
 
 /** Where a claim is kept. */
 export interface Book {
@@ -43,7 +40,7 @@ export class Claim {
 
 	/** Whether it has waited for too long to be used: others only wait for what is on its way. */
 	get isStale(): boolean {
-		return performance.now() - this.madeAt > FRESH;
+		return performance.now() - this.madeAt > CLAIM_LASTS;
 	}
 
 	/** To be called with what came of the order. */

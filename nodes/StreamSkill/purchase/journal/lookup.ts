@@ -3,7 +3,7 @@ import { sideBySide } from './keys';
 import type { List, Wanted } from './list';
 import { chainsOf } from './names';
 import type { Recalled } from './recalled';
-import { isOfEditor, isOfItem, type FoundRecord } from './records';
+import { CLAIM_LASTS, isOfEditor, isOfItem, type FoundRecord } from './records';
 import { referenceOf } from './references';
 import type { Stores } from './stores';
 
@@ -40,7 +40,7 @@ export class Lookup {
 				list.share();
 			}
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
-			if (hasNotBought) await past.noteQuiet(list.scope, async () => await list.isQuiet(timeout));
+			if (hasNotBought) await past.noteQuiet(list.scope, async () => await list.isQuiet(timeout + CLAIM_LASTS));
 			const wanted = new Map<string, Wanted>();
 			for (const { name, order } of chains) {
 				const count = (wanted.get(name)?.count ?? 0) + 1;

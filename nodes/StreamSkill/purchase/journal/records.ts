@@ -24,6 +24,9 @@ export type RecordState = 'claimed' | 'silent' | 'bought' | 'void';
 /** What a record can end as, or what is said of one that has no end yet. */
 export type End = Exclude<RecordState, 'claimed'>;
 
+/** For how many milliseconds a claim is good that is not used: then somebody may confirm that it was not bought. */
+export const CLAIM_LASTS = 1000;
+
 /** How a record ends. */
 export interface Ending {
 	record: RecordId;
