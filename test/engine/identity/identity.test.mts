@@ -66,6 +66,7 @@ const loopRows = ({ rounds, prefix }: Loop) =>
 
 /** Does what the messages ask for, and holds what was sold against the rounds. */
 async function finishLoop(loop: Loop, first: RunResult, original: IRunExecutionData): Promise<string[]> {
+	const rows = ordersOf(loopRows(loop).flat());
 	let result = first;
 	for (let executions = 0; told(result).failed.some(({ outcome }) => outcome !== 'duplicate'); executions++) {
 		if (executions === 6) return ['it comes to no end'];
@@ -73,12 +74,12 @@ async function finishLoop(loop: Loop, first: RunResult, original: IRunExecutionD
 		setForward(LOOK_UP_TIME);
 		result = await shop.order([], {
 			...setup,
-			options: { ...setup.options, ...confirm(told(result), loop.prefix) },
+			options: { ...setup.options, ...confirm(told(result), loop.prefix, rows) },
 			retryOf: original,
 			streamSkill: processOf('main'),
 		});
 	}
-	const wanted = count(ordersOf(loopRows(loop).flat()));
+	const wanted = count(rows);
 	const account = sold(loop.prefix);
 	return [...wanted].flatMap(([order, times]) => {
 		const bought = account.get(order) ?? 0;

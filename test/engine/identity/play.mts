@@ -81,12 +81,16 @@ export const sold = (prefix: string) =>
 			.map(({ order }) => orderOf(order.tarif.id, order.channel)),
 	);
 
-/** Looks up in the account what each uncertain order has come to, and gives the options that say so. */
-export function confirm({ failed, bought }: Told, prefix: string): IDataObject {
-	const known = count([
-		...failed.flatMap(({ outcome, order }) => (outcome === 'duplicate' && order ? order : [])),
-		...bought.map(({ purchase }) => orderOf(purchase.tarif, purchase.channel)),
-	]);
+/**
+ * Looks up in the account what each uncertain order has come to, and gives the options that say so.
+ *
+ * @param wanted the orders of the list: those that are not told of as failed were bought, and the purchases are known
+ */
+export function confirm({ failed }: Told, prefix: string, wanted: string[]): IDataObject {
+	const known = count(wanted);
+	for (const { outcome, order } of failed) {
+		if (outcome !== 'duplicate' && order) known.set(order, (known.get(order) ?? 0) - 1);
+	}
 	const account = sold(prefix);
 	const references: Record<'confirmedBought' | 'confirmedNotBought', string[]> = { confirmedBought: [], confirmedNotBought: [] };
 	for (const { outcome, order, reference } of failed) {
@@ -333,7 +337,7 @@ export class Play {
 				this.complaints.push('it comes to no end');
 				return this.count(open.flatMap(({ order }) => order ?? []));
 			}
-			this.confirmed = confirm(told(result, this.size), prefix);
+			this.confirmed = confirm(told(result, this.size), prefix, ordersOf(this.read()));
 			setForward(LOOK_UP_TIME);
 			result = await this.execute(retryOf);
 		}
