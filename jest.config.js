@@ -5,12 +5,12 @@ module.exports = {
 	roots: ['<rootDir>/test'],
 	testMatch: ['**/unit/**/*.test.mts', '**/engine/**/*.test.mts'],
 	moduleFileExtensions: ['js', 'mjs', 'cjs', 'ts', 'mts', 'json', 'node'],
-	// By itself, jest leaves one processor idle.
-	maxWorkers: '100%',
+	// The tests wait more than they compute. By itself, jest leaves one processor idle.
+	maxWorkers: '150%',
 	// They also keep running in the worker, as does what each file has loaded of n8n: a new one costs less.
 	workerIdleMemoryLimit: '512MB',
 	// A busy machine is no defect of the node: some tests place hundreds of orders.
-	testTimeout: 30_000,
+	testTimeout: 60_000,
 	transform: {
 		'\\.m?ts$': ['@swc/jest', { module: { type: 'commonjs' }, jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }],
 	},

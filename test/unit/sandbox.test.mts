@@ -302,7 +302,7 @@ describe('the record', () => {
 	test('knows how many requests were open at once', async () => {
 		for (let i = 0; i < 3; i++) await order(good);
 		expect(sandbox.maxInFlight).toBe(1);
-		sandbox.fault({ fault: faults.latency(50) });
+		sandbox.fault({ fault: faults.latency(1000) });
 		await Promise.all(Array.from({ length: 7 }, () => order(good)));
 		expect(sandbox.maxInFlight).toBe(7);
 		sandbox.reset();

@@ -20,7 +20,7 @@ test.each([
 	['continueErrorOutput', {}],
 ] as const)("an order is to wait, as StreamSkill asks, and n8n's database refuses by then: it is told (%s, %j)", async (onError, key) => {
 	shop.sandbox.fault({ match: { channel: 'a' }, times: 1, fault: faults.rateLimited({ 'retry-after': '1.2' }) });
-	const running = order(['a'], { onError, options: { ...key, timeout: 500 } });
+	const running = order(['a'], { onError, options: { ...key, timeout: 5000 } });
 	await until(() => sent().a === 1);
 	deduplicator.fail = true;
 	const result = await running;
