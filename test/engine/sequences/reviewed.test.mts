@@ -5,7 +5,7 @@ import type { IDataObject } from 'n8n-workflow';
 import { faults } from '../../../tools/sandbox/sandbox.mts';
 import { DAY, passTime } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
-import { hintsOf, onceEach, openShop, outcomes, referencesOf, until, wordsOf, type Orders } from '../shop.mts';
+import { failuresOf, hintsOf, onceEach, openShop, outcomes, referencesOf, until, wordsOf, type Orders } from '../shop.mts';
 import { loop } from '../wirings.mts';
 
 const shop = openShop();
@@ -213,4 +213,17 @@ test("n8n's database refuses one of several keys: the others are not uncertain a
 	const second = await order(['a', 'b', 'c'], setup);
 	expect(outcomes(second)).toEqual([]);
 	expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+});
+
+test('a retry is killed while it looks, and leaves claims that nobody has made: what was bought is not uncertain', async () => {
+	const killed = await kill(['a', 'b', 'c'], { at: 'answer', channel: 'c' }, one);
+	for (const [row, entries] of deduplicator.lists) {
+		const claims = entries.map(String).filter((entry) => /^(order|item) \S+ 1$/.test(entry));
+		deduplicator.lists.set(row, [...entries, ...claims.flatMap((claim) => [claim.replace(/1$/, '2'), claim.replace(/1$/, '3')])]);
+	}
+	const retry = await order([], { ...one, retryOf: killed, onError: 'continueErrorOutput' });
+	expect(failuresOf(retry).map(({ outcome, order }) => [outcome, order?.channel])).toEqual([['unknown', 'c']]);
+	const later = await order([], { retryOf: killed, onError: 'continueErrorOutput', options: { ...one, ...lookUp(retry) } });
+	expect(outcomes(later)).toEqual([]);
+	expect(sold()).toEqual({ a: 1, b: 1, c: 1 });
 });

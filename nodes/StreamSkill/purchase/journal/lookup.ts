@@ -51,7 +51,7 @@ export class Lookup {
 			const found = await list.look(wanted);
 			await this.findExchanged(list, found);
 			// An item's record may join that of its order, which is to be known first.
-			for (const record of found.sort((a, b) => Number(a.order !== undefined) - Number(b.order !== undefined))) {
+			for (const record of found.sort((a, b) => Number(isOfItem(a)) - Number(isOfItem(b)))) {
 				const { order } = names.get(record.order ?? '') ?? {};
 				const of = { ...names.get(record.name), ...(order !== undefined && { order }) };
 				past.learn(isRepeated(record) ? { ...record, state: 'void' } : record, of);
