@@ -380,7 +380,10 @@ export class Program {
 						.map(({ id }) => id),
 				),
 			);
-			if (meant.size > standing.size)
+			// A crashed loop shows one round at a time: an equal line that was added in front is taken for the one of a later round.
+			const hasLostItsData = run.carried === 0 && run !== run.root.runs[0];
+			const isHidden = hasLostItsData && this.shape.startsWith('loop') && new Set(bought.map(({ call }) => call)).size > 1;
+			if (meant.size > standing.size && !isHidden)
 				this.fail(`${number}: ${meant.size} orders for ${channel} are called bought, and ${standing.size} are`);
 		}
 		this.last.set(run.root, { run, result });

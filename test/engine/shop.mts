@@ -28,6 +28,8 @@ export interface Orders extends Omit<RunSetup, 'node'> {
 export interface Death {
 	at: Moment | 'settle';
 	channel: string;
+	/** How often that order comes to that moment, from 1. */
+	nth?: number;
 	/** The nodes that had ended at least once by then, besides Before. */
 	ended?: string[];
 }
@@ -113,12 +115,13 @@ export function openShop() {
 		/** Runs the node until n8n is killed, and gives what n8n has stored of the execution then. */
 		kill: async (
 			items: Array<string | IDataObject>,
-			{ at, channel, ended = ['Start'] }: Death,
+			{ at, channel, nth = 1, ended = ['Start'] }: Death,
 			setup: Orders = {},
 		): Promise<IRunExecutionData> => {
 			const created = createExecution(items.map(toItem));
+			let seen = 0;
 			const life: Life = new Life((moment, of) =>
-				at === 'settle' ? life.answered.has(channel) && moment === 'database' : moment === at && of === channel,
+				at === 'settle' ? life.answered.has(channel) && moment === 'database' : moment === at && of === channel && ++seen === nth,
 			);
 			const credentials = { accessToken: TOKEN, baseUrl: wire.url(life) };
 			const running = life.live(

@@ -41,6 +41,8 @@ export const ENTRY = {
 	boughtFor: (order: string, name: string, number: number, epoch: number) => `bought ${order} for ${name} ${number}${inEpoch(epoch)}`,
 	void: (name: string, number: number, epoch: number) => `void ${name} ${number}${inEpoch(epoch)}`,
 	silent: (name: string, number: number, epoch: number) => `silent ${name} ${number}${inEpoch(epoch)}`,
+	/** The Idempotency Key that was claimed for an order of this list. */
+	keyed: (key: string, number: number, epoch: number) => `key ${key} ${number}${inEpoch(epoch)}`,
 	/** Somebody has written to the list in that minute. */
 	written: (minute: number) => `written ${minute}`,
 	/** There while somebody looks up how records have ended. Who dies meanwhile ends the epoch. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { IDataObject } from 'n8n-workflow';
 
 import { faults } from '../../../tools/sandbox/sandbox.mts';
-import { DAY, passTime } from '../clock.mts';
+import { DAY, LOOK_UP_TIME, passTime } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
 import { failuresOf, hintsOf, onceEach, openShop, outcomes, referencesOf, until, wordsOf, type Orders } from '../shop.mts';
 import { loop } from '../wirings.mts';
@@ -216,14 +216,50 @@ test("n8n's database refuses one of several keys: the others are not uncertain a
 });
 
 test('a retry is killed while it looks, and leaves claims that nobody has made: what was bought is not uncertain', async () => {
-	const killed = await kill(['a', 'b', 'c'], { at: 'answer', channel: 'c' }, one);
+	const killed = await kill(['a', 'b', 'c'], { at: 'answer', channel: 'c' }, { options: one });
 	for (const [row, entries] of deduplicator.lists) {
 		const claims = entries.map(String).filter((entry) => /^(order|item) \S+ 1$/.test(entry));
 		deduplicator.lists.set(row, [...entries, ...claims.flatMap((claim) => [claim.replace(/1$/, '2'), claim.replace(/1$/, '3')])]);
 	}
-	const retry = await order([], { ...one, retryOf: killed, onError: 'continueErrorOutput' });
+	const retry = await order([], { options: one, retryOf: killed, onError: 'continueErrorOutput' });
 	expect(failuresOf(retry).map(({ outcome, order }) => [outcome, order?.channel])).toEqual([['unknown', 'c']]);
 	const later = await order([], { retryOf: killed, onError: 'continueErrorOutput', options: { ...one, ...lookUp(retry) } });
 	expect(outcomes(later)).toEqual([]);
 	expect(sold()).toEqual({ a: 1, b: 1, c: 1 });
+});
+
+describe('an order without a key is killed, and the same with a key in another execution: they are two', () => {
+	const options = { ...one, idempotencyKey: 'k' };
+	const held: Orders = { onError: 'continueErrorOutput', options };
+	const killBoth = async () => ({
+		without: await kill(['a'], { at: 'answer', channel: 'a' }),
+		withKey: await kill(['a'], { at: 'request', channel: 'a' }, { options }),
+	});
+
+	test('what is said of one does not settle the other', async () => {
+		const { without, withKey } = await killBoth();
+		const [first] = referencesOf(await order([], { ...held, retryOf: without }));
+		const left = await order([], { ...held, retryOf: without, options: { ...options, confirmedBought: first } });
+		expect(hintsOf(left)).toEqual(['Left out: 1 confirmed as bought']);
+		const [second] = referencesOf(await order([], { ...held, retryOf: withKey }));
+		expect(second).not.toBe(first);
+		passTime(LOOK_UP_TIME);
+		await order([], { ...held, retryOf: withKey, options: { ...options, confirmedNotBought: second } });
+		expect(sold()).toEqual({ a: 2 });
+	});
+
+	test('the one is not left out in silence where the other has bought its key', async () => {
+		const { without, withKey } = await killBoth();
+		await finish(withKey, { options });
+		expect(outcomes(await order([], { ...held, retryOf: without }))).toEqual(['unknown']);
+	});
+});
+
+test('an order is sent again after a 429, and killed: that its first claim is void does not free it', async () => {
+	const options = { ...one, idempotencyKey: 'k' };
+	shop.sandbox.fault({ match: { channel: 'a' }, times: 1, fault: faults.rateLimited({ 'retry-after': '0.1' }) });
+	const killed = await kill(['a'], { at: 'answer', channel: 'a', nth: 2 }, { options });
+	expect(sold()).toEqual({ a: 1 });
+	expect(outcomes(await order([], { options, retryOf: killed, onError: 'continueErrorOutput' }))).toEqual(['unknown']);
+	expect(sent()).toEqual({ a: 2 });
 });

@@ -131,6 +131,9 @@ export class Journal {
 			await this.lookup.readKeys(recalled);
 		});
 		for (const group of groupByCall(recalled)) this.pair(group);
+		await this.unlessRefused(async () => {
+			await this.lookup.joinKeys(recalled);
+		});
 		for (const one of recalled) await this.unlessRefused(async () => void (one.known = await this.knowledgeOf(one)));
 		await this.unlessRefused(async () => {
 			if (this.isBlind(recalled)) await this.holdBackBlindly(recalled);
@@ -177,8 +180,10 @@ export class Journal {
 			const { purchase, because = taken.records.every(isOfEditor) ? byHand : 'earlier' } = taken.state;
 			return { kind: 'bought', purchase, because };
 		}
+		if (taken?.state.kind === 'void') return await this.knowledgeAfterVoid(one);
+		if (taken) return await this.judgeOpen(one, taken);
 		if (stateOfKey(key) === 'bought') return { kind: 'bought', because: 'key' };
-		const open = taken ?? this.openElsewhere(names);
+		const open = this.openElsewhere(names);
 		if (open) return await this.judgeOpen(one, open);
 		if (!key || key.state === 'void') return { kind: 'new' };
 		if (key.state === 'bought') return conflictWith(key) ?? { kind: 'new' };
@@ -201,13 +206,8 @@ export class Journal {
 
 	/** Judges an order that may have been bought, by what a person has said of it. */
 	private async judgeOpen(one: Recalled, open: PastOrder): Promise<Knowledge> {
-		const { key, taken } = one;
-		// The same order under its key, which was recorded apart.
-		const isApart = open === taken && key && stateOfKey(key) === 'unknown' && !open.records.some(({ scope }) => scope === key.scope);
-		const all = isApart ? [...open.records, key] : open.records;
-		// Another execution may have claimed the key: what is said of the order by another name does not hold for that one.
-		const isOfKey = isApart && this.confirmations.of([referenceOf(key)]) !== undefined;
-		const records = isOfKey || this.confirmations.of(open.records.map(referenceOf)) === undefined ? all : open.records;
+		const { taken } = one;
+		const { records } = open;
 		const reference = preferred(records);
 		const references = records.map(referenceOf);
 		const { outcome, isSilent } = open.state.kind === 'unknown' ? open.state : { outcome: undefined, isSilent: false };

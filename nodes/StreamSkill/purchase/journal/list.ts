@@ -106,6 +106,20 @@ export class List {
 		return claimed;
 	}
 
+	/** @returns those records of keys that were claimed for an order of this list */
+	async keysOfThis(records: RecordId[]): Promise<Set<RecordId>> {
+		return await this.exclusively(async (lease) => {
+			await this.findEnd();
+			const own = new Set<RecordId>();
+			for (let part = 1; part <= this.end.part; part++) {
+				const open = records.filter((record) => !own.has(record));
+				const entryOf = ({ name, number }: RecordId, epoch: number) => ENTRY.keyed(name, number, epoch);
+				for (const record of await this.probeEnds(part, open, entryOf, lease)) own.add(record);
+			}
+			return own;
+		});
+	}
+
 	/** @returns what these records say by now */
 	async states(records: RecordId[]): Promise<FoundRecord[]> {
 		if (records.length === 0) return [];
@@ -144,9 +158,10 @@ export class List {
 	 * Claims records and says how others have ended, in one call of n8n's where that is possible.
 	 *
 	 * @param claims gives the records that are to be claimed, when nobody else can claim any
+	 * @param keys the records of keys that were claimed for the same orders
 	 * @returns of each claim, its record with its part, and whether somebody else had it before
 	 */
-	async write(ends: Ending[], claims: () => RecordId[]): Promise<Array<{ record: RecordId; isLost: boolean }>> {
+	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[] = []): Promise<Array<{ record: RecordId; isLost: boolean }>> {
 		return await this.exclusively(async (lease) => {
 			if (this.isShared) await this.findEnd();
 			const wanted = claims();
@@ -173,6 +188,7 @@ export class List {
 			const entries = [
 				...ends.filter(({ record }) => record.part === part).flatMap((ending) => this.entriesOf(ending)),
 				...wanted.map(({ name, number }) => ENTRY.claimed(name, number)).filter((entry) => !taken.has(entry)),
+				...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.epochOf(part))),
 				ENTRY.written(minuteOf(Date.now())),
 			];
 			const known = await this.add(part, entries, lease);

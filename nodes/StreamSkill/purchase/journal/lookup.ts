@@ -2,8 +2,9 @@ import { NAME } from '../../n8n/stored';
 import { sideBySide } from './keys';
 import type { List, Wanted } from './list';
 import { chainsOf } from './names';
+import type { PastOrder } from './past';
 import type { Recalled } from './recalled';
-import { CLAIM_LASTS, isOfEditor, isOfItem, type FoundRecord } from './records';
+import { CLAIM_LASTS, isOfEditor, isOfItem, type FoundRecord, type RecordState } from './records';
 import { referenceOf } from './references';
 import type { Stores } from './stores';
 
@@ -79,18 +80,18 @@ export class Lookup {
 		const open = this.stores.past.orders.filter(({ state }) => state.kind === 'unknown');
 		const records = open.flatMap((order) => order.records.filter(({ scope }) => scope === list.scope));
 		const states = new Map((await list.states(records)).map((record) => [referenceOf(record), record.state]));
-		for (const order of open) {
-			const found = order.records.flatMap((record) => states.get(referenceOf(record)) ?? []);
-			if (found.includes('bought')) order.state = { kind: 'bought' };
-			else if (found.includes('void')) order.state = { kind: 'void' };
-			else if (found.includes('silent') && order.state.kind === 'unknown') order.state.isSilent = true;
-		}
+		for (const order of open)
+			settleBy(
+				order,
+				order.records.flatMap((record) => states.get(referenceOf(record)) ?? []),
+			);
 	}
 
 	/** Reads the last record of each order's Idempotency Key, and for which order that was claimed. */
 	async readKeys(recalled: Recalled[]) {
 		const { keys, past } = this.stores;
 		if (!keys) return;
+		for (const order of past.orders) if (order.state.kind === 'unknown') await this.refreshKeys(order);
 		const found = await keys.look(recalled.flatMap(({ names }) => names.key ?? []));
 		await sideBySide(recalled, async (one) => {
 			const { order, key } = one.names;
@@ -106,4 +107,39 @@ export class Lookup {
 			one.key = { ...record, owner: isOwn ? 'same' : (owner ?? (await keys.owner(record, order))) };
 		});
 	}
+
+	/** What was unknown may have been settled by another execution, which has the same key. */
+	private async refreshKeys(order: PastOrder) {
+		const { keys } = this.stores;
+		const records = order.records.filter(({ scope }) => scope === keys?.scope);
+		settleBy(order, keys ? await Promise.all(records.map(async (record) => await keys.state(record))) : []);
+	}
+
+	/** Adds to uncertain orders the keys that were claimed for them, and not for equal orders of other executions. */
+	async joinKeys(recalled: Recalled[]) {
+		const { keys, unread } = this.stores;
+		const open = recalled.flatMap(({ taken, key }) => {
+			if (taken?.state.kind !== 'unknown' || taken.order === undefined || !key) return [];
+			return taken.records.some(({ scope }) => scope === key.scope) ? [] : [{ taken, order: taken.order, key }];
+		});
+		if (!keys || open.length === 0) return;
+		const claims = new Map(open.map(({ key: { name, number } }) => [name, keys.recordsUpTo(name, number)]));
+		for (const list of unread) {
+			const own = await list.keysOfThis([...claims.values()].flat());
+			for (const { taken, order, key } of open) {
+				// A key is claimed anew once its last claim is void.
+				const last = claims.get(key.name)?.find((record) => own.has(record));
+				if (!last || taken.records.includes(last) || (await keys.owner(last, order)) !== 'same') continue;
+				taken.records.push(last);
+				await this.refreshKeys(taken);
+			}
+		}
+	}
+}
+
+/** Notes what the records of an uncertain order say by now. */
+function settleBy(order: PastOrder, states: RecordState[]) {
+	if (states.includes('bought')) order.state = { kind: 'bought' };
+	else if (states.includes('void')) order.state = { kind: 'void' };
+	else if (states.includes('silent') && order.state.kind === 'unknown') order.state.isSilent = true;
 }

@@ -73,21 +73,25 @@ export class Recorder {
 	}
 
 	private async write(list: List, attempts: Attempt[]) {
-		const { past, isPreview } = this.stores;
+		const { past, keys, isPreview } = this.stores;
 		const given: Array<{ attempt: Attempt; record: RecordId }> = [];
 		const ends = this.ends.get(list) ?? [];
 		this.ends.delete(list);
 		if (attempts.length + ends.length === 0 || isPreview) return;
 		let isRefused = true;
 		try {
-			const written = await list.write(ends, () => {
-				for (const attempt of attempts) {
-					for (const { name } of chainsOf(attempt.planned.names, list)) {
-						given.push({ attempt, record: { scope: list.scope, name, number: past.next(list.scope, name), part: 1 } });
+			const written = await list.write(
+				ends,
+				() => {
+					for (const attempt of attempts) {
+						for (const { name } of chainsOf(attempt.planned.names, list)) {
+							given.push({ attempt, record: { scope: list.scope, name, number: past.next(list.scope, name), part: 1 } });
+						}
 					}
-				}
-				return given.map(({ record }) => record);
-			});
+					return given.map(({ record }) => record);
+				},
+				attempts.flatMap(({ won }) => won.filter(({ scope }) => scope === keys?.scope)),
+			);
 			const rivals = written.filter(({ isLost }) => isLost).map(({ record }) => record);
 			written.forEach(({ record, isLost }, i) => {
 				const attempt = given[i]?.attempt;
