@@ -72,10 +72,10 @@ const entries = (all: string[], perOrder: number) =>
 		'written 29926800',
 	].sort();
 
-const execution = (list: string, stored: object) => ({
+const execution = (list: string, stored: object, length = 14) => ({
 	streamSkillOrders: {
 		used: { [list]: numbered(...names) },
-		ends: { [list]: { part: 1, length: 14 } },
+		ends: { [list]: { part: 1, length } },
 		complete: 0,
 		quiet: { executionId: '7', scopes: {} },
 		usedReferences: [],
@@ -98,10 +98,10 @@ test.each([
 test('of three orders with Idempotency Keys', async () => {
 	const recordsOf = (place: number) => [record('key workflow-1', KEYS[place]), ...inList(LIST)(place)];
 	expect(await leave({ token: 'token', options: { idempotencyKey: '={{ $json.channel }}' } })).toEqual({
-		execution: execution(LIST, { orders: kept(['0', '0'], recordsOf, KEYS) }),
+		execution: execution(LIST, { orders: kept(['0', '0'], recordsOf, KEYS) }, 17),
 		customData: { streamSkillPurchases: '1' },
 		database: {
-			[`workflow-1 ${LIST}`]: entries(names, 2),
+			[`workflow-1 ${LIST}`]: [...entries(names, 2), ...KEYS.map((key) => `key ${key} 1`)].sort(),
 			[`workflow-1 streamskill:key:${KEYS[0]}:1`]: [ORDERS[0], 'claimed'],
 			[`workflow-1 streamskill:key:${KEYS[0]}:1:end`]: ['bought', 'bought for certain', 'end'],
 			[`workflow-1 streamskill:key:${KEYS[1]}:1`]: [ORDERS[1], 'claimed'],
