@@ -4,6 +4,7 @@
  */
 import type { IDataObject } from 'n8n-workflow';
 
+import { PastOrders } from '../../nodes/StreamSkill/purchase/journal/past.ts';
 import { Report } from '../../nodes/StreamSkill/purchase/report/report.ts';
 import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
 import { DAY, passTime } from './clock.mts';
@@ -389,6 +390,34 @@ describe('a defect of the node', () => {
 			{ onError },
 		);
 		expect(sold()).toEqual(onceEach(list));
+	});
+
+	const broken = () => {
+		throw new TypeError('x is not a function');
+	};
+
+	test.each(onContinue)('comes out as an item for each order where it is met before there is a run (%s)', async (onError) => {
+		jest.spyOn(PastOrders.prototype, 'endOf').mockImplementationOnce(broken);
+		const first = await order(list, { onError });
+		expect(outcomes(first)).toEqual(['notSent', 'notSent', 'notSent']);
+		reads(first, 'The StreamSkill node stopped unexpectedly: x is not a function', "with the lines of n8n's log");
+		expect(logLines.map(({ message }) => message)).toContain('StreamSkill stopped unexpectedly: x is not a function');
+		expect(sent()).toEqual({});
+	});
+
+	test('loses no purchase where it is met after the last order', async () => {
+		jest.spyOn(Report.prototype, 'summarise').mockImplementationOnce(broken);
+		expect(told((await order(list, { onError: 'continueRegularOutput' })).success)).toEqual([
+			[0, 'a'],
+			[1, 'b'],
+			[2, 'c'],
+		]);
+	});
+
+	test('ends the execution with its own words where On Error is Stop', async () => {
+		jest.spyOn(PastOrders.prototype, 'endOf').mockImplementationOnce(broken);
+		expect((await order(list)).error?.message).toBe('x is not a function');
+		expect(sent()).toEqual({});
 	});
 });
 

@@ -17,7 +17,7 @@ import { orderRequest, type Item, type Order } from './order/order';
 import { readSettings, type RunSettings } from './order/settings';
 import { RUN_OPTIONS } from './order/table';
 import type { Failure, Obstacle } from './report/failure';
-import { Report } from './report/report';
+import { failAll, Report } from './report/report';
 
 /**
  * Buys what the input items order: plan, dispatch, report.
@@ -35,8 +35,12 @@ export async function create(context: IExecuteFunctions): Promise<INodeExecution
 			'Nothing was bought: with On Error = Continue (using error output), n8n does not tell the AI agent what was bought. Choose Continue instead.',
 		);
 	}
-	const items = readItems(context);
-	const run = new Run(context, items);
+	let run: Run;
+	try {
+		run = new Run(context, readItems(context));
+	} catch (error) {
+		return failAll(context, { kind: 'defect', message: survive(context, error) });
+	}
 	try {
 		await run.execute();
 	} catch (error) {
@@ -45,6 +49,20 @@ export async function create(context: IExecuteFunctions): Promise<INodeExecution
 		run.close();
 	}
 	return run.report.output();
+}
+
+/**
+ * To be called with what is thrown where nothing should. Where n8n goes on after it, it would put out the input items as
+ * if they were purchases (n8n-core: workflow-execute.js, handleNodeExecutionError).
+ *
+ * @returns what the items are told
+ * @throws the error, where that ends the execution
+ */
+function survive(context: IExecuteFunctions, error: unknown): string {
+	if (stopsOnFailure(context)) throw error;
+	const { message, stack } = error as Error;
+	context.logger.error(`StreamSkill stopped unexpectedly: ${message}`, { stack });
+	return message;
 }
 
 /** One run of the operation. */
@@ -120,15 +138,12 @@ class Run {
 	}
 
 	/**
-	 * To be called with what a run has thrown. Where n8n goes on after it, it would put out the input items as if they
-	 * were purchases (n8n-core: workflow-execute.js, handleNodeExecutionError).
+	 * To be called with what the run has thrown.
 	 *
 	 * @throws the error, where that ends the execution
 	 */
 	survive(error: unknown) {
-		if (stopsOnFailure(this.context)) throw error;
-		const { message, stack } = error as Error;
-		this.context.logger.error(`StreamSkill stopped unexpectedly: ${message}`, { stack });
+		const message = survive(this.context, error);
 		this.report.holdBack(
 			this.items.filter((item) => !this.report.has(item)),
 			{ kind: 'defect', message },
@@ -138,9 +153,13 @@ class Run {
 	/** To be called in any case, also when the run has failed. */
 	close() {
 		const { journal, report } = this;
-		report.summarise();
-		// An agent may be tried again after its tool was called.
-		journal.close(report.isComplete && !isTool(this.context));
+		try {
+			report.summarise();
+			// An agent may be tried again after its tool was called.
+			journal.close(report.isComplete && !isTool(this.context));
+		} catch (error) {
+			this.survive(error);
+		}
 	}
 
 	/** Decides on each item by what is on record of it, and gives the orders that are left to be placed or shown. */

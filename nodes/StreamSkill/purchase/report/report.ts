@@ -207,6 +207,14 @@ export class Report {
 	}
 }
 
+/** @returns an item for each input item that was held back before it could be read */
+export const failAll = (context: IExecuteFunctions, obstacle: Obstacle): INodeExecutionData[] =>
+	context
+		.getInputData()
+		.map((_, itemIndex) =>
+			errorItem(context, itemIndex, errorJson({ itemIndex, failure: { kind: 'heldBack', obstacle } }, recourseOf(context, false))),
+		);
+
 const referenceRemarks = ({ unmetReferences, contradictoryReferences }: Remarks): string[] => [
 	...(unmetReferences.length > 0
 		? [
