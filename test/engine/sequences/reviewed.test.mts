@@ -5,11 +5,11 @@ import type { IDataObject } from 'n8n-workflow';
 import { faults } from '../../../tools/sandbox/sandbox.mts';
 import { DAY, LOOK_UP_TIME, passTime } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
-import { failuresOf, hintsOf, onceEach, openShop, outcomes, referencesOf, until, wordsOf, type Orders } from '../shop.mts';
+import { failuresOf, hintsOf, onceEach, openShop, outcomes, processOf, referencesOf, until, wordsOf, type Orders } from '../shop.mts';
 import { loop } from '../wirings.mts';
 
 const shop = openShop();
-const { order, lose, refuse, slow, kill, lookUp, finish, sent, sold } = shop;
+const { order, lose, refuse, slow, kill, lookUp, failBefore, finish, sent, sold } = shop;
 afterEach(() => jest.restoreAllMocks());
 
 const one = { batching: { batch: { batchSize: 1, batchInterval: 1 } } };
@@ -73,12 +73,12 @@ test('an order is claimed, waits behind one that is to wait, and is confirmed as
 		onError: 'continueErrorOutput',
 		options: { idempotencyKey: '={{ $json.channel }}', timeout, ...more },
 	});
-	shop.sandbox.fault({ match: { channel: 'c30' }, times: 1, fault: faults.rateLimited({ 'retry-after': '3' }) });
-	const first = order(channels, setup(5000));
+	shop.sandbox.fault({ match: { channel: 'c30' }, times: 1, fault: faults.rateLimited({ 'retry-after': '6' }) });
+	const first = order(channels, setup(2000));
 	await until(() => sent().c30 === 1);
 	const [reference] = referencesOf(await order(['c31'], setup(50)));
 	// On a busy machine, too few orders are answered for a claim to cover the next one: then it is bought right here.
-	if (reference) await order(['c31'], setup(50, { confirmedNotBought: reference }));
+	if (reference) await order(['c31'], setup(2000, { confirmedNotBought: reference }));
 	expect(sold().c31).toBe(1);
 	await first;
 	expect(sold()).toEqual(onceEach(channels));
@@ -262,4 +262,22 @@ test('an order is sent again after a 429, and killed: that its first claim is vo
 	expect(sold()).toEqual({ a: 1 });
 	expect(outcomes(await order([], { options, retryOf: killed, onError: 'continueErrorOutput' }))).toEqual(['unknown']);
 	expect(sent()).toEqual({ a: 2 });
+});
+
+test('two retries at once, one with a key and one without: the key that was claimed in vain frees no order', async () => {
+	const rows = ['a', 'b', 'c', 'd'].map((channel) => ({ channel }));
+	const setup = (more: IDataObject): Orders => ({
+		onError: 'continueErrorOutput',
+		before: () => rows,
+		options: { timeout: 2000, ...more },
+	});
+	const original = await failBefore();
+	slow('/./', 200);
+	const keyed = setup({ idempotencyKey: '={{ $json.channel }}' });
+	await Promise.all([
+		order([], { ...setup({}), retryOf: original, streamSkill: processOf('main') }),
+		order([], { ...keyed, retryOf: original, streamSkill: processOf('worker') }),
+		order([], { ...keyed, retryOf: original, streamSkill: processOf('main') }),
+	]);
+	expect(sold()).toEqual(onceEach(['a', 'b', 'c', 'd']));
 });

@@ -180,7 +180,6 @@ export class Journal {
 			const { purchase, because = taken.records.every(isOfEditor) ? byHand : 'earlier' } = taken.state;
 			return { kind: 'bought', purchase, because };
 		}
-		if (taken?.state.kind === 'void') return await this.knowledgeAfterVoid(one);
 		if (taken) return await this.judgeOpen(one, taken);
 		if (stateOfKey(key) === 'bought') return { kind: 'bought', because: 'key' };
 		const open = this.openElsewhere(names);

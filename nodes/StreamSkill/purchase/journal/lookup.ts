@@ -4,7 +4,7 @@ import type { List, Wanted } from './list';
 import { chainsOf } from './names';
 import type { PastOrder } from './past';
 import type { Recalled } from './recalled';
-import { CLAIM_LASTS, isOfEditor, isOfItem, type FoundRecord, type RecordState } from './records';
+import { CLAIM_LASTS, isOfEditor, isOfItem, type FoundRecord } from './records';
 import { referenceOf } from './references';
 import type { Stores } from './stores';
 
@@ -80,11 +80,12 @@ export class Lookup {
 		const open = this.stores.past.orders.filter(({ state }) => state.kind === 'unknown');
 		const records = open.flatMap((order) => order.records.filter(({ scope }) => scope === list.scope));
 		const states = new Map((await list.states(records)).map((record) => [referenceOf(record), record.state]));
-		for (const order of open)
-			settleBy(
-				order,
-				order.records.flatMap((record) => states.get(referenceOf(record)) ?? []),
-			);
+		for (const order of open) {
+			const found = order.records.flatMap((record) => states.get(referenceOf(record)) ?? []);
+			if (found.includes('bought')) order.state = { kind: 'bought' };
+			else if (found.includes('void')) order.state = { kind: 'void' };
+			else if (found.includes('silent') && order.state.kind === 'unknown') order.state.isSilent = true;
+		}
 	}
 
 	/** Reads the last record of each order's Idempotency Key, and for which order that was claimed. */
@@ -108,11 +109,13 @@ export class Lookup {
 		});
 	}
 
-	/** What was unknown may have been settled by another execution, which has the same key. */
+	/** Another execution, which has the same key, may have settled it as bought. */
 	private async refreshKeys(order: PastOrder) {
 		const { keys } = this.stores;
-		const records = order.records.filter(({ scope }) => scope === keys?.scope);
-		settleBy(order, keys ? await Promise.all(records.map(async (record) => await keys.state(record))) : []);
+		// A void one says nothing of the order: it may have been claimed in vain, while somebody else had the order by its other names.
+		for (const record of order.records) {
+			if (record.scope === keys?.scope && (await keys.state(record)) === 'bought') order.state = { kind: 'bought' };
+		}
 	}
 
 	/** Adds to uncertain orders the keys that were claimed for them, and not for equal orders of other executions. */
@@ -129,17 +132,11 @@ export class Lookup {
 			for (const { taken, order, key } of open) {
 				// A key is claimed anew once its last claim is void.
 				const last = claims.get(key.name)?.find((record) => own.has(record));
-				if (!last || taken.records.includes(last) || (await keys.owner(last, order)) !== 'same') continue;
+				if (!last || taken.records.includes(last) || (await keys.state(last)) === 'void') continue;
+				if ((await keys.owner(last, order)) !== 'same') continue;
 				taken.records.push(last);
 				await this.refreshKeys(taken);
 			}
 		}
 	}
-}
-
-/** Notes what the records of an uncertain order say by now. */
-function settleBy(order: PastOrder, states: RecordState[]) {
-	if (states.includes('bought')) order.state = { kind: 'bought' };
-	else if (states.includes('void')) order.state = { kind: 'void' };
-	else if (states.includes('silent') && order.state.kind === 'unknown') order.state.isSilent = true;
 }
