@@ -208,10 +208,15 @@ function describeUnknown(reason: Reason | undefined, treatment?: Treatment): str
 	}
 }
 
-/** @returns how an order is settled that may have been bought, in sentences */
-export function lookUp(references: string, recourse: Recourse, isKeyed: boolean, isRepeated = false): string[] {
-	const look = 'Look in your StreamSkill account whether the order is there.';
-	const confirm = `If it is there, add ${references} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
+/**
+ * @param reference undefined if there are several orders, each with its own
+ * @returns how an order is settled that may have been bought, in sentences
+ */
+export function lookUp(reference: string | undefined, recourse: Recourse, isKeyed: boolean, isRepeated = false): string[] {
+	const which = reference === undefined ? 'each order that may have been bought' : 'the order';
+	const look = `Look in your StreamSkill account whether ${which} is there.`;
+	const named = reference ?? 'its reference';
+	const confirm = `If it is there, add ${named} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {
 		case 'editor':
 		case 'lastDay':
@@ -230,7 +235,7 @@ export function lookUp(references: string, recourse: Recourse, isKeyed: boolean,
 			return isKeyed
 				? [
 						'Do not order it again.',
-						`A person has to look in the StreamSkill account whether it is there, and to add ${references} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
+						`A person has to look in the StreamSkill account whether it is there, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
 					]
 				: [
 						'Do not order it again.',
