@@ -95,7 +95,7 @@ export function mend(failure: Failure, recourse: Recourse, treatment?: Treatment
 		case 'duplicate':
 			return ['This order was not sent.', ...adviseDuplicate(failure.because, recourse)];
 		case 'conflict':
-			return ['This order was not sent.', 'Give each order an Idempotency Key of its own.'];
+			return ['This order was not sent.', ...(failure.with === 'unclear' ? adviseUnclearKey(recourse) : [OWN_KEYS])];
 		case 'repeatedKey':
 			return ['This order was not sent.', 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'];
 		case 'heldBack':
@@ -122,6 +122,7 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 		}
 	}
 	const [failure] = failures;
+	if (failure?.kind === 'conflict' && failure.with === 'unclear' && (recourse === 'anew' || recourse === 'tool')) return '';
 	if (failure?.kind === 'duplicate') {
 		if (recourse === 'anew' || recourse === 'tool') return '';
 		if (recourse === 'editor' || recourse === 'lastDay') return `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`;
@@ -241,6 +242,30 @@ export function lookUp(reference: string | undefined, recourse: Recourse, isKeye
 						'Do not order it again.',
 						'A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered in a new execution.',
 					];
+	}
+}
+
+const OWN_KEYS = 'Give each order an Idempotency Key of its own.';
+
+/** The key may have bought this very order: with another one it would be bought twice. */
+function adviseUnclearKey(recourse: Recourse): string[] {
+	const look = 'Look in your StreamSkill account whether this order is there.';
+	switch (recourse) {
+		case 'editor':
+		case 'lastDay':
+		case 'retry':
+		case 'rest':
+			return [look, 'If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own.'];
+		case 'anew':
+			return [
+				look,
+				'If it is, nothing is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
+			];
+		case 'tool':
+			return [
+				'Do not order it again.',
+				'A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered with another Idempotency Key.',
+			];
 	}
 }
 
