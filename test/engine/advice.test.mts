@@ -319,6 +319,53 @@ describe('a key', () => {
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 	});
 
+	/** As after the death of an execution that was asking which order the key is for. */
+	const makeUnclear = () => {
+		const [row] = [...deduplicator.lists.keys()].filter((name) => name.includes('streamskill:key:') && !/:(end|silent)$/.test(name));
+		deduplicator.lists.get(row)!.push('the name of another order');
+	};
+
+	test.each<[string, Orders]>([
+		['in the editor', { mode: 'manual' }],
+		['in production', {}],
+		['in a sub-workflow', { mode: 'integrated' }],
+	])('of which it is not clear what it bought, %s: the item that is in the account is taken out of the list', async (_where, setup) => {
+		await order(['a'], { options: byChannel });
+		makeUnclear();
+		const first = await order(list, { ...setup, options: byChannel });
+		reads(first, 'Look in your StreamSkill account whether this order is there. If it is, take its item out of the list.');
+		await order(
+			list.filter((channel) => !(channel in sold())),
+			{ ...setup, options: byChannel },
+		);
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test.each<[string, Orders]>([
+		['in the editor', { mode: 'manual' }],
+		['in a sub-workflow', { mode: 'integrated' }],
+	])('of which it is not clear what it bought, %s: what is not in the account gets another one', async (_where, setup) => {
+		await order(['z'], { options: k });
+		makeUnclear();
+		const first = await order(['a'], { ...setup, options: k });
+		reads(first, 'If it is not, give it an Idempotency Key of its own.');
+		await order(['a'], { ...setup, options: { idempotencyKey: 'k 2' } });
+		expect(sold()).toEqual(onceEach(['z', 'a']));
+	});
+
+	test.each([true, false])('of which it is not clear what it bought, with Continue (bought: %s)', async (wasBought) => {
+		const setup: Orders = { onError: 'continueErrorOutput' };
+		await order([wasBought ? 'a' : 'z'], { options: k });
+		makeUnclear();
+		const first = await order(['a'], { ...setup, options: k });
+		reads(
+			first,
+			'If it is, nothing is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
+		);
+		if (!('a' in sold())) await order(['a'], { ...setup, options: { idempotencyKey: 'k 2' } });
+		expect(sold()).toMatchObject({ a: 1 });
+	});
+
 	test.each<[string, IDataObject, number]>([
 		['each item gets its own', { idempotencyKey: '={{ $itemIndex }}', onDuplicate: 'fail' }, 2],
 		['If Already Purchased is set to Skip', { ...k, onDuplicate: 'skip' }, 1],

@@ -162,6 +162,26 @@ describe('what to do', () => {
 		for (const recourse of recourses) expect(advise(failure, recourse, keyed)).toBe(`This order was not sent. ${advice} ${next[recourse]}`);
 	});
 
+	test.each<[Recourse, string]>([
+		['editor', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.editor}`],
+		['retry', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.retry}`],
+		['rest', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.rest}`],
+		[
+			'anew',
+			'If it is, nothing is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
+		],
+	])('about a key that may have bought this very order: first to look (%s)', (recourse, advice) => {
+		expect(advise(failures['a key of another order: unclear'], recourse, keyed)).toBe(
+			`This order was not sent. Look in your StreamSkill account whether this order is there. ${advice}`,
+		);
+	});
+
+	test('about the same to a model: a person has to look', () => {
+		expect(advise(failures['a key of another order: unclear'], 'tool', keyed)).toBe(
+			'This order was not sent. Do not order it again. A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered with another Idempotency Key.',
+		);
+	});
+
 	test('about a list of which nothing is recognised, in an execution that ends well and so cannot be retried again', () => {
 		expect(advise(heldBack('unrecognised'), 'anew')).toBe(
 			'This order was not sent. Look in your StreamSkill account for what this execution has bought. Then order the rows that are left in a new execution, without those that were bought.',
