@@ -35,7 +35,7 @@ const executeAgain = (treatment?: Treatment) =>
 const DEADLINES = { editor: 'today or tomorrow', lastDay: 'today' };
 
 const executeAgainInPart = (treatment?: Treatment) =>
-	`${executeAgain(treatment)}: what this node has bought by hand today or yesterday is left out.`;
+	`${executeAgain(treatment)}: an order that this node has bought by hand today or yesterday is left out, unless you change it.`;
 
 /** The one step that follows once the cause is mended. None of them buys twice. */
 const NEXT_STEP: Record<Recourse, (treatment?: Treatment) => string> = {
