@@ -21,8 +21,10 @@ const order = orderOf();
 const RETRY =
 	'Then open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 const next: Record<Recourse, string> = {
-	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
-	lastDay: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
+	editor:
+		'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',
+	lastDay:
+		'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',
 	retry: `${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	rest: 'Then order the rows that are left in a new execution, without those that were bought.',
 	anew: 'Then order this item alone in a new execution.',
