@@ -183,7 +183,9 @@ function adviseRejection(reason: Reason): string {
 	if (reason.kind !== 'status') return NOT_REACHED;
 	return (
 		REJECTION_ADVICE[reason.httpCode] ??
-		(reason.httpCode < 400 ? NOT_REACHED : 'Check the order, your StreamSkill account and its balance.')
+		(reason.httpCode < 400
+			? 'Put the address of the StreamSkill API itself into the StreamSkill API credential.'
+			: 'Check the order, your StreamSkill account and its balance.')
 	);
 }
 
