@@ -138,7 +138,7 @@ describe('what to do', () => {
 		['a 422', 'Change the order as the message says.'],
 		['too many requests', 'Wait some minutes, or use Batching with a longer Batch Interval.'],
 		['a bare 400', 'Check the order, your StreamSkill account and its balance.'],
-		['a redirect', 'Check the Base URL in the StreamSkill API credential and the network.'],
+		['a redirect', 'Put the address of the StreamSkill API itself into the StreamSkill API credential.'],
 		['a refused connection', 'Check the Base URL in the StreamSkill API credential and the network.'],
 		['a timeout before it was sent', 'Check the Base URL in the StreamSkill API credential and the network.'],
 		['a proxy that wants a password', 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.'],
