@@ -7,8 +7,6 @@ module.exports = {
 	moduleFileExtensions: ['js', 'mjs', 'cjs', 'ts', 'mts', 'json', 'node'],
 	// The tests wait more than they compute. By itself, jest leaves one processor idle.
 	maxWorkers: '150%',
-	// They also keep running in the worker, as does what each file has loaded of n8n: a new one costs less.
-	workerIdleMemoryLimit: '512MB',
 	// A busy machine is no defect of the node: some tests place hundreds of orders.
 	testTimeout: 60_000,
 	transform: {
