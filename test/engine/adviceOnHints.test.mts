@@ -7,7 +7,7 @@ import { hintsOf, onceEach, openShop, told, type Orders } from './shop.mts';
 import { loop } from './wirings.mts';
 
 const shop = openShop();
-const { order, lose, refuse, kill, lookUp, sent, sold } = shop;
+const { order, lose, refuse, lookUp, sent, sold } = shop;
 
 const byChannel = { idempotencyKey: '={{ $json.channel }}' };
 
@@ -130,14 +130,35 @@ describe('a hint', () => {
 	});
 
 	test("of what an earlier try has bought: n8n's log has it by its run", async () => {
-		// What went out in a tenth of a second is uncertain after a crash.
-		shop.slow('/./', 150);
-		const options = { batching: { batch: { batchSize: 1, batchInterval: 0 } } };
-		const killed = await kill(list, { at: 'send', channel: 'c' }, { options });
-		const hints = hintsOf(await order([], { options, onError: 'continueErrorOutput', retryOf: killed })).join();
+		refuse('b');
+		const { data } = await order(list);
+		await order([], { retryOf: data });
+		const hints = hintsOf(await order([], { retryOf: data })).join();
 		const [, run] = /lines of n8n's log that have "run":"(\w+)"/.exec(hints)!;
 		const lines = logLines.map(({ message }) => message).filter((line) => line.includes(`"run":"${run}"`));
-		expect(lines.join()).toMatch(/was made: .*"channel":"a"/);
+		for (const channel of list) expect(lines.filter((line) => line.includes(`"channel":"${channel}"`))).toHaveLength(1);
+		expect(sold()).toEqual(onceEach(list));
+	});
+});
+
+describe('your first purchase, as the README tells it', () => {
+	const step = async (options: IDataObject) => hintsOf(await order(['a'], { mode: 'manual', options })).join();
+
+	test('step by step', async () => {
+		expect(await step({ dryRun: true })).toBe('Dry Run: nothing was sent. 1 order would be sent');
+		expect(sold()).toEqual({});
+		await step({ dryRun: false });
+		expect(sold()).toEqual({ a: 1 });
+		expect(await step({ dryRun: false })).toContain('Left out: 1 bought by hand before, today or yesterday');
+		expect(sold()).toEqual({ a: 1 });
+		await step({ repeatManualOrders: true });
+		expect(sold()).toEqual({ a: 2 });
+	});
+
+	test('in production with a key, a new execution does not buy again', async () => {
+		await order(['a'], { options: byChannel });
+		await order(['a'], { options: byChannel });
+		expect(sold()).toEqual({ a: 1 });
 	});
 });
 
