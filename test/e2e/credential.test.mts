@@ -1,16 +1,29 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import type { INodeParameters } from 'n8n-workflow';
 
+import { makeCertificate } from '../../tools/sandbox/certificate.mts';
 import { chain, node } from '../../tools/n8n/workflows.mts';
 import { faults, startSandbox, type Fault, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { errorOf } from './executions.mts';
 import { startWorld, type World } from './world.mts';
 
 let world: World;
+/** StreamSkill with a certificate of its own making. */
+let untrusted: Sandbox;
 
 beforeAll(async () => {
+	const folder = await mkdtemp(join(tmpdir(), 'streamskill-'));
+	untrusted = await startSandbox({ certificate: await makeCertificate(folder) });
+	await rm(folder, { recursive: true });
 	world = await startWorld();
 });
-afterAll(async () => await world.close());
+afterAll(async () => {
+	await world.close();
+	await untrusted.close();
+});
 beforeEach(() => world.sandbox.reset());
 afterEach(() => expect(world.sandbox.purchases).toEqual([]));
 
@@ -31,12 +44,23 @@ test.each<[string, () => { accessToken?: string; baseUrl?: string }, RegExp]>([
 		() => ({ accessToken: `Bearer ${world.sandbox.token}` }),
 		/The Access Token .* starts with the word Bearer\. Leave that word out/,
 	],
+	['a token with a space', () => ({ accessToken: `${world.sandbox.token} x` }), /The Access Token .* contains a space, .*Copy it again/],
 	['nobody there', () => ({ baseUrl: 'http://127.0.0.1:9/v1' }), /ECONNREFUSED|refused the connection/],
-	['a wrong path', () => ({ baseUrl: world.sandbox.origin }), /Nothing is at this address \(404\)/],
+	['a name that is none', () => ({ baseUrl: `https://${'x'.repeat(64)}/v1` }), /ENOTFOUND|EAI_\w+|cannot be established/],
+	['a certificate that nobody trusts', () => ({ baseUrl: untrusted.url }), /CERT|certificate/i],
+	[
+		'a wrong path',
+		() => ({ baseUrl: world.sandbox.origin }),
+		/Nothing is at this address \(404\)\. Check the Base URL: it usually ends in \/v1/,
+	],
 	['http to a foreign host', () => ({ baseUrl: 'http://api.streamskill.pro/v1' }), /access token unencrypted/],
 	['no address at all', () => ({ baseUrl: 'streamskill' }), /is not a web address/],
-])('%s', async (_, data, message) => {
+])('%s, and then what the message asks for', async (_, data, message) => {
 	expect(await test_(data())).toEqual({ status: 'Error', message: expect.stringMatching(message) });
+	const { accessToken = '' } = data();
+	expect(await test_(accessToken.startsWith('Bearer ') ? { accessToken: accessToken.slice('Bearer '.length) } : {})).toMatchObject({
+		status: 'OK',
+	});
 });
 
 const status = (code: number, rest: object = {}): Fault => ({ kind: 'status', status: code, bought: false, ...rest }) as Fault;
@@ -49,18 +73,27 @@ test.each<[string, Fault, RegExp]>([
 	['an empty answer', { kind: 'empty', bought: false }, /not as the StreamSkill API does/],
 	["somebody else's 422", status(422, { body: { detail: 'no' } }), /not as the StreamSkill API does/],
 	['a 422 with a web page', status(422, { body: '<html>' }), /not as the StreamSkill API does/],
+	...[301, 302, 303, 308].map((code): [string, Fault, RegExp] => [
+		String(code),
+		status(code, { headers: { Location: 'http://127.0.0.1:9/' } }),
+		new RegExp(`redirects elsewhere \\(${code}\\)`),
+	]),
 	['307', status(307, { headers: { Location: 'http://127.0.0.1:9/' } }), /redirects elsewhere \(307\)/],
 	['403', status(403), /Access is forbidden \(403\)/],
 	['404', status(404), /Nothing is at this address \(404\)/],
+	['405', status(405), /This address takes no purchases \(405\)/],
+	['408', status(408), /took too long \(408\)\. The token was not checked: test again later/],
 	['429', status(429), /too many requests right now \(429\)/],
 	['500', status(500), /not working right now \(500\)/],
 	['502', status(502), /behind its gateway \(502\)/],
 	['503', status(503), /not available right now \(503\)/],
 	['504', status(504), /does not answer its gateway \(504\)/],
 	['a reset connection', { kind: 'reset', bought: false }, /ECONNRESET|closed unexpectedly/],
-])('%s is not taken for success', async (_, fault, message) => {
+])('%s is not taken for success, and once it is over, the test says so', async (_, fault, message) => {
 	world.sandbox.fault({ fault });
 	expect(await test_()).toEqual({ status: 'Error', message: expect.stringMatching(message) });
+	world.sandbox.reset();
+	expect(await test_()).toMatchObject({ status: 'OK' });
 });
 
 describe("in n8n's HTTP Request node", () => {

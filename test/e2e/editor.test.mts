@@ -351,7 +351,10 @@ async function keepPicture(page: Page, name: string) {
 			);
 			await keepPicture(page, `confirmed-not-bought.${theme}`);
 
-			await editor.execute('May have been bought', 'Look in your StreamSkill account whether the order is there.');
+			await editor.execute(
+				'May have been bought',
+				'Look in your StreamSkill account whether each order that may have been bought is there.',
+			);
 			await keepPicture(page, `error-uncertain.${theme}`);
 			const text = await editor.output.innerText();
 			const referenceOf = (channel: string) =>

@@ -92,7 +92,7 @@ test('by hand: a refused row is corrected in its sheet, and the workflow execute
 	expect(errorOf(failed)).toMatchObject({
 		message: 'Channel b, tarif 1000: Tarif ID: Tarif not found',
 		description: expect.stringContaining(
-			'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
+			'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',
 		) as string,
 	});
 	expect(bought(world.sandbox)).toEqual({ a: 1 });

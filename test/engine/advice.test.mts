@@ -7,41 +7,15 @@ import type { IDataObject } from 'n8n-workflow';
 import { PastOrders } from '../../nodes/StreamSkill/purchase/journal/past.ts';
 import { Report } from '../../nodes/StreamSkill/purchase/report/report.ts';
 import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
+import { bought, followEach, list, onContinue, reads, rowsLeft, type Cause } from './causes.mts';
 import { DAY, passTime } from './clock.mts';
-import { deduplicator, logLines } from './engine.mts';
-import { onceEach, openShop, outcomes, referencesOf, TOKEN, told, until, wordsOf, type Orders } from './shop.mts';
+import { deduplicator } from './engine.mts';
+import { onceEach, openShop, outcomes, referencesOf, TOKEN, told, until, type Orders } from './shop.mts';
 
 const shop = openShop();
 const { order, lose, refuse, lookUp, sent, sold } = shop;
 
-const list = ['a', 'b', 'c'];
 const byChannel = { idempotencyKey: '={{ $json.channel }}' };
-const onFailure = ['stopWorkflow', 'continueRegularOutput', 'continueErrorOutput'] as const;
-const onContinue = ['continueRegularOutput', 'continueErrorOutput'] as const;
-
-type Result = Awaited<ReturnType<typeof order>>;
-
-const reads = (result: Result, ...advice: string[]) => {
-	for (const sentence of advice) expect(wordsOf(result)).toContain(sentence);
-};
-
-/** The channels that a run has bought for, by its line in n8n's log. */
-const bought = () =>
-	logLines.flatMap(({ message }) => {
-		const [, of] = /^StreamSkill purchase \d+ was made: (.*)$/.exec(message) ?? [];
-		return of === undefined ? [] : (JSON.parse(of) as { channel: string }).channel;
-	});
-const rowsLeft = () => list.filter((channel) => !bought().includes(channel));
-
-/** What is wrong, what a person reads of it, and what is right afterwards. */
-interface Cause {
-	advice: string;
-	wrong?: () => Orders;
-	/** What goes wrong besides. */
-	disturb?: () => void;
-	/** As the advice says. */
-	mend?: () => Orders;
-}
 
 const ofB = (value: unknown) => `={{ $json.channel === "b" ? ${JSON.stringify(value)} : 1 }}`;
 const credential = (changes: IDataObject) => ({ credentials: { accessToken: TOKEN, baseUrl: shop.sandbox.url, ...changes } as never });
@@ -119,56 +93,7 @@ const causes: Record<string, Cause> = {
 	},
 };
 
-describe.each(Object.entries(causes))('%s', (_name, { advice, wrong, disturb, mend }) => {
-	/** Orders the list, and mends what the message says. */
-	const fail = async (setup: Orders) => {
-		disturb?.();
-		const result = await order(list, { ...setup, ...wrong?.() });
-		reads(result, advice);
-		deduplicator.fail = false;
-		return result;
-	};
-	const again = async (channels: string[], setup: Orders) => await order(channels, { ...setup, ...mend?.() });
-
-	test.each(onFailure)('in the editor: executed again (%s)', async (onError) => {
-		reads(await fail({ mode: 'manual', onError }), 'Then execute the workflow again: what this node has bought by hand');
-		expect((await again(list, { mode: 'manual', onError })).error).toBeUndefined();
-		expect(sold()).toEqual(onceEach(list));
-	});
-
-	test('in production, failed: retried with the currently saved workflow', async () => {
-		const failed = await fail({});
-		reads(failed, 'click the Retry arrow', 'Retry with currently saved workflow');
-		expect((await again([], { retryOf: failed.data })).error).toBeUndefined();
-		expect(sold()).toEqual(onceEach(list));
-	});
-
-	test('in production, failed, and the list itself is wrong: the rows that are left, in a new execution', async () => {
-		reads(await fail({}), 'If the list itself is wrong, order the rows that are left in a new execution.');
-		await again(rowsLeft(), {});
-		expect(sold()).toEqual(onceEach(list));
-	});
-
-	test.each<[string, Orders]>([
-		['in a sub-workflow', { mode: 'integrated' }],
-		['in production, where n8n does not save failed executions', { settings: { saveDataErrorExecution: 'none' } }],
-	])('%s, failed: the rows that are left, in a new execution', async (_where, setup) => {
-		reads(await fail(setup), 'Then order the rows that are left in a new execution, without those that were bought.');
-		await again(rowsLeft(), setup);
-		expect(sold()).toEqual(onceEach(list));
-	});
-
-	test.each(onContinue)('with %s: the item alone, in a new execution', async (onError) => {
-		const { success, failed } = await fail({ onError });
-		const items = [...success, ...failed].filter(({ json }) => 'error' in json);
-		expect(items.length).toBeGreaterThan(0);
-		for (const { json, pairedItem } of items) {
-			expect(json.message).toMatch(/Then order this item alone in a new execution\.$/);
-			await again([list[(pairedItem as { item: number }).item]], { onError });
-		}
-		expect(sold()).toEqual(onceEach(list));
-	});
-});
+followEach(causes, shop, sold);
 
 describe('in the editor', () => {
 	const byHand = async (channels: string[], more: Orders = {}) => await order(channels, { ...more, mode: 'manual' });
@@ -184,6 +109,16 @@ describe('in the editor', () => {
 		reads(first, 'Then remove the option Repeat Manual Orders, and execute the workflow again');
 		await byHand(list, { onError: 'continueRegularOutput' });
 		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test('with Continue, a field is mended for one item, then changed for all: the others are other orders, as the message says', async () => {
+		const lang = (ofAll: string) => ({ additionalFields: { lang: `={{ $json.channel === "b" ? "${ofAll}" : "en" }}` } });
+		const first = await byHand(list, { onError: 'continueRegularOutput', parameters: lang('klingon') });
+		reads(first, 'an order that this node has bought by hand today or yesterday is left out, unless you change it.');
+		await byHand(list, { onError: 'continueRegularOutput', parameters: lang('en') });
+		expect(sold()).toEqual(onceEach(list));
+		await byHand(list, { onError: 'continueRegularOutput', parameters: { additionalFields: { lang: 'ru' } } });
+		expect(sold()).toEqual({ a: 2, b: 2, c: 2 });
 	});
 
 	test.each([{}, byChannel])('an unsaved workflow with the options %j is saved', async (options) => {
@@ -318,6 +253,53 @@ describe('a key', () => {
 		reads(conflict, 'Give each order an Idempotency Key of its own.');
 		await order([], { options: { idempotencyKey: 'k 2' }, retryOf: conflict.data });
 		expect(sold()).toEqual(onceEach(['a', 'b']));
+	});
+
+	/** As after the death of an execution that was asking which order the key is for. */
+	const makeUnclear = () => {
+		const [row] = [...deduplicator.lists.keys()].filter((name) => name.includes('streamskill:key:') && !/:(end|silent)$/.test(name));
+		deduplicator.lists.get(row)!.push('the name of another order');
+	};
+
+	test.each<[string, Orders]>([
+		['in the editor', { mode: 'manual' }],
+		['in production', {}],
+		['in a sub-workflow', { mode: 'integrated' }],
+	])('of which it is not clear what it bought, %s: the item that is in the account is taken out of the list', async (_where, setup) => {
+		await order(['a'], { options: byChannel });
+		makeUnclear();
+		const first = await order(list, { ...setup, options: byChannel });
+		reads(first, 'Look in your StreamSkill account whether this order is there. If it is, take its item out of the list.');
+		await order(
+			list.filter((channel) => !(channel in sold())),
+			{ ...setup, options: byChannel },
+		);
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test.each<[string, Orders]>([
+		['in the editor', { mode: 'manual' }],
+		['in a sub-workflow', { mode: 'integrated' }],
+	])('of which it is not clear what it bought, %s: what is not in the account gets another one', async (_where, setup) => {
+		await order(['z'], { options: k });
+		makeUnclear();
+		const first = await order(['a'], { ...setup, options: k });
+		reads(first, 'If it is not, give it an Idempotency Key of its own.');
+		await order(['a'], { ...setup, options: { idempotencyKey: 'k 2' } });
+		expect(sold()).toEqual(onceEach(['z', 'a']));
+	});
+
+	test.each([true, false])('of which it is not clear what it bought, with Continue (bought: %s)', async (wasBought) => {
+		const setup: Orders = { onError: 'continueErrorOutput' };
+		await order([wasBought ? 'a' : 'z'], { options: k });
+		makeUnclear();
+		const first = await order(['a'], { ...setup, options: k });
+		reads(
+			first,
+			'If it is, nothing is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
+		);
+		if (!('a' in sold())) await order(['a'], { ...setup, options: { idempotencyKey: 'k 2' } });
+		expect(sold()).toMatchObject({ a: 1 });
 	});
 
 	test.each<[string, IDataObject, number]>([

@@ -2,7 +2,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import { DAY, passTime } from './clock.mts';
-import { branches, loop } from './wirings.mts';
+import { branches, callOf, loop } from './wirings.mts';
 import { hintsOf, openShop, outcomes, type Orders } from './shop.mts';
 
 const shop = openShop();
@@ -112,6 +112,16 @@ const rows: Array<[name: string, without: number, withKey: number, again: (optio
 		async (options) => {
 			await order(['a'], { options });
 			await order(['a'], { options, workflowId: 'workflow-2', ...pasted });
+		},
+	],
+	[
+		'a sub-workflow that its parent calls again, by a retry',
+		2,
+		1,
+		async (options) => {
+			const wiring = callOf(async (items) => await order(items, { options, mode: 'integrated', workflowId: 'sub-workflow' }));
+			shop.refuse('b');
+			await order([], { wiring, retryOf: (await order(['a', 'b'], { wiring })).data });
 		},
 	],
 	['an evaluation', 0, 0, async (options) => expect(outcomes(await order(['a'], { options, ...evaluation }))).toEqual(['notSent'])],

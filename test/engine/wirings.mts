@@ -1,7 +1,7 @@
 /** Nodes that come around StreamSkill in people's workflows, and how they are connected. */
 import type { EngineRequest, EngineResponse, IDataObject, INodeExecutionData, INodeType } from 'n8n-workflow';
 
-import { other, type Wiring } from './engine.mts';
+import { other, type RunResult, type Wiring } from './engine.mts';
 
 /** As n8n's Loop Over Items does it (n8n-nodes-base: SplitInBatches/v3): a slice each time, and in the end all that came back. */
 const loopOverItems = (size: number): INodeType => ({
@@ -51,6 +51,19 @@ export const branches = (...hand: Array<(items: IDataObject[]) => IDataObject[]>
 		connections: { Split: [names], ...Object.fromEntries(names.map((name) => [name, [['StreamSkill']]])) },
 	};
 };
+
+/** As Execute Workflow calls another one, which is an execution of its own: what ends that ends the caller. */
+export const callOf = (call: (items: IDataObject[]) => Promise<RunResult>): Wiring => ({
+	entry: 'Call',
+	nodes: {
+		Call: other(async (items) => {
+			const { error, success } = await call(items.map(({ json }) => json));
+			if (error) throw error;
+			return success.map(({ json }) => json);
+		}),
+	},
+	connections: { Call: [['Success']], StreamSkill: [] },
+});
 
 /** Two StreamSkill nodes that get the same items (with `twin`). */
 export const sideBySide: Wiring = {

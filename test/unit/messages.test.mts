@@ -21,8 +21,10 @@ const order = orderOf();
 const RETRY =
 	'Then open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 const next: Record<Recourse, string> = {
-	editor: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
-	lastDay: 'Then execute the workflow again: what this node has bought by hand today or yesterday is left out.',
+	editor:
+		'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',
+	lastDay:
+		'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',
 	retry: `${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	rest: 'Then order the rows that are left in a new execution, without those that were bought.',
 	anew: 'Then order this item alone in a new execution.',
@@ -136,7 +138,7 @@ describe('what to do', () => {
 		['a 422', 'Change the order as the message says.'],
 		['too many requests', 'Wait some minutes, or use Batching with a longer Batch Interval.'],
 		['a bare 400', 'Check the order, your StreamSkill account and its balance.'],
-		['a redirect', 'Check the Base URL in the StreamSkill API credential and the network.'],
+		['a redirect', 'Put the address of the StreamSkill API itself into the StreamSkill API credential.'],
 		['a refused connection', 'Check the Base URL in the StreamSkill API credential and the network.'],
 		['a timeout before it was sent', 'Check the Base URL in the StreamSkill API credential and the network.'],
 		['a proxy that wants a password', 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.'],
@@ -160,6 +162,26 @@ describe('what to do', () => {
 		[heldBack('database'), 'Wait until n8n can use its database.'],
 	])('about %j: it was not sent, what to mend, and the next step', (failure, advice) => {
 		for (const recourse of recourses) expect(advise(failure, recourse, keyed)).toBe(`This order was not sent. ${advice} ${next[recourse]}`);
+	});
+
+	test.each<[Recourse, string]>([
+		['editor', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.editor}`],
+		['retry', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.retry}`],
+		['rest', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.rest}`],
+		[
+			'anew',
+			'If it is, nothing is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
+		],
+	])('about a key that may have bought this very order: first to look (%s)', (recourse, advice) => {
+		expect(advise(failures['a key of another order: unclear'], recourse, keyed)).toBe(
+			`This order was not sent. Look in your StreamSkill account whether this order is there. ${advice}`,
+		);
+	});
+
+	test('about the same to a model: a person has to look', () => {
+		expect(advise(failures['a key of another order: unclear'], 'tool', keyed)).toBe(
+			'This order was not sent. Do not order it again. A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered with another Idempotency Key.',
+		);
 	});
 
 	test('about a list of which nothing is recognised, in an execution that ends well and so cannot be retried again', () => {

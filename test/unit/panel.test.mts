@@ -1,5 +1,6 @@
 import { NodeApiError, NodeOperationError, type INode } from 'n8n-workflow';
 
+import type { Recourse } from '../../nodes/StreamSkill/n8n/host.ts';
 import { outcomeOf } from '../../nodes/StreamSkill/purchase/report/failure.ts';
 import { advise, describe as say } from '../../nodes/StreamSkill/purchase/report/messages.ts';
 import { errorJson, escapeHtml, runError, type EndedRun, type FailedItem } from '../../nodes/StreamSkill/purchase/report/panel.ts';
@@ -15,11 +16,11 @@ const item = (itemIndex: number, failure: FailedItem['failure'], order = orderOf
 });
 const purchase = (itemIndex: number, id: number) => ({ itemIndex, purchase: { id }, order: orderOf(`channel-${itemIndex}`) });
 
-const ended = (run: Partial<EndedRun>, recourse: 'editor' | 'retry' = 'retry') =>
+const ended = (run: Partial<EndedRun>, recourse: Recourse = 'retry') =>
 	runError(node, { failed: [], purchases: [], remarks: [], notTried: [], ...run }, recourse);
 
 /** The paragraphs of what is shown under an error. */
-const paragraphs = (run: Partial<EndedRun>, recourse?: 'editor' | 'retry') => ended(run, recourse).description!.split('<br><br>');
+const paragraphs = (run: Partial<EndedRun>, recourse?: Recourse) => ended(run, recourse).description!.split('<br><br>');
 
 describe('an error item', () => {
 	test.each(Object.entries(failures))('tells of %s what happened, what to do, and what a workflow can branch on', (_, failure) => {
@@ -163,8 +164,30 @@ describe('the text of an error', () => {
 		expect(text[0]).toMatch(/Item 0, .*\(reference K7QM-3XPA\)<br>Item 1, .*\(reference ABCD-EFGH\)$/);
 		expect(text.slice(1)).toEqual([
 			'References: K7QM-3XPA ABCD-EFGH',
-			expect.stringMatching(/add its reference to the option Confirmed Bought/),
+			expect.stringMatching(
+				/^Look in your StreamSkill account whether each order that may have been bought is there\. If it is there, add its reference to the option Confirmed Bought\. If it is not, add it to Confirmed Not Bought\. Then /,
+			),
 		]);
+	});
+
+	test('speaks of each of several uncertain orders, also where no reference helps', () => {
+		const failed = [item(0, uncertain()), item(1, uncertain(undefined, 'ABCD-EFGH'))];
+		expect(paragraphs({ failed }, 'rest').at(-1)).toMatch(
+			/^Look in your StreamSkill account whether each order that may have been bought is there\. If it is there, it was bought\. If it is not, it is one of the rows that are left\. Then /,
+		);
+	});
+
+	test('names a reference once that several items share', () => {
+		expect(paragraphs({ failed: [item(0, uncertain()), item(1, uncertain())] }).slice(1)).toEqual([
+			expect.stringMatching(/^Look in your StreamSkill account whether the order is there\. If it is there, add K7QM-3XPA to/),
+		]);
+	});
+
+	test('says what to do about each of several refusals', () => {
+		const failed = [item(0, { kind: 'rejected', reason: rejections['a 403'] }), item(1, refused({ lang: ['No'] }))];
+		expect(paragraphs({ failed }).at(-1)).toMatch(
+			/^Check that your StreamSkill account may place this order, .*\. Change the order as the message says\. Then /,
+		);
 	});
 
 	test('advises nobody to execute again what Repeat Manual Orders would buy again, not even where no item is an order', () => {

@@ -35,7 +35,7 @@ const executeAgain = (treatment?: Treatment) =>
 const DEADLINES = { editor: 'today or tomorrow', lastDay: 'today' };
 
 const executeAgainInPart = (treatment?: Treatment) =>
-	`${executeAgain(treatment)}: what this node has bought by hand today or yesterday is left out.`;
+	`${executeAgain(treatment)}: an order that this node has bought by hand today or yesterday is left out, unless you change it.`;
 
 /** The one step that follows once the cause is mended. None of them buys twice. */
 const NEXT_STEP: Record<Recourse, (treatment?: Treatment) => string> = {
@@ -95,7 +95,7 @@ export function mend(failure: Failure, recourse: Recourse, treatment?: Treatment
 		case 'duplicate':
 			return ['This order was not sent.', ...adviseDuplicate(failure.because, recourse)];
 		case 'conflict':
-			return ['This order was not sent.', 'Give each order an Idempotency Key of its own.'];
+			return ['This order was not sent.', ...(failure.with === 'unclear' ? adviseUnclearKey(recourse) : [OWN_KEYS])];
 		case 'repeatedKey':
 			return ['This order was not sent.', 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'];
 		case 'heldBack':
@@ -122,6 +122,7 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 		}
 	}
 	const [failure] = failures;
+	if (failure?.kind === 'conflict' && failure.with === 'unclear' && (recourse === 'anew' || recourse === 'tool')) return '';
 	if (failure?.kind === 'duplicate') {
 		if (recourse === 'anew' || recourse === 'tool') return '';
 		if (recourse === 'editor' || recourse === 'lastDay') return `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`;
@@ -182,7 +183,9 @@ function adviseRejection(reason: Reason): string {
 	if (reason.kind !== 'status') return NOT_REACHED;
 	return (
 		REJECTION_ADVICE[reason.httpCode] ??
-		(reason.httpCode < 400 ? NOT_REACHED : 'Check the order, your StreamSkill account and its balance.')
+		(reason.httpCode < 400
+			? 'Put the address of the StreamSkill API itself into the StreamSkill API credential.'
+			: 'Check the order, your StreamSkill account and its balance.')
 	);
 }
 
@@ -208,10 +211,15 @@ function describeUnknown(reason: Reason | undefined, treatment?: Treatment): str
 	}
 }
 
-/** @returns how an order is settled that may have been bought, in sentences */
-export function lookUp(references: string, recourse: Recourse, isKeyed: boolean, isRepeated = false): string[] {
-	const look = 'Look in your StreamSkill account whether the order is there.';
-	const confirm = `If it is there, add ${references} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
+/**
+ * @param reference undefined if there are several orders, each with its own
+ * @returns how an order is settled that may have been bought, in sentences
+ */
+export function lookUp(reference: string | undefined, recourse: Recourse, isKeyed: boolean, isRepeated = false): string[] {
+	const which = reference === undefined ? 'each order that may have been bought' : 'the order';
+	const look = `Look in your StreamSkill account whether ${which} is there.`;
+	const named = reference ?? 'its reference';
+	const confirm = `If it is there, add ${named} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {
 		case 'editor':
 		case 'lastDay':
@@ -230,12 +238,36 @@ export function lookUp(references: string, recourse: Recourse, isKeyed: boolean,
 			return isKeyed
 				? [
 						'Do not order it again.',
-						`A person has to look in the StreamSkill account whether it is there, and to add ${references} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
+						`A person has to look in the StreamSkill account whether it is there, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
 					]
 				: [
 						'Do not order it again.',
 						'A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered in a new execution.',
 					];
+	}
+}
+
+const OWN_KEYS = 'Give each order an Idempotency Key of its own.';
+
+/** The key may have bought this very order: with another one it would be bought twice. */
+function adviseUnclearKey(recourse: Recourse): string[] {
+	const look = 'Look in your StreamSkill account whether this order is there.';
+	switch (recourse) {
+		case 'editor':
+		case 'lastDay':
+		case 'retry':
+		case 'rest':
+			return [look, 'If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own.'];
+		case 'anew':
+			return [
+				look,
+				'If it is, nothing is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
+			];
+		case 'tool':
+			return [
+				'Do not order it again.',
+				'A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered with another Idempotency Key.',
+			];
 	}
 }
 

@@ -110,13 +110,12 @@ const describeUncertain = ({ failure, treatment, problems = {} }: FailedItem) =>
 	[describe(failure, treatment), ...Object.values(problems).flat()].join('; ');
 
 function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recourse): string[] {
-	const references = uncertain.flatMap(({ failure }) => (failure.kind === 'unknown' ? failure.reference : []));
-	const [reference] = references;
+	const references = [...new Set(uncertain.flatMap(({ failure }) => (failure.kind === 'unknown' ? failure.reference : [])))];
+	const reference = references.length === 1 ? references[0] : undefined;
 	const isKeyed = uncertain.every(({ treatment }) => treatment?.idempotencyKey !== undefined);
-	const kinds = new Map(certain.map((item) => [item.failure.kind, item]));
 	const sentences = [
-		...(reference === undefined ? [] : lookUp(references.length > 1 ? 'its reference' : reference, recourse, isKeyed)),
-		...[...kinds.values()].flatMap(({ failure, treatment }) => mend(failure, recourse, treatment)),
+		...(references.length === 0 ? [] : lookUp(reference, recourse, isKeyed)),
+		...certain.flatMap(({ failure, treatment }) => mend(failure, recourse, treatment)),
 		goOn(
 			[...uncertain, ...certain].map(({ failure }) => failure),
 			recourse,

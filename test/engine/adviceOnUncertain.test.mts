@@ -1,0 +1,96 @@
+/** What the documents say of each way in which an answer can get lost, and of a worker that died, done word by word. */
+import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
+import { bought, list, reads } from './causes.mts';
+import { passTime, LOOK_UP_TIME } from './clock.mts';
+import { onceEach, openShop, outcomes, referencesOf, type Orders } from './shop.mts';
+
+const shop = openShop();
+const { order, lose, kill, lookUp, sold } = shop;
+
+const byChannel = { idempotencyKey: '={{ $json.channel }}' };
+
+const lost: Array<[message: string, fault: Fault]> = [true, false].flatMap(
+	(wasBought): Array<[string, Fault]> => [
+		['StreamSkill did not answer in time', faults.hang(wasBought)],
+		['The connection broke before the answer came (', faults.reset(wasBought)],
+		[
+			'StreamSkill answered 500, which does not say whether the order was bought',
+			wasBought ? faults.serverErrorAfter(500) : faults.serverErrorBefore(500),
+		],
+		['StreamSkill answered 408, which does not say whether the order was bought', { kind: 'status', status: 408, bought: wasBought }],
+		['StreamSkill answered with an empty answer instead of a purchase', faults.empty(wasBought)],
+		['StreamSkill answered with a web page instead of a purchase', faults.html(wasBought)],
+		['StreamSkill answered with an answer without a purchase ID instead of a purchase', faults.noId(wasBought)],
+		[
+			'StreamSkill answered with an answer that is not complete JSON instead of a purchase',
+			faults.body('{"id": 7', 'application/json', wasBought),
+		],
+	],
+);
+
+describe.each(lost)('%s (%j)', (message, fault) => {
+	beforeEach(() => shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault }));
+	// The others have to be answered in time.
+	const options = fault.kind === 'hang' ? { timeout: 3000 } : {};
+
+	test('in production: the reference is added, and the execution retried', async () => {
+		const first = await order(list, { options });
+		reads(first, message, 'Look in your StreamSkill account whether the order is there.', 'Retry with currently saved workflow');
+		expect((await order([], { options: lookUp(first), retryOf: first.data })).error).toBeUndefined();
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test('in the editor: the reference is added, and the workflow executed again', async () => {
+		const first = await order(list, { mode: 'manual', options });
+		reads(first, message, 'Then execute the workflow again, today or tomorrow.');
+		expect((await order(list, { mode: 'manual', options: lookUp(first) })).error).toBeUndefined();
+		expect(sold()).toEqual(onceEach(list));
+	});
+});
+
+test.each([', ', ' ', '\n'])('several references, separated by %j', async (separator) => {
+	lose('a', true);
+	lose('b', true);
+	lose('c', false);
+	const first = await order(list, { options: { batching: { batch: { batchSize: 3, batchInterval: 0 } } } });
+	reads(
+		first,
+		`References: ${referencesOf(first).join(' ')}`,
+		'Look in your StreamSkill account whether each order that may have been bought is there. If it is there, add its reference to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.',
+	);
+	const { confirmedBought, confirmedNotBought } = lookUp(first);
+	const options = { confirmedBought: String(confirmedBought as string).replaceAll(' ', separator), confirmedNotBought };
+	expect((await order([], { options, retryOf: first.data })).error).toBeUndefined();
+	expect(sold()).toEqual(onceEach(list));
+});
+
+test.each([true, false])(
+	'of a tool, without a key: it is ordered in a new execution if it is not there (bought: %s)',
+	async (wasBought) => {
+		const tool: Orders = { node: { tool: true } };
+		lose('a', wasBought);
+		reads(await order(['a'], tool), 'Only if it is not, it may be ordered in a new execution.');
+		if (!('a' in sold())) await order(['a'], tool);
+		expect(sold()).toEqual({ a: 1 });
+	},
+);
+
+describe.each(['send', 'request', 'answer', 'settle'] as const)('a worker that died, whose execution cannot be retried (%s)', (at) => {
+	test('with a key each, the list is run again, and what was on its way is settled by its reference', async () => {
+		await kill(list, { at, channel: 'b' }, { options: byChannel });
+		// Nobody is left who gets an answer.
+		const options = { ...byChannel, timeout: 2000 };
+		const again = await order(list, { options });
+		expect(new Set(outcomes(again))).toEqual(new Set(['unknown']));
+		expect((await order([], { options: { ...options, ...lookUp(again) }, retryOf: again.data })).error).toBeUndefined();
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test('without keys, the rest is ordered in a new execution: what is neither in the log nor in the account', async () => {
+		await kill(list, { at, channel: 'b' });
+		passTime(LOOK_UP_TIME);
+		const left = list.filter((channel) => !bought().includes(channel) && !(channel in sold()));
+		await order(left);
+		expect(sold()).toEqual(onceEach(list));
+	});
+});
