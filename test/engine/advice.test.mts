@@ -9,7 +9,7 @@ import { Report } from '../../nodes/StreamSkill/purchase/report/report.ts';
 import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
 import { bought, followEach, list, onContinue, reads, rowsLeft, type Cause } from './causes.mts';
 import { DAY, passTime } from './clock.mts';
-import { deduplicator } from './engine.mts';
+import { deduplicator, logLines } from './engine.mts';
 import { onceEach, openShop, outcomes, referencesOf, TOKEN, told, until, type Orders } from './shop.mts';
 
 const shop = openShop();
