@@ -105,7 +105,8 @@ export const ORDER_OPTIONS = {
 		default: '',
 		otherwise: [],
 		placeholder: 'e.g. K7QM-3XPA',
-		description: 'References of uncertain orders that are not in your StreamSkill account: each is sent once more',
+		description:
+			'References of uncertain orders that are not in your StreamSkill account. Each is sent once more. If an answer to the first one may still come, the node waits for it before that, for Timeout at most.',
 	},
 	dryRun: {
 		label: 'Dry Run',
