@@ -347,7 +347,7 @@ async function keepPicture(page: Page, name: string) {
 			await keepPicture(page, `confirmed-bought.${theme}`);
 			await editor.explain(
 				'confirmedNotBought',
-				'References of uncertain orders that are not in your StreamSkill account: each is sent once more',
+				'References of uncertain orders that are not in your StreamSkill account. Each is sent once more.',
 			);
 			await keepPicture(page, `confirmed-not-bought.${theme}`);
 
