@@ -93,7 +93,8 @@ export class StreamSkillApi implements ICredentialType {
 			name: 'isFixed',
 			type: 'hidden',
 			default: true,
-			displayOptions: { hide: { accessToken: [{ _cnd: { regex: '^=' } }], baseUrl: [{ _cnd: { regex: '^=' } }] } },
+			// Not by `regex`: n8n gives one 250 ms, and throws where a busy machine needs longer (n8n-workflow: safe-regex.js).
+			displayOptions: { hide: { accessToken: [{ _cnd: { startsWith: '=' } }], baseUrl: [{ _cnd: { startsWith: '=' } }] } },
 		},
 	];
 
