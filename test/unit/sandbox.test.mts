@@ -600,7 +600,7 @@ describe('the command', () => {
 		expect((await fetch(`${url}/purchases/create`, { method: 'POST' })).status).toBe(401);
 		child.kill('SIGINT');
 		expect(await ended).toEqual([0, null]);
-	}, 30_000);
+	});
 
 	test.each([
 		['a taken port', () => ['--port', String(sandbox.port)], /Port \d+ is taken.*--port 0/],

@@ -76,7 +76,7 @@ test('an order is claimed, waits behind one that is to wait, and is confirmed as
 	shop.sandbox.fault({ match: { channel: 'c30' }, times: 1, fault: faults.rateLimited({ 'retry-after': '6' }) });
 	const first = order(channels, setup(2000));
 	await until(() => sent().c30 === 1);
-	const [reference] = referencesOf(await order(['c31'], setup(50)));
+	const [reference] = referencesOf(await order(['c31'], setup(1000)));
 	// On a busy machine, too few orders are answered for a claim to cover the next one: then it is bought right here.
 	if (reference) await order(['c31'], setup(2000, { confirmedNotBought: reference }));
 	expect(sold().c31).toBe(1);
@@ -103,12 +103,12 @@ test('a key is corrected to another order, which is refused, and then the first 
 		onError: 'continueErrorOutput',
 		options: { idempotencyKey: 'k', timeout, ...more },
 	});
-	slow('a', 800);
+	slow('a', 4000);
 	refuse('b');
-	const first = order(['a'], setup(5000));
+	const first = order(['a'], setup(30_000));
 	await until(() => sent().a === 1);
-	const [reference] = referencesOf(await order(['b'], setup(50)));
-	expect(outcomes(await order(['b'], setup(50, { confirmedNotBought: reference })))).toEqual(['rejected']);
+	const [reference] = referencesOf(await order(['b'], setup(500)));
+	expect(outcomes(await order(['b'], setup(500, { confirmedNotBought: reference })))).toEqual(['rejected']);
 	await first;
 	expect(outcomes(await order(['b'], setup(1000)))).toEqual(['conflict']);
 	expect(outcomes(await order(['a'], setup(1000)))).toEqual([]);
