@@ -398,16 +398,21 @@ export class Program {
 		const fates = this.fates(run, result);
 		const { paid } = this;
 		const spoken = new Set(fates.flatMap(({ purchase }) => (purchase ? [purchase.id as number] : [])));
+		/** Equal orders stand for one another, where there is none for the line itself. */
+		const findFor = (line: Line) => {
+			const free = this.paidFor(run, line, paid).filter(({ id }) => !spoken.has(id));
+			return free.find((one) => textOf(one.line) === textOf(line)) ?? free.at(0);
+		};
 		for (const { line, purchase, details, isEnded } of fates) {
 			const isCalledBought = details?.outcome === 'duplicate' || (!details && !purchase && !isEnded);
 			if (!isCalledBought) continue;
-			const one = this.paidFor(run, line, paid).find(({ id }) => !spoken.has(id));
+			const one = findFor(line);
 			if (one) spoken.add(one.id);
 		}
 		setForward(LOOK_UP_TIME);
 		for (const { line, details } of fates) {
 			if (details?.outcome !== 'unknown' || !details.reference) continue;
-			const made = this.paidFor(run, line, paid).find(({ id }) => !spoken.has(id));
+			const made = findFor(line);
 			if (made) {
 				spoken.add(made.id);
 				this.told.add(made.id);
