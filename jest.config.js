@@ -5,8 +5,8 @@ module.exports = {
 	roots: ['<rootDir>/test'],
 	testMatch: ['**/unit/**/*.test.mts', '**/engine/**/*.test.mts'],
 	moduleFileExtensions: ['js', 'mjs', 'cjs', 'ts', 'mts', 'json', 'node'],
-	// The tests wait more than they compute. By itself, jest leaves one processor idle.
-	maxWorkers: '150%',
+	// The tests wait more than they compute. Jest takes a share of more than 100 % for a number: '150%' are 150 workers.
+	maxWorkers: 3,
 	// A busy machine is no defect of the node: some tests place hundreds of orders.
 	testTimeout: 60_000,
 	transform: {
