@@ -1,4 +1,5 @@
 /** Sequences that broke the promise once, found by a review. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IDataObject } from 'n8n-workflow';
 
@@ -281,3 +282,37 @@ test('two retries at once, one with a key and one without: the key that was clai
 	]);
 	expect(sold()).toEqual(onceEach(['a', 'b', 'c', 'd']));
 });
+
+test.each(Array.from({ length: 8 }, (_, i) => ({ call: i + 1 })))(
+	'two retries at once, of equal rows the first of which is refused: none is called bought that is not (one is held up before its database call $call)',
+	async ({ call }) => {
+		const setup: Orders = {
+			onError: 'continueErrorOutput',
+			before: () => [1, 2].map((row) => ({ row, channel: 'a' })),
+			options: { timeout: 2000, onDuplicate: 'fail', ...one },
+		};
+		const original = await failBefore();
+		refuse('a');
+		const slower = new AsyncLocalStorage();
+		let calls = 0;
+		let finished: Promise<unknown> = Promise.resolve();
+		const isHeldUp = new Promise<void>((resolve) => {
+			deduplicator.pause = async (before) => {
+				if (!slower.getStore() || before === 'write' || ++calls !== call) return;
+				resolve();
+				await Promise.race([finished, sleep(300)]);
+			};
+		});
+		const retry = async (process: 'main' | 'worker') => await order([], { ...setup, retryOf: original, streamSkill: processOf(process) });
+		const second = slower.run(true, async () => await retry('worker'));
+		await Promise.race([isHeldUp, second]);
+		const first = retry('main');
+		finished = first;
+		for (const result of [await first, await second]) {
+			const calledBought = result.success.length + outcomes(result).filter((outcome) => outcome === 'duplicate').length;
+			expect(calledBought).toBeLessThanOrEqual(sold().a);
+		}
+		await finish(original, setup);
+		expect(sold()).toEqual({ a: 2 });
+	},
+);
