@@ -174,7 +174,7 @@ class Run {
 		const decision = decide(item.reading, known);
 		switch (decision.kind) {
 			case 'send':
-				return { ...recalled, order: decision.order };
+				return Object.assign(recalled, { order: decision.order });
 			case 'handBack':
 				report.handBack(item, decision.purchase);
 				return undefined;

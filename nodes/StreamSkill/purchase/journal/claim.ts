@@ -31,6 +31,7 @@ export class Claim {
 	) {
 		const { names, call } = planned;
 		this.sent = { ...names, call: call.id, records, state: { kind: 'unknown', outcome: ABANDONED, isSilent: false } };
+		planned.taken = this.sent;
 	}
 
 	/** To be called before the order is sent: if nothing else follows, nobody knows what came of it. */
@@ -64,6 +65,7 @@ export class Claim {
 
 	/** To be called if the order is not sent. */
 	release() {
+		this.sent.state = { kind: 'void' };
 		this.book.end(this.sent.records, 'void');
 	}
 

@@ -31,6 +31,9 @@ export class Journal {
 	/** Why n8n's database could not be asked. */
 	refusal?: DatabaseRefusal;
 
+	/** All that is on record of the list, item by item. */
+	private list: Recalled[] = [];
+
 	private readonly stores: Stores;
 
 	private readonly lookup: Lookup;
@@ -109,7 +112,7 @@ export class Journal {
 			this.items.map(({ reading }) => reading),
 		);
 		const callAt = callsOf(this.context);
-		const recalled = this.items.map(
+		this.list = this.items.map(
 			(item, index): Recalled => ({
 				item,
 				names: names[index] ?? {},
@@ -119,18 +122,14 @@ export class Journal {
 				waitedFor: new Set(),
 			}),
 		);
-		await this.judge(recalled);
-		return recalled;
+		await this.judge(this.list);
+		return this.list;
 	}
 
 	/** Looks up anew what is on record of these orders. */
 	async judge(recalled: Recalled[]): Promise<void> {
 		for (const { taken } of recalled) if (taken) this.past.takenNow.delete(taken);
-		await this.unlessRefused(async () => {
-			await this.lookup.learn(recalled);
-			await this.lookup.readKeys(recalled);
-		});
-		for (const group of groupByCall(recalled)) this.pair(group);
+		await this.unlessRefused(async () => await this.lookUp(recalled));
 		await this.unlessRefused(async () => {
 			await this.lookup.joinKeys(recalled);
 		});
@@ -148,6 +147,19 @@ export class Journal {
 			await work();
 		} catch (error) {
 			this.refusal = refusalIn(error);
+		}
+	}
+
+	/** Finds the past order of each, and of those equal ones that are still to be sent: what is on record by now may be theirs. */
+	private async lookUp(recalled: Recalled[]) {
+		const wanted = new Set(recalled);
+		const orders = new Set(recalled.map(({ names }) => names.order));
+		const equals = this.list.filter((one) => wanted.has(one) || (!isTaken(one) && orders.has(one.names.order)));
+		try {
+			await this.lookup.learn(equals);
+			await this.lookup.readKeys(recalled);
+		} finally {
+			for (const group of groupByCall(equals)) this.pair(group);
 		}
 	}
 
@@ -233,9 +245,7 @@ export class Journal {
 	private async knowledgeAfterVoid(one: Recalled): Promise<Knowledge> {
 		one.taken = undefined;
 		one.isLost = true;
-		await this.lookup.learn([one]);
-		await this.lookup.readKeys([one]);
-		this.pair([one]);
+		await this.lookUp([one]);
 		return await this.knowledgeOf(one);
 	}
 
@@ -312,8 +322,8 @@ export class Journal {
 	 */
 	async claim(orders: Planned[]): Promise<{ claims: Claim[]; lost: Planned[] }> {
 		const claims: Claim[] = [];
-		const lost: Planned[] = [];
-		for (const { planned, won, isLost } of await this.recorder.claim(orders)) {
+		const lost = orders.filter(isTaken);
+		for (const { planned, won, isLost } of await this.recorder.claim(orders.filter((order) => !isTaken(order)))) {
 			if (isLost) lost.push(planned);
 			else claims.push(new Claim(planned, this.recorder, won));
 		}
@@ -350,6 +360,9 @@ export class Journal {
 		for (const id of new Set(this.items.map(({ itemIndex }) => callAt(itemIndex).id))) this.past.close(id, isComplete);
 	}
 }
+
+/** Whether it has a past order, or is one by now. */
+const isTaken = ({ taken }: Recalled) => taken !== undefined && taken.state.kind !== 'void';
 
 const stateOfKey = (key: Recalled['key']): 'bought' | 'unknown' | undefined => {
 	if (key?.owner !== 'same' || key.state === 'void') return undefined;

@@ -31,7 +31,7 @@ export interface Recalled {
 	names: Names;
 	call: Call;
 	known: Knowledge;
-	/** The past order that it stands for. */
+	/** The past order that it stands for, or its own once it is claimed. */
 	taken?: PastOrder;
 	/** The last record of its Idempotency Key, and for which order that was claimed. */
 	key?: FoundRecord & { owner?: KeyOwner };
