@@ -357,7 +357,9 @@ export class Program {
 				this.uncertain.push({ root: run.root, channel: line.channel });
 			} else if (details?.outcome === 'conflict') {
 				const others = paid.filter(({ key }) => key !== undefined && key === this.keyOf(run.saved, line));
-				if (!others.some(({ order }) => order !== `${run.saved.tarif} ${line.channel}`))
+				const isOther = others.some(({ order }) => order !== `${run.saved.tarif} ${line.channel}`);
+				// A person may have said of the key that it was bought, and have meant what is there for the channel.
+				if (!isOther && !this.confirmed.some(({ channel }) => channel === line.channel))
 					this.fail(`${number}: line ${line.id} is called a conflict, and its key stands for nothing else`);
 			} else if (call >= run.carried && (details?.outcome === 'duplicate' || (!details && !isEnded))) {
 				if (standing.length === 0) this.fail(`${number}: line ${line.id} is called bought, and is not`);
@@ -461,6 +463,15 @@ export class Program {
 				if (own.filter((one) => one.order === order).length > wanted) this.fail(`${order} is bought twice in ${root.name}`);
 			}
 			for (const item of new Set(own.map(({ line }) => textOf(line)))) {
+				const { channel } = JSON.parse(item) as Line;
+				const wantedInAll = most(({ calls }) =>
+					times(
+						calls.flat().map((line) => line.channel),
+						channel,
+					),
+				);
+				// A person may have told the lines for one channel from one another in another way.
+				if (wantedInAll > 1 && own.filter(({ line }) => line.channel === channel).length <= wantedInAll) continue;
 				const inOneCall = most(({ calls }) => Math.max(...calls.map((lines) => times(lines.map(textOf), item))));
 				if (inOneCall > 1) continue;
 				const wanted = most(({ calls }) => times(calls.flat().map(textOf), item));
