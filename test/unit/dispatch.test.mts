@@ -26,14 +26,13 @@ interface Given {
 	lost?: number[];
 	failing?: number[];
 	failingClaim?: boolean;
-	untold?: number;
 	/** What happens between sending and answer. */
 	answer?: (order: number) => Promise<void>;
 }
 
 const soon = async () => await new Promise<void>((resolve) => setImmediate(resolve));
 
-function work({ isOver = () => false, lost = [], failing = [], failingClaim, untold = 0, answer = soon }: Given = {}) {
+function work({ isOver = () => false, lost = [], failing = [], failingClaim, answer = soon }: Given = {}) {
 	const log = new Log();
 	const doing: Work<number, number> = {
 		claim: async (orders) => {
@@ -57,7 +56,6 @@ function work({ isOver = () => false, lost = [], failing = [], failingClaim, unt
 			return order;
 		},
 		isOver: () => isOver(log),
-		untold: () => untold,
 	};
 	return { log, doing };
 }
@@ -190,19 +188,5 @@ describe('what is claimed at a time', () => {
 		const { log, doing } = work({ answer: setPace(1000) });
 		await dispatch(count(30), pace(7), doing);
 		expect(log.mostOpen).toBe(7);
-	});
-
-	test('is less by what is answered and not on record', async () => {
-		const { log, doing } = work({ answer: setPace(10), untold: 4 });
-		await dispatch(count(100), pace(1), doing);
-		expect(log.sent).toHaveLength(100);
-		expect(log.mostOpen).toBe(6);
-	});
-
-	test('is one at least, also where more than that is not on record', async () => {
-		const { log, doing } = work({ answer: setPace(10), untold: 1000 });
-		await dispatch(count(5), pace(1), doing);
-		expect(log.sent).toHaveLength(5);
-		expect(log.mostOpen).toBe(1);
 	});
 });

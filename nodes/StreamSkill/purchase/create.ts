@@ -255,7 +255,6 @@ class Run {
 				return claim.planned;
 			},
 			isOver: () => this.isOver(),
-			untold: () => journal.untold,
 		};
 		try {
 			for (let open = orders; ; ) {

@@ -17,8 +17,6 @@ export interface Work<Order, Claim> {
 	release(claim: Claim): Order;
 	/** Whether nothing more is to be sent. */
 	isOver(): boolean;
-	/** How many orders are answered, and would read as uncertain after a crash all the same. */
-	untold(): number;
 }
 
 /** What is claimed at a time is what goes out within so many milliseconds: no more is uncertain after a crash. */
@@ -101,9 +99,9 @@ class Queue<Order, Claim> {
 	private claimNext(waiting: Order[]) {
 		const busy = this.busy + (this.onTheirWay.size > 0 ? performance.now() - this.busySince : 0);
 		const limit = Math.max(this.size, Math.floor((this.answered / Math.max(1, busy)) * WINDOW));
-		const room = limit - this.onTheirWay.size - this.claimed.length - this.work.untold();
-		if ((this.claimed.length > 0 && room < 0.75 * limit) || (room <= 0 && this.onTheirWay.size > 0)) return;
-		const orders = waiting.splice(0, Math.max(1, room));
+		const room = limit - this.onTheirWay.size - this.claimed.length;
+		if (room <= 0 || (this.claimed.length > 0 && room < 0.75 * limit)) return;
+		const orders = waiting.splice(0, room);
 		if (orders.length === 0) return;
 		this.claiming = this.settled(this.work.claim(orders).then((claims) => void this.claimed.push(...claims))).then(() => {
 			this.claiming = undefined;

@@ -345,11 +345,6 @@ export class Journal {
 		await this.recorder.settle();
 	}
 
-	/** How many claims of keys have ended, and are not on record as that. */
-	get untold(): number {
-		return this.recorder.untold;
-	}
-
 	/**
 	 * To be called at the end of the call.
 	 *

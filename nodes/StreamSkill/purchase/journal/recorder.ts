@@ -179,9 +179,4 @@ export class Recorder {
 	private warn(error: unknown) {
 		this.logger.warn(`StreamSkill could not record how its orders ended: ${refusalIn(error).message}`);
 	}
-
-	/** How many claims of keys have ended, and are not on record as that. */
-	get untold(): number {
-		return this.telling.size;
-	}
 }
