@@ -36,7 +36,7 @@ export class Lookup {
 			const chains = recalled.flatMap(({ names }) => chainsOf(names, list));
 			await this.refresh(list);
 			if (await list.isEmpty()) continue;
-			if (list === own && past.isNew) {
+			if (list === own && past.isNew && !past.knows(list.scope)) {
 				past.lost = 'unmet';
 				list.share();
 			}
