@@ -264,7 +264,8 @@ class Run {
 					this.leave(unsent);
 					break;
 				}
-				if (this.waiting.length === 0) break;
+				// Where n8n's database refuses, nothing shows any more what becomes of them.
+				if (this.waiting.length === 0 || journal.refusal) break;
 				const waiting = this.waiting.splice(0);
 				await journal.wait(waiting, stopSignal);
 				// What was sent before is settled: nothing of it may be held back once more.
