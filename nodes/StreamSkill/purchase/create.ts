@@ -104,7 +104,7 @@ class Run {
 		const { settings } = this;
 		if (settings.kind === 'invalid') {
 			report.holdBack(
-				planned.map(({ item }) => item),
+				[...planned, ...this.waiting].map(({ item }) => item),
 				{ kind: 'settings', problems: settings.problems },
 			);
 			return;
