@@ -4,7 +4,7 @@ import type { List, Wanted } from './list';
 import { chainsOf } from './names';
 import type { PastOrder } from './past';
 import type { Recalled } from './recalled';
-import { CLAIM_LASTS, isOfEditor, isOfItem, type FoundRecord } from './records';
+import { CLAIM_LASTS, isOfEditor, isOfItem, type FoundRecord, type RecordId } from './records';
 import { referenceOf } from './references';
 import type { Stores } from './stores';
 
@@ -103,7 +103,8 @@ export class Lookup {
 				return;
 			}
 			// A claim is for one order for ever, so that is asked once, and not of what was sent by this execution itself.
-			const isOwn = past.orders.some((other) => other.key === key && other.order === order);
+			const isThis = ({ scope, number }: RecordId) => scope === record.scope && number === record.number;
+			const isOwn = past.orders.some((other) => other.key === key && other.order === order && other.records.some(isThis));
 			const owner = before?.number === record.number && before.owner !== 'unclear' ? before.owner : undefined;
 			one.key = { ...record, owner: isOwn ? 'same' : (owner ?? (await keys.owner(record, order))) };
 		});
