@@ -78,13 +78,18 @@ export class Lookup {
 	/** What was unknown when the execution's data was stored may be settled by now. */
 	private async refresh(list: List) {
 		const open = this.stores.past.orders.filter(({ state }) => state.kind === 'unknown');
-		const records = open.flatMap((order) => order.records.filter(({ scope }) => scope === list.scope));
+		// Equal orders may have exchanged their records, and others claim one in vain: that of the item is its own.
+		const recordOf = ({ records }: PastOrder) => {
+			const own = records.filter(({ scope }) => scope === list.scope);
+			return own.find(isOfItem) ?? own[0];
+		};
+		const records = open.flatMap((order) => recordOf(order) ?? []);
 		const states = new Map((await list.states(records)).map((record) => [referenceOf(record), record.state]));
 		for (const order of open) {
-			const found = order.records.flatMap((record) => states.get(referenceOf(record)) ?? []);
-			if (found.includes('bought')) order.state = { kind: 'bought' };
-			else if (found.includes('void')) order.state = { kind: 'void' };
-			else if (found.includes('silent') && order.state.kind === 'unknown') order.state.isSilent = true;
+			const record = recordOf(order);
+			const state = record && states.get(referenceOf(record));
+			if (state === 'bought' || state === 'void') order.state = { kind: state };
+			else if (state === 'silent' && order.state.kind === 'unknown') order.state.isSilent = true;
 		}
 	}
 
