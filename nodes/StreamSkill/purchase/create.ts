@@ -104,7 +104,7 @@ class Run {
 		const { settings } = this;
 		if (settings.kind === 'invalid') {
 			report.holdBack(
-				planned.map(({ item }) => item),
+				[...planned, ...this.waiting].map(({ item }) => item),
 				{ kind: 'settings', problems: settings.problems },
 			);
 			return;
@@ -263,7 +263,8 @@ class Run {
 					this.leave(unsent);
 					break;
 				}
-				if (this.waiting.length === 0) break;
+				// Where n8n's database refuses, nothing shows any more what becomes of them.
+				if (this.waiting.length === 0 || journal.refusal) break;
 				const waiting = this.waiting.splice(0);
 				await journal.wait(waiting, stopSignal);
 				// What was sent before is settled: nothing of it may be held back once more.

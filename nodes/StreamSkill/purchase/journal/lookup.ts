@@ -4,7 +4,7 @@ import type { List, Wanted } from './list';
 import { chainsOf } from './names';
 import type { PastOrder } from './past';
 import type { Recalled } from './recalled';
-import { CLAIM_LASTS, isOfEditor, isOfItem, type FoundRecord } from './records';
+import { CLAIM_LASTS, isOfEditor, isOfItem, type FoundRecord, type RecordId } from './records';
 import { referenceOf } from './references';
 import type { Stores } from './stores';
 
@@ -36,7 +36,7 @@ export class Lookup {
 			const chains = recalled.flatMap(({ names }) => chainsOf(names, list));
 			await this.refresh(list);
 			if (await list.isEmpty()) continue;
-			if (list === own && past.isNew) {
+			if (list === own && past.isNew && !past.knows(list.scope)) {
 				past.lost = 'unmet';
 				list.share();
 			}
@@ -78,13 +78,18 @@ export class Lookup {
 	/** What was unknown when the execution's data was stored may be settled by now. */
 	private async refresh(list: List) {
 		const open = this.stores.past.orders.filter(({ state }) => state.kind === 'unknown');
-		const records = open.flatMap((order) => order.records.filter(({ scope }) => scope === list.scope));
+		// Equal orders may have exchanged their records, and others claim one in vain: that of the item is its own.
+		const recordOf = ({ records }: PastOrder) => {
+			const own = records.filter(({ scope }) => scope === list.scope);
+			return own.find(isOfItem) ?? own[0];
+		};
+		const records = open.flatMap((order) => recordOf(order) ?? []);
 		const states = new Map((await list.states(records)).map((record) => [referenceOf(record), record.state]));
 		for (const order of open) {
-			const found = order.records.flatMap((record) => states.get(referenceOf(record)) ?? []);
-			if (found.includes('bought')) order.state = { kind: 'bought' };
-			else if (found.includes('void')) order.state = { kind: 'void' };
-			else if (found.includes('silent') && order.state.kind === 'unknown') order.state.isSilent = true;
+			const record = recordOf(order);
+			const state = record && states.get(referenceOf(record));
+			if (state === 'bought' || state === 'void') order.state = { kind: state };
+			else if (state === 'silent' && order.state.kind === 'unknown') order.state.isSilent = true;
 		}
 	}
 
@@ -103,7 +108,8 @@ export class Lookup {
 				return;
 			}
 			// A claim is for one order for ever, so that is asked once, and not of what was sent by this execution itself.
-			const isOwn = past.orders.some((other) => other.key === key && other.order === order);
+			const isThis = ({ scope, number }: RecordId) => scope === record.scope && number === record.number;
+			const isOwn = past.orders.some((other) => other.key === key && other.order === order && other.records.some(isThis));
 			const owner = before?.number === record.number && before.owner !== 'unclear' ? before.owner : undefined;
 			one.key = { ...record, owner: isOwn ? 'same' : (owner ?? (await keys.owner(record, order))) };
 		});

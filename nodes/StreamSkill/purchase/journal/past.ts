@@ -124,6 +124,11 @@ export class PastOrders {
 		return (this.stored.ends[scope] ??= { part: 1, length: 0 });
 	}
 
+	/** Whether any number in a list was given or seen: what is there may be what this call itself has written. */
+	knows(scope: string): boolean {
+		return scope in this.stored.used;
+	}
+
 	/** @returns the highest number that was given or seen */
 	used(scope: string, name: string): number {
 		return this.stored.used[scope]?.[name] ?? 0;

@@ -59,7 +59,9 @@ export class Recorder {
 		const { names, key } = attempt.planned;
 		if (!keys || names.key === undefined || names.order === undefined) return;
 		const record = keys.record(names.key, (key?.number ?? 0) + 1);
-		attempt.isLost = !(await keys.claim(record, names.order));
+		// What was read as void may have been answered since: it was bought after all.
+		const isBought = key !== undefined && (await keys.state(key)) === 'bought';
+		attempt.isLost = isBought || !(await keys.claim(record, names.order));
 		if (!attempt.isLost) attempt.won.push(record);
 	}
 
