@@ -46,8 +46,7 @@ describe('the retry of a killed execution', () => {
 		expect(sent()).toEqual({});
 	});
 
-	// What another execution has bought with one of the keys is taken for a sign that this one had keys as well.
-	test.failing('holds an order back that has got a key since, where another key of the list is on record', async () => {
+	test('holds an order back that has got a key since, where another key of the list is on record', async () => {
 		const options = { idempotencyKey: '={{ $json.channel }}' };
 		await order(['a'], { options });
 		await order([], { retryOf: killed(), options, onError: 'continueErrorOutput' });

@@ -43,6 +43,8 @@ export const ENTRY = {
 	silent: (name: string, number: number, epoch: number) => `silent ${name} ${number}${inEpoch(epoch)}`,
 	/** The Idempotency Key that was claimed for an order of this list. */
 	keyed: (key: string, number: number, epoch: number) => `key ${key} ${number}${inEpoch(epoch)}`,
+	/** The execution was started by hand: if n8n is killed, nothing else tells that to its retry. */
+	byHand: 'by hand',
 	/** Somebody has written to the list in that minute. */
 	written: (minute: number) => `written ${minute}`,
 	/** There while somebody looks up how records have ended. Who dies meanwhile ends the epoch. */

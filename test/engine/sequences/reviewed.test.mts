@@ -170,8 +170,7 @@ describe('by hand', () => {
 		expect(sold()).toEqual({ a: 1, b: 1 });
 	});
 
-	// A killed execution has lost that it was started by hand, and its retry does not look at what was ordered by hand since.
-	test.failing('killed, executed by hand again, and then retried', async () => {
+	test('killed, executed by hand again, and then retried', async () => {
 		const killed = await kill(['a', 'b'], { at: 'answer', channel: 'a' }, { mode: 'manual' });
 		await byHand({ options: lookUp(await byHand()) });
 		expect(sold()).toEqual({ a: 1, b: 1 });

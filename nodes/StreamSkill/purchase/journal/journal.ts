@@ -264,8 +264,8 @@ export class Journal {
 		if (!isRetryWithoutRoot(this.context)) return false;
 		const calls = new Set(recalled.map(({ call }) => call.id));
 		if (this.past.orders.some(({ call }) => call !== undefined && calls.has(call))) return false;
-		// Where the killed execution had keys, one of them is on record if it has sent anything.
-		return !recalled.some(({ key }) => key !== undefined);
+		// Where the killed execution had keys, that of an order on its way is uncertain. One that was bought may be another execution's.
+		return !recalled.some(({ key }) => key?.state === 'claimed' || key?.state === 'silent');
 	}
 
 	private async holdBackBlindly(recalled: Recalled[]) {

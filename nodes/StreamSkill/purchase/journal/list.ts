@@ -37,12 +37,14 @@ export class List {
 	/**
 	 * @param scope the ID of the list's first row
 	 * @param isShared whether another n8n process may write to it at the same time
+	 * @param isByHand whether what is written to it was ordered by hand
 	 */
 	constructor(
 		private readonly rows: Rows,
 		readonly scope: string,
 		private readonly end: ListEnd,
 		private isShared: boolean,
+		private readonly isByHand: boolean,
 	) {}
 
 	/** To be called when it turns out that another process may write to it. */
@@ -53,6 +55,11 @@ export class List {
 	/** Only reads. */
 	async isEmpty(): Promise<boolean> {
 		return (await this.rows.count(this.scope)) === 0;
+	}
+
+	/** @returns whether some of it was ordered by hand. Only for a list that is not empty. */
+	async wasByHand(): Promise<boolean> {
+		return await this.exclusively(async (lease) => (await this.probe(1, [ENTRY.byHand], lease)).size > 0);
 	}
 
 	/** @returns the records under these names, each chain from its number on, in the sequence of their numbers */
@@ -190,6 +197,7 @@ export class List {
 				...wanted.map(({ name, number }) => ENTRY.claimed(name, number)).filter((entry) => !taken.has(entry)),
 				...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.epochOf(part))),
 				ENTRY.written(minuteOf(Date.now())),
+				...(this.isByHand ? [ENTRY.byHand] : []),
 			];
 			const known = await this.add(part, entries, lease);
 			this.end.length += entries.length - known.size;

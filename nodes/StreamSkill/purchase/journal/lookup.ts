@@ -39,6 +39,7 @@ export class Lookup {
 			if (list === own && past.isNew && !past.knows(list.scope)) {
 				past.lost = 'unmet';
 				list.share();
+				if (await list.wasByHand()) this.stores.joinEditor();
 			}
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
 			if (hasNotBought) await past.noteQuiet(list.scope, async () => await list.isQuiet(timeout + CLAIM_LASTS));

@@ -24,6 +24,8 @@ export interface Stores {
 	unread: List[];
 	/** Whether nothing may be recorded. */
 	isPreview: boolean;
+	/** To be called if it turns out that the execution was started by hand: what the node has ordered by hand counts as well. */
+	joinEditor(): void;
 }
 
 /** Finds out where the orders of this execution, and of those before it, are on record. */
@@ -36,23 +38,28 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 
 	const { id: nodeId } = context.getNode();
 	const scope = ROW.orders(nodeId, root);
-	const stores: Stores = { run: digest(scope).slice(0, 8), past, lists: [], unread: [], isPreview };
+	const stores: Stores = { run: digest(scope).slice(0, 8), past, lists: [], unread: [], isPreview, joinEditor: () => {} };
 	const { id: workflowId } = context.getWorkflow();
 	if (!workflowId) return stores;
 
 	const rows = new Rows(context);
-	const list = (id: string, isShared: boolean) => new List(rows, id, past.endOf(id), isShared);
 	// Others may have the same root: retries, and, in n8n 1.x, a worker that n8n took for stalled.
 	const mayHaveRivals = token === undefined || context.getMode() === 'retry' || past.lost !== undefined;
-	const own = list(scope, mayHaveRivals);
-	const byHand = isManual(context) || past.isByHand ? [0, 1].map((daysAgo) => list(ROW.editor(nodeId, dayOf(daysAgo)), true)) : [];
-	return {
-		...stores,
-		keys: new Keys(rows, `key ${workflowId}`),
-		own,
-		lists: [own, ...byHand.slice(0, 1)],
-		unread: [...(mayHaveRivals || past.isNew ? [own] : []), ...byHand],
+	const isByHand = isManual(context) || past.isByHand;
+	const own = new List(rows, scope, past.endOf(scope), mayHaveRivals, isByHand);
+	const lists = [own];
+	const unread = mayHaveRivals || past.isNew ? [own] : [];
+	const joinEditor = () => {
+		const editor = (daysAgo: number) => {
+			const id = ROW.editor(nodeId, dayOf(daysAgo));
+			return new List(rows, id, past.endOf(id), true, true);
+		};
+		const today = editor(0);
+		lists.push(today);
+		unread.push(today, editor(1));
 	};
+	if (isByHand) joinEditor();
+	return { ...stores, keys: new Keys(rows, `key ${workflowId}`), own, lists, unread, joinEditor };
 }
 
 /** @returns the day (UTC), as the lists of what was ordered by hand have it in their IDs */
