@@ -335,7 +335,8 @@ function adviseObstacle(obstacle: Obstacle, recourse: Recourse): string[] {
 			// Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
 			if (recourse === 'anew') return ['Look in your StreamSkill account for what this execution has bought.', ORDER_THE_REST];
 			return [
-				'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow".',
+				// The original workflow of a retry is the one that was saved by then.
+				'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow".',
 				'If the list is meant to be another one, order it in a new execution.',
 			];
 		case 'defect':
