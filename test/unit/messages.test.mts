@@ -164,6 +164,7 @@ describe('what to do', () => {
 		for (const recourse of recourses) expect(advise(failure, recourse, keyed)).toBe(`This order was not sent. ${advice} ${next[recourse]}`);
 	});
 
+		[{ kind: 'heldBack', obstacle: { ...obstacles.database, isNodeOutdated: true } }, 'Update the StreamSkill node.'],
 	test.each<[Recourse, string]>([
 		['editor', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.editor}`],
 		['retry', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.retry}`],

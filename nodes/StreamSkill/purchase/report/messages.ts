@@ -324,7 +324,7 @@ function adviseObstacle(obstacle: Obstacle, recourse: Recourse): string[] {
 		case 'token':
 			return ['Check the Access Token in the StreamSkill API credential.'];
 		case 'database':
-			return ['Wait until n8n can use its database.'];
+			return [obstacle.isNodeOutdated ? 'Update the StreamSkill node.' : 'Wait until n8n can use its database.'];
 		case 'unsaved':
 			return [];
 		case 'evaluation':
