@@ -141,6 +141,10 @@ describe('what to do', () => {
 		['a redirect', 'Put the address of the StreamSkill API itself into the StreamSkill API credential.'],
 		['a refused connection', 'Check the Base URL in the StreamSkill API credential and the network.'],
 		['a timeout before it was sent', 'Check the Base URL in the StreamSkill API credential and the network.'],
+		[
+			'an address that n8n blocks',
+			'Check the Base URL in the StreamSkill API credential. If it is right, ask whoever runs n8n to let its host through, with the environment variable N8N_SSRF_ALLOWED_HOSTNAMES.',
+		],
 		['a proxy that wants a password', 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.'],
 		['a proxy without a way through', 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.'],
 	])('about %s: it was not bought, what to check, and the next step', (name, advice) => {

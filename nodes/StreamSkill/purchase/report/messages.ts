@@ -180,6 +180,8 @@ function describeRejection(reason: Reason): string {
 
 function adviseRejection(reason: Reason): string {
 	if (reason.kind === 'proxy') return 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.';
+	if (reason.kind === 'blocked')
+		return 'Check the Base URL in the StreamSkill API credential. If it is right, ask whoever runs n8n to let its host through, with the environment variable N8N_SSRF_ALLOWED_HOSTNAMES.';
 	if (reason.kind !== 'status') return NOT_REACHED;
 	return (
 		REJECTION_ADVICE[reason.httpCode] ??
