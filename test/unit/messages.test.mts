@@ -164,11 +164,11 @@ describe('what to do', () => {
 		[heldBack('credential'), 'Choose or mend the StreamSkill API credential.'],
 		[heldBack('token'), 'Check the Access Token in the StreamSkill API credential.'],
 		[heldBack('database'), 'Wait until n8n can use its database.'],
+		[{ kind: 'heldBack', obstacle: { ...obstacles.database, isNodeOutdated: true } }, 'Update the StreamSkill node.'],
 	])('about %j: it was not sent, what to mend, and the next step', (failure, advice) => {
 		for (const recourse of recourses) expect(advise(failure, recourse, keyed)).toBe(`This order was not sent. ${advice} ${next[recourse]}`);
 	});
 
-		[{ kind: 'heldBack', obstacle: { ...obstacles.database, isNodeOutdated: true } }, 'Update the StreamSkill node.'],
 	test.each<[Recourse, string]>([
 		['editor', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.editor}`],
 		['retry', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.retry}`],
@@ -247,7 +247,7 @@ describe('what to do', () => {
 
 	const SKIP = 'To go on without it, set If Already Purchased to Skip.';
 	const OTHER_KEY = 'Give it another Idempotency Key if it is meant to be bought as well.';
-	const REPEAT = 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.';
+	const REPEAT = 'Turn on the option Repeat Manual Orders if it is meant to be bought once more: that buys the whole list again.';
 	const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's log.";
 	test.each<['key' | 'earlier' | 'editor' | 'confirmed', Recourse, string]>([
 		['key', 'anew', OTHER_KEY],

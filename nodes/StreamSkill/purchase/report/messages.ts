@@ -283,7 +283,7 @@ const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's 
 
 const DUPLICATES: Record<Because, string> = {
 	key: 'Give it another Idempotency Key if it is meant to be bought as well.',
-	editor: 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.',
+	editor: 'Turn on the option Repeat Manual Orders if it is meant to be bought once more: that buys the whole list again.',
 	confirmed: ELSEWHERE,
 	earlier: ELSEWHERE,
 };
