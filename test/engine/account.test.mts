@@ -1,6 +1,7 @@
 /** Whose money is spent: each order goes out with the credential as its own item resolves it. */
 import { bought, sent } from '../../tools/sandbox/counts.mts';
 import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
+import { followEach, type Cause } from './causes.mts';
 import { credentialReads } from './engine.mts';
 import { openShop, outcomes, told, TOKEN } from './shop.mts';
 
@@ -176,6 +177,41 @@ describe('a token that StreamSkill refuses', () => {
 		expect(outcomes({ success: [], failed })).toEqual(['rejected', 'notSent', 'notSent']);
 		expect(asked()).toBe(1);
 	});
+});
+
+describe('an expression of the credential', () => {
+	const MEND = 'Choose or mend the StreamSkill API credential.';
+	const EXPRESSION = 'or mend the expression that fills it';
+	const CHECK = 'Check the Access Token in the StreamSkill API credential.';
+
+	/** For one of the items it is not what it is for the others. */
+	const ofB = (expression: string, others: string) => `={{ $json.channel === "b" ? ${expression} : ${JSON.stringify(others)} }}`;
+	const token = (expression: string, ...advice: string[]): Cause => ({
+		advice,
+		wrong: () => ({ credentials: { accessToken: ofB(expression, TOKEN), baseUrl: shop.sandbox.url } }),
+	});
+	const baseUrl = (expression: () => string, ...advice: string[]): Cause => ({
+		advice,
+		wrong: () => ({ credentials: { accessToken: TOKEN, baseUrl: ofB(expression(), shop.sandbox.url) } }),
+	});
+
+	followEach(
+		{
+			'gives no token for one item': token('$json.tok', 'The Access Token of the StreamSkill API credential is empty', EXPRESSION, MEND),
+			'gives a token with a space for one item': token('"a b"', 'contains a space', EXPRESSION, MEND),
+			'names an object that one item does not have': token('$json.user.tok', EXPRESSION, MEND),
+			'throws for one item': token('$("Nowhere").first().json.tok', MEND),
+			'gives the token of another account for one item': token('"other-token"', 'does not accept the Access Token (401)', CHECK),
+			'gives no address for one item': baseUrl(() => '$json.url', 'The Base URL of the StreamSkill API credential is empty', MEND),
+			'gives the address of another account for one item': baseUrl(
+				() => JSON.stringify(other.url),
+				'does not accept the Access Token (401)',
+				CHECK,
+			),
+		},
+		shop,
+		shop.sold,
+	);
 });
 
 test('a fixed credential is read once', async () => {

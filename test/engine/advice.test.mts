@@ -98,6 +98,7 @@ followEach(causes, shop, sold);
 describe('in the editor', () => {
 	const byHand = async (channels: string[], more: Orders = {}) => await order(channels, { ...more, mode: 'manual' });
 	const repeat = { repeatManualOrders: true };
+	const REPEAT = 'Turn on the option Repeat Manual Orders if it is meant to be bought once more: that buys the whole list again.';
 
 	test.each<[string, Orders, () => void]>([
 		['an order is refused', {}, () => refuse('b')],
@@ -149,10 +150,20 @@ describe('in the editor', () => {
 	test('bought by hand before, with If Already Purchased = Fail: Repeat Manual Orders buys it once more', async () => {
 		await byHand(['a']);
 		const again = await byHand(['a'], { options: { onDuplicate: 'fail' } });
-		reads(again, 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.');
+		reads(again, REPEAT);
 		expect(sold()).toEqual({ a: 1 });
 		await byHand(['a'], { options: { onDuplicate: 'fail', ...repeat } });
 		expect(sold()).toEqual({ a: 2 });
+	});
+
+	test.each([
+		['the list, which is bought again as a whole, as the message warns', list, { a: 2, b: 2, c: 2 }],
+		['the item alone', ['a'], { a: 2, b: 1, c: 1 }],
+	])('bought by hand before, all of them, and one is meant once more: %s', async (_name, channels, times) => {
+		await byHand(list);
+		reads(await byHand(list, { options: { onDuplicate: 'fail' } }), REPEAT);
+		await byHand(channels, { options: { onDuplicate: 'fail', ...repeat } });
+		expect(sold()).toEqual(times);
 	});
 
 	test('bought by hand before, with If Already Purchased = Fail: Skip goes on with the others', async () => {

@@ -1,65 +1,19 @@
 /** What a person is told of proxies, redirects and certificates, done word by word, by way of a real proxy. */
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import tls from 'node:tls';
-import { RequestError, Server, type PrepareRequestFunction } from 'proxy-chain';
+import { RequestError, type PrepareRequestFunction } from 'proxy-chain';
 
-import { makeCertificate } from '../../tools/sandbox/certificate.mts';
 import { bought } from '../../tools/sandbox/counts.mts';
-import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { followEach, list, reads, type Cause } from './causes.mts';
 import { tellsCause } from './engine.mts';
+import { openSecureShop } from './secureShop.mts';
 import { onceEach, openShop, outcomes, TOKEN, type Orders } from './shop.mts';
 
 const shop = openShop();
+const secure = openSecureShop();
+const { orders: securely, proxyAt } = secure;
 
 const USER = 'n8n:let-me-in';
-
-let secure: Sandbox;
-let proxy: Server;
-let answer: PrepareRequestFunction;
-/** The certificates that n8n trusts. */
-let trusted: string | undefined;
-let certificate: { cert: string; key: string };
-
-beforeAll(async () => {
-	const folder = await mkdtemp(join(tmpdir(), 'streamskill-'));
-	certificate = await makeCertificate(folder);
-	await rm(folder, { recursive: true });
-	secure = await startSandbox({ token: TOKEN, certificate });
-
-	const { connect } = tls;
-	jest
-		.spyOn(tls, 'connect')
-		.mockImplementation(((options: tls.ConnectionOptions, ...more: never[]) =>
-			connect({ ...options, ca: trusted }, ...more)) as typeof connect);
-
-	proxy = new Server({ host: '127.0.0.1', port: 0, prepareRequestFunction: (request) => answer(request) });
-	await proxy.listen();
-});
-beforeEach(() => {
-	secure.reset();
-	trusted = certificate.cert;
-	answer = () => ({});
-});
-afterEach(() => {
-	delete process.env.HTTPS_PROXY;
-	delete process.env.HTTP_PROXY;
-	delete process.env.NO_PROXY;
-});
-afterAll(async () => {
-	jest.restoreAllMocks();
-	await proxy.close(true);
-	await secure.close();
-});
-
-/** The order by way of TLS: n8n's proxy client checks no certificate against an IP address. */
-const securely = (): Orders => ({ credentials: { accessToken: TOKEN, baseUrl: secure.url.replace('127.0.0.1', 'localhost') } });
-
-const proxyAt = (user = '') => `http://${user && `${user}@`}127.0.0.1:${proxy.port}`;
 
 const ASK = 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.';
 const CHECK = 'Check the Base URL in the StreamSkill API credential and the network.';
@@ -70,10 +24,10 @@ const proxied = (advice: string[], wrong: () => PrepareRequestFunction): Cause =
 	wrong: securely,
 	disturb: () => {
 		process.env.HTTPS_PROXY = proxyAt();
-		answer = wrong();
+		secure.onConnect = wrong();
 	},
 	mend: () => {
-		answer = () => ({});
+		secure.onConnect = () => ({});
 		return securely();
 	},
 });
@@ -90,7 +44,7 @@ describe('a proxy', () => {
 				wrong: securely,
 				disturb: () => {
 					process.env.HTTPS_PROXY = proxyAt();
-					answer = ({ username, password }) => ({ requestAuthentication: `${username}:${password}` !== USER });
+					secure.onConnect = ({ username, password }) => ({ requestAuthentication: `${username}:${password}` !== USER });
 				},
 				mend: () => {
 					process.env.HTTPS_PROXY = proxyAt(USER);
@@ -102,7 +56,7 @@ describe('a proxy', () => {
 				wrong: securely,
 				disturb: () => {
 					process.env.HTTPS_PROXY = proxyAt();
-					answer = () => ({ requestAuthentication: true });
+					secure.onConnect = () => ({ requestAuthentication: true });
 				},
 				mend: () => {
 					process.env.NO_PROXY = 'localhost';
@@ -129,7 +83,7 @@ describe('a proxy', () => {
 			}),
 		},
 		shop,
-		() => bought(secure),
+		() => bought(secure.sandbox),
 	);
 });
 
@@ -181,21 +135,21 @@ describe('a certificate that nobody trusts', () => {
 			'is exchanged for one that is trusted': {
 				advice: ['StreamSkill could not be reached (', CHECK],
 				wrong: securely,
-				disturb: () => (trusted = undefined),
+				disturb: () => (secure.trusted = undefined),
 				mend: () => {
-					trusted = certificate.cert;
+					secure.trusted = secure.certificate;
 					return securely();
 				},
 			},
 		},
 		shop,
-		() => bought(secure),
+		() => bought(secure.sandbox),
 	);
 });
 
 test('a Base URL with plain http goes through HTTP_PROXY with the token, unless NO_PROXY names the host', async () => {
 	const seen: string[] = [];
-	answer = ({ request }) => {
+	secure.onConnect = ({ request }) => {
 		seen.push(JSON.stringify(request.headers));
 		return {};
 	};

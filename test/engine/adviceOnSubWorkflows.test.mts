@@ -15,10 +15,13 @@ const byChannel = { idempotencyKey: '={{ $json.channel }}' };
 let inner: RunResult;
 
 /** An execution of the caller, with the node of the sub-workflow as it is saved by then. */
-const call = async (channels: string[], options: IDataObject = {}, { retryOf, ...setup }: Orders = {}) =>
+const call = async (channels: string[], options: IDataObject = {}, { retryOf, ...setup }: Orders = {}, retryOnFail?: string) =>
 	await order(channels, {
 		retryOf,
-		wiring: callOf(async (items) => (inner = await order(items, { ...setup, options, mode: 'integrated', workflowId: 'sub-workflow' }))),
+		wiring: {
+			...callOf(async (items) => (inner = await order(items, { ...setup, options, mode: 'integrated', workflowId: 'sub-workflow' }))),
+			retryOnFail,
+		},
 	});
 
 const THE_REST = 'Then order the rows that are left in a new execution, without those that were bought.';
@@ -59,6 +62,31 @@ test('with a key each and If Already Purchased = Fail, Skip goes on', async () =
 		[2, 'c'],
 	]);
 	expect(sold()).toEqual(onceEach(list));
+});
+
+describe('with Retry On Fail on Execute Workflow', () => {
+	const callTwice = async (options: IDataObject) => await call(list, options, {}, 'Call');
+
+	test.each<[string, IDataObject, object]>([
+		['without a key, the whole list is bought again, as the documents warn', {}, { a: 2, b: 1, c: 1 }],
+		['with a key each, what was bought is left out', byChannel, onceEach(list)],
+	])('%s', async (_name, options, times) => {
+		refuse('b');
+		expect((await callTwice(options)).run.status).toBe('success');
+		expect(sold()).toEqual(times);
+	});
+
+	test.each([true, false])(
+		'with a key each, an uncertain order is held back in both tries, and its reference settles it (bought: %s)',
+		async (wasBought) => {
+			lose('b', wasBought);
+			const { data, run } = await callTwice(byChannel);
+			expect(run.status).toBe('error');
+			reads(inner, 'to the option Confirmed Bought', THE_REST);
+			expect((await call([], { ...byChannel, ...lookUp(inner) }, { retryOf: data })).run.status).toBe('success');
+			expect(sold()).toEqual(onceEach(list));
+		},
+	);
 });
 
 describe.each([true, false])('an uncertain order (bought: %s)', (wasBought) => {

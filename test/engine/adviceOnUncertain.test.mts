@@ -75,6 +75,16 @@ test.each([true, false])(
 	},
 );
 
+test.each([true, false])('of a tool, filled by an expression: a person types the reference in instead (bought: %s)', async (wasBought) => {
+	const tool: Orders = { node: { tool: true }, options: byChannel };
+	lose('a', wasBought);
+	const first = await order(['a'], tool);
+	const filled = { ...byChannel, confirmedBought: `=${referencesOf(first).join()}` };
+	reads(await order(['a'], { ...tool, options: filled }), 'must be typed in here, not filled by an expression or a model');
+	await order(['a'], { ...tool, options: { ...byChannel, ...lookUp(first) } });
+	expect(sold()).toEqual({ a: 1 });
+});
+
 describe.each(['send', 'request', 'answer', 'settle'] as const)('a worker that died, whose execution cannot be retried (%s)', (at) => {
 	test('with a key each, the list is run again, and what was on its way is settled by its reference', async () => {
 		await kill(list, { at, channel: 'b' }, { options: byChannel });

@@ -34,6 +34,8 @@ export interface NodeSetup {
 	retryOnFail?: boolean;
 	maxTries?: number;
 	id?: string;
+	/** If it is not StreamSkill. */
+	name?: string;
 	/** As if nobody had chosen a credential. */
 	withoutCredential?: boolean;
 	/** Run as AI Agent 3 runs its tools; what the model is told comes as `success`. */
@@ -49,6 +51,8 @@ export interface Wiring {
 	connections: Record<string, string[][]>;
 	/** The agent that has StreamSkill as its tool. */
 	agent?: string;
+	/** The node that has Retry On Fail, with two tries. */
+	retryOnFail?: string;
 }
 
 export interface RunSetup {
@@ -216,7 +220,10 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		typeVersion: 1,
 		position: [0, 0],
 		parameters: {},
+		...(wiring?.retryOnFail === name && { retryOnFail: true, maxTries: 2, waitBetweenTries: 1 }),
 	});
+	const { name: ownName = 'StreamSkill' } = node;
+	const nameOf = (name: string) => (name === 'StreamSkill' ? ownName : name);
 	const streamSkill = (name: string, id: string, node: NodeSetup): INode => ({
 		id: node.id ?? id,
 		name,
@@ -235,7 +242,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	const nodes: INode[] = [
 		simple('Start', 'start'),
 		...(before ? [simple('Before', 'before')] : []),
-		streamSkill('StreamSkill', 'streamskill-1', node),
+		streamSkill(ownName, 'streamskill-1', node),
 		...(twin ? [streamSkill('Twin', 'streamskill-2', twin)] : []),
 		simple('Success', 'after'),
 		simple('Failed', 'after'),
@@ -262,7 +269,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		...(twin && { Success: [['Twin']] }),
 		...wiring?.connections,
 	};
-	const to = (name: string, type: 'main' | 'ai_tool' = 'main') => ({ node: name, type, index: 0 });
+	const to = (name: string, type: 'main' | 'ai_tool' = 'main') => ({ node: nameOf(name), type, index: 0 });
 	const workflow = new Workflow({
 		id: workflowId,
 		name: 'Test',
@@ -272,9 +279,12 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		settings: { executionOrder: 'v1', timezone: 'UTC', ...settings },
 		connections: {
 			...Object.fromEntries(
-				Object.entries(connections).map(([name, outputs]) => [name, { main: outputs.map((names) => names.map((next) => to(next))) }]),
+				Object.entries(connections).map(([name, outputs]) => [
+					nameOf(name),
+					{ main: outputs.map((names) => names.map((next) => to(next))) },
+				]),
 			),
-			...(wiring?.agent && { StreamSkill: { ai_tool: [[to(wiring.agent, 'ai_tool')]] } }),
+			...(wiring?.agent && { [ownName]: { ai_tool: [[to(wiring.agent, 'ai_tool')]] } }),
 		},
 		nodeTypes: {
 			getByName: (type: string) => nodeTypes[type],
@@ -284,7 +294,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	});
 
 	const data = retryOf ? forRetry(retryOf) : createExecution(...Array.from({ length: rounds }, () => items));
-	for (const entry of data.executionData!.nodeExecutionStack) entry.node = workflow.getNode(entry.node.name)!;
+	for (const entry of data.executionData!.nodeExecutionStack) entry.node = nodeToRetry(workflow, entry.node.name);
 	const additionalData = {
 		credentialsHelper: new CredentialsHelper(credentials ?? {}),
 		executionId,
@@ -310,7 +320,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	setup.onStart?.(() => execution.cancel());
 	const result = await execution;
 	const output = (index: number) =>
-		result.data.resultData.runData.StreamSkill?.flatMap(({ data }) => (data?.ai_tool ?? data?.main)?.[index] ?? []) ?? [];
+		result.data.resultData.runData[ownName]?.flatMap(({ data }) => (data?.ai_tool ?? data?.main)?.[index] ?? []) ?? [];
 	return {
 		run: result,
 		success: output(0),
@@ -330,4 +340,13 @@ function forRetry(stored: IRunExecutionData): IRunExecutionData {
 		if (tasks?.at(-1)?.error !== undefined) tasks.pop();
 	}
 	return data;
+}
+
+/** In n8n's own words (n8n 2.41.1: `executions/execution.service.js`, `retry`). */
+function nodeToRetry(workflow: Workflow, name: string): INode {
+	const node = workflow.getNode(name);
+	if (node) return node;
+	throw new Error(
+		`Could not find the node "${name}" in workflow. It probably got deleted or renamed. Without it the workflow can sadly not be retried.`,
+	);
 }

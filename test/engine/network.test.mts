@@ -5,16 +5,17 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import tls from 'node:tls';
 
 import { faults } from '../../tools/sandbox/sandbox.mts';
+import { followEach, type Cause } from './causes.mts';
 import { tellsCause } from './engine.mts';
 import { openShop, TOKEN } from './shop.mts';
 
 const shop = openShop();
 
-let server: Server;
+const servers: Server[] = [];
 const sockets = new Set<Socket>();
 afterEach(() => {
 	jest.restoreAllMocks();
-	server?.close();
+	for (const server of servers.splice(0)) server.close();
 	for (const socket of sockets) socket.destroy();
 	sockets.clear();
 });
@@ -28,12 +29,14 @@ async function orderAt(baseUrl: string, timeout = 10_000) {
 	return success[0].json;
 }
 
-async function orderFrom(listener: Server, timeout?: number) {
-	server = listener.on('connection', (socket: Socket) => void sockets.add(socket.on('error', () => {})));
+async function listen(server: Server) {
+	servers.push(server.on('connection', (socket: Socket) => void sockets.add(socket.on('error', () => {}))));
 	server.listen(0, '127.0.0.1');
 	await new Promise((resolve) => server.once('listening', resolve));
-	return await orderAt(`https://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, timeout);
+	return `https://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
 }
+
+const orderFrom = async (listener: Server, timeout?: number) => await orderAt(await listen(listener), timeout);
 
 const rejected = (code: RegExp) => ({
 	error: expect.stringMatching(new RegExp(`^StreamSkill could not be reached \\(${code.source}\\)$`)) as string,
@@ -72,6 +75,32 @@ describe('the TLS handshake did not complete', () => {
 	])('%s', async (_, listener, code, timeout) => {
 		expect(await orderFrom(listener(), timeout)).toMatchObject(tellsCause ? rejected(code) : unknown);
 	});
+});
+
+describe('the advice, followed', () => {
+	let plain: string;
+	let silent: string;
+	beforeEach(async () => {
+		plain = await listen(createHttpServer());
+		silent = await listen(createServer(() => {}));
+	});
+
+	const notReached = (code: string, baseUrl: () => string, timeout = 10_000): Cause => ({
+		advice: [`StreamSkill could not be reached (${code}`, 'Check the Base URL in the StreamSkill API credential and the network.'],
+		wrong: () => ({ credentials: { accessToken: TOKEN, baseUrl: baseUrl() }, options: { timeout } }),
+	});
+
+	followEach(
+		{
+			'a port where nobody listens': notReached('ECONNREFUSED)', () => 'https://127.0.0.1:1/v1'),
+			'a name that is none': notReached('E', () => `https://${'x'.repeat(64)}/v1`),
+			'a port that speaks plain HTTP': notReached('EPROTO)', () => plain),
+			// In n8n 1.x nothing tells that the order was not sent: it is uncertain there.
+			...(tellsCause && { 'no answer in the handshake': notReached('timeout)', () => silent, 300) }),
+		},
+		shop,
+		shop.sold,
+	);
 });
 
 describe.each(['TLSv1.2', 'TLSv1.3'] as const)('the secure connection stood (%s)', (version) => {

@@ -28,6 +28,29 @@ test('a failed execution is retried, twice as well, without buying again', async
 	expect(sold()).toEqual(onceEach(['a', 'b', 'c', 'd']));
 });
 
+describe('an execution that failed before the node', () => {
+	const failed = async () => {
+		const execution = await shop.failBefore();
+		delete (execution as { resumeToken?: string }).resumeToken;
+		return execution;
+	};
+	const list = ['a', 'b', 'c'];
+	const setup = { before: () => list.map((channel) => ({ channel })) };
+
+	test('is retried once, and then that retry, as the README says', async () => {
+		shop.refuse('b');
+		const { data } = await order([], { ...setup, retryOf: await failed() });
+		expect((await order([], { ...setup, retryOf: data })).error).toBeUndefined();
+		expect(sold()).toEqual(onceEach(list));
+	});
+
+	test('buys again when it is retried a second time, as the README warns', async () => {
+		const original = await failed();
+		for (let times = 0; times < 2; times++) await order([], { ...setup, retryOf: original });
+		expect(sold()).toEqual({ a: 2, b: 2, c: 2 });
+	});
+});
+
 test('a stalled job that n8n runs again under the same ID buys nothing again', async () => {
 	const setup = { retryOf: created(['a', 'b']), mode: 'trigger', executionId: '90001' } as const;
 	await order([], setup);

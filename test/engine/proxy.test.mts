@@ -1,53 +1,22 @@
 /** Orders by way of a proxy, as n8n takes them with HTTPS_PROXY: what becomes of CONNECT decides whether the order can have left. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import tls from 'node:tls';
-import { RequestError, Server, type PrepareRequestFunction } from 'proxy-chain';
+import { RequestError, type PrepareRequestFunction } from 'proxy-chain';
 
-import { makeCertificate } from '../../tools/sandbox/certificate.mts';
 import { bought } from '../../tools/sandbox/counts.mts';
-import { faults, startSandbox, type Fault, type Sandbox } from '../../tools/sandbox/sandbox.mts';
+import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
 import { tellsCause } from './engine.mts';
+import { openSecureShop } from './secureShop.mts';
 import { openShop, TOKEN } from './shop.mts';
 
 const shop = openShop();
+const secure = openSecureShop();
 
-let secure: Sandbox;
-let proxy: Server;
-let answer: PrepareRequestFunction;
-
-beforeAll(async () => {
-	const folder = await mkdtemp(join(tmpdir(), 'streamskill-'));
-	const certificate = await makeCertificate(folder);
-	await rm(folder, { recursive: true });
-	secure = await startSandbox({ token: TOKEN, certificate });
-
-	const { connect } = tls;
-	jest
-		.spyOn(tls, 'connect')
-		.mockImplementation(((options: tls.ConnectionOptions, ...more: never[]) =>
-			connect({ ...options, ca: certificate.cert }, ...more)) as typeof connect);
-
-	proxy = new Server({ host: '127.0.0.1', port: 0, prepareRequestFunction: (request) => answer(request) });
-	await proxy.listen();
-	process.env.HTTPS_PROXY = `http://127.0.0.1:${proxy.port}`;
-});
-afterAll(async () => {
-	delete process.env.HTTPS_PROXY;
-	jest.restoreAllMocks();
-	await proxy.close(true);
-	await secure.close();
-});
+beforeEach(() => (process.env.HTTPS_PROXY = secure.proxyAt()));
 
 async function orderThrough(onConnect: PrepareRequestFunction, { timeout = 10_000, fault }: { timeout?: number; fault?: Fault } = {}) {
-	answer = onConnect;
-	secure.reset();
-	if (fault) secure.fault({ fault });
-	// n8n's proxy client checks no certificate against an IP address.
-	const baseUrl = secure.url.replace('127.0.0.1', 'localhost');
+	secure.onConnect = onConnect;
+	if (fault) secure.sandbox.fault({ fault });
 	const { success } = await shop.order(['a'], {
-		credentials: { accessToken: TOKEN, baseUrl },
+		...secure.orders(),
 		onError: 'continueRegularOutput',
 		options: { timeout },
 	});
@@ -61,8 +30,8 @@ const refuse =
 	};
 
 const nothingWasSent = () => {
-	expect(secure.requests).toEqual([]);
-	expect(bought(secure)).toEqual({});
+	expect(secure.sandbox.requests).toEqual([]);
+	expect(bought(secure.sandbox)).toEqual({});
 };
 
 test('a proxy that connects: the order is bought, and the proxy has seen no token', async () => {
@@ -72,7 +41,7 @@ test('a proxy that connects: the order is bought, and the proxy has seen no toke
 		return {};
 	});
 	expect(purchase).toMatchObject({ channel: 'a' });
-	expect(bought(secure)).toEqual({ a: 1 });
+	expect(bought(secure.sandbox)).toEqual({ a: 1 });
 	expect(seen).toHaveLength(1);
 	expect(seen[0]).not.toContain(TOKEN);
 });
@@ -121,26 +90,21 @@ test.each<[string, string, PrepareRequestFunction, number]>([
 });
 
 test('a proxy that is down: certainly not bought', async () => {
-	const { HTTPS_PROXY } = process.env;
 	process.env.HTTPS_PROXY = 'http://127.0.0.1:1';
-	try {
-		expect(await orderThrough(() => ({}))).toMatchObject({
-			error: 'StreamSkill could not be reached (ECONNREFUSED)',
-			details: { outcome: 'rejected' },
-		});
-		nothingWasSent();
-	} finally {
-		process.env.HTTPS_PROXY = HTTPS_PROXY;
-	}
+	expect(await orderThrough(() => ({}))).toMatchObject({
+		error: 'StreamSkill could not be reached (ECONNREFUSED)',
+		details: { outcome: 'rejected' },
+	});
+	nothingWasSent();
 });
 
 test('a purchase whose answer gets lost behind the proxy may have been bought', async () => {
 	expect(await orderThrough(() => ({}), { fault: faults.reset() })).toMatchObject({ details: { outcome: 'unknown' } });
-	expect(bought(secure)).toEqual({ a: 1 });
+	expect(bought(secure.sandbox)).toEqual({ a: 1 });
 });
 
 test("a 503 of StreamSkill's own, behind the proxy, says nothing", async () => {
 	const outcome = await orderThrough(() => ({}), { fault: faults.serverErrorAfter(503) });
 	expect(outcome).toMatchObject({ details: { outcome: 'unknown', httpCode: 503 } });
-	expect(bought(secure)).toEqual({ a: 1 });
+	expect(bought(secure.sandbox)).toEqual({ a: 1 });
 });

@@ -2,7 +2,8 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import { DAY, passTime } from './clock.mts';
-import { branches, callOf, loop } from './wirings.mts';
+import type { NodeSetup } from './engine.mts';
+import { branches, callOf, loop, sideBySide } from './wirings.mts';
 import { hintsOf, openShop, outcomes, type Orders } from './shop.mts';
 
 const shop = openShop();
@@ -11,8 +12,12 @@ const { order, kill, sold } = shop;
 /** Nobody answers for an execution that was killed, so there is no use in waiting long. */
 const KEY: IDataObject = { idempotencyKey: '={{ $json.channel }}', timeout: 300 };
 const pasted = { node: { id: 'streamskill-pasted' } };
+const renamed = { node: { name: 'Buy' } };
 /** What an evaluation is, which no other test needs. */
 const evaluation = { mode: 'evaluation' as Orders['mode'] };
+
+const caller = (options: IDataObject) =>
+	callOf(async (items) => await order(items, { options, mode: 'integrated', workflowId: 'sub-workflow' }));
 
 /** Where an order comes from a second time, and how many are bought then: without a key, and with the same one. */
 const rows: Array<[name: string, without: number, withKey: number, again: (options: IDataObject) => Promise<unknown>]> = [
@@ -106,6 +111,36 @@ const rows: Array<[name: string, without: number, withKey: number, again: (optio
 		},
 	],
 	[
+		'a node that was renamed, by hand',
+		1,
+		1,
+		async (options) => {
+			await order(['a'], { options, mode: 'manual' });
+			await order(['a'], { options, mode: 'manual', ...renamed });
+		},
+	],
+	[
+		'a node that was renamed, in the retry of a crash',
+		1,
+		1,
+		async (options) => {
+			const killed = await kill(['a', 'b'], { at: 'settle', channel: 'a' }, { options });
+			const { error } = await order([], { options, ...renamed, retryOf: killed, onError: 'continueErrorOutput' });
+			expect(error).toBeUndefined();
+		},
+	],
+	[
+		'a copy of the node in the same workflow',
+		2,
+		1,
+		async (options) =>
+			await order(['a'], {
+				options,
+				wiring: sideBySide,
+				twin: { parameters: { tarifId: 1, channel: '={{ $json.channel }}', options } as NodeSetup['parameters'] },
+			}),
+	],
+	[
 		'another workflow',
 		2,
 		2,
@@ -119,9 +154,17 @@ const rows: Array<[name: string, without: number, withKey: number, again: (optio
 		2,
 		1,
 		async (options) => {
-			const wiring = callOf(async (items) => await order(items, { options, mode: 'integrated', workflowId: 'sub-workflow' }));
 			shop.refuse('b');
-			await order([], { wiring, retryOf: (await order(['a', 'b'], { wiring })).data });
+			await order([], { wiring: caller(options), retryOf: (await order(['a', 'b'], { wiring: caller(options) })).data });
+		},
+	],
+	[
+		'a sub-workflow that its parent calls again, by Retry On Fail on Execute Workflow',
+		2,
+		1,
+		async (options) => {
+			shop.refuse('b');
+			await order(['a', 'b'], { wiring: { ...caller(options), retryOnFail: 'Call' } });
 		},
 	],
 	['an evaluation', 0, 0, async (options) => expect(outcomes(await order(['a'], { options, ...evaluation }))).toEqual(['notSent'])],

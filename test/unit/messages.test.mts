@@ -141,6 +141,10 @@ describe('what to do', () => {
 		['a redirect', 'Put the address of the StreamSkill API itself into the StreamSkill API credential.'],
 		['a refused connection', 'Check the Base URL in the StreamSkill API credential and the network.'],
 		['a timeout before it was sent', 'Check the Base URL in the StreamSkill API credential and the network.'],
+		[
+			'an address that n8n blocks',
+			'Check the Base URL in the StreamSkill API credential. If it is right, ask whoever runs n8n to let its host through, with the environment variable N8N_SSRF_ALLOWED_HOSTNAMES.',
+		],
 		['a proxy that wants a password', 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.'],
 		['a proxy without a way through', 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.'],
 	])('about %s: it was not bought, what to check, and the next step', (name, advice) => {
@@ -160,6 +164,7 @@ describe('what to do', () => {
 		[heldBack('credential'), 'Choose or mend the StreamSkill API credential.'],
 		[heldBack('token'), 'Check the Access Token in the StreamSkill API credential.'],
 		[heldBack('database'), 'Wait until n8n can use its database.'],
+		[{ kind: 'heldBack', obstacle: { ...obstacles.database, isNodeOutdated: true } }, 'Update the StreamSkill node.'],
 	])('about %j: it was not sent, what to mend, and the next step', (failure, advice) => {
 		for (const recourse of recourses) expect(advise(failure, recourse, keyed)).toBe(`This order was not sent. ${advice} ${next[recourse]}`);
 	});
@@ -201,7 +206,7 @@ describe('what to do', () => {
 		],
 		[
 			heldBack('unrecognised'),
-			'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow". If the list is meant to be another one, order it in a new execution.',
+			'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow". If the list is meant to be another one, order it in a new execution.',
 		],
 		[heldBack('stopped'), 'If the order is still wanted, place it in a new execution, without the items that were bought.'],
 		[
@@ -242,7 +247,7 @@ describe('what to do', () => {
 
 	const SKIP = 'To go on without it, set If Already Purchased to Skip.';
 	const OTHER_KEY = 'Give it another Idempotency Key if it is meant to be bought as well.';
-	const REPEAT = 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.';
+	const REPEAT = 'Turn on the option Repeat Manual Orders if it is meant to be bought once more: that buys the whole list again.';
 	const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's log.";
 	test.each<['key' | 'earlier' | 'editor' | 'confirmed', Recourse, string]>([
 		['key', 'anew', OTHER_KEY],

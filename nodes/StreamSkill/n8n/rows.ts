@@ -10,7 +10,7 @@ export class DatabaseRefusal extends Error {
 /** n8n keeps its rows in another way than this node knows: what it would read says nothing. */
 export class UnknownN8n extends DatabaseRefusal {
 	constructor() {
-		super('This version of n8n keeps its deduplication data in a way that this node does not know. Update the StreamSkill node');
+		super('This version of n8n keeps its deduplication data in a way that this node does not know');
 	}
 }
 

@@ -3,7 +3,7 @@ import { NodeOperationError, type IExecuteFunctions, type INodeExecutionData } f
 import { dropsOutput, isEvaluation, isTool, stopsOnFailure } from '../n8n/host';
 import { connect, type Connection } from '../n8n/http';
 import { pause } from '../n8n/pause';
-import { refusalIn } from '../n8n/rows';
+import { refusalIn, UnknownN8n, type DatabaseRefusal } from '../n8n/rows';
 import { purchaseTrace } from '../n8n/trace';
 import { readAnswer, readFailure } from './dispatch/answer';
 import { dispatch } from './dispatch/dispatch';
@@ -234,7 +234,7 @@ class Run {
 	private obstacleTo(orders: Planned[]): Obstacle | undefined {
 		const { journal } = this;
 		if (orders.length === 0) return undefined;
-		if (journal.refusal) return { kind: 'database', message: journal.refusal.message };
+		if (journal.refusal) return obstacleIn(journal.refusal);
 		if (!journal.keepsRecords) return { kind: 'unsaved' };
 		// To add Dry Run and to turn it off is to say so.
 		if (isEvaluation(this.context) && !orders.every(({ item }) => item.options && 'dryRun' in item.options)) return { kind: 'evaluation' };
@@ -303,7 +303,7 @@ class Run {
 			}
 			return claims;
 		} catch (error) {
-			this.obstacle = { kind: 'database', message: refusalIn(error).message };
+			this.obstacle = obstacleIn(refusalIn(error));
 			this.report.holdBack(
 				planned.filter(({ item }) => !this.report.has(item)).map(({ item }) => item),
 				this.obstacle,
@@ -379,6 +379,12 @@ class Run {
 		return undefined;
 	}
 }
+
+const obstacleIn = (refusal: DatabaseRefusal): Obstacle => ({
+	kind: 'database',
+	message: refusal.message,
+	isNodeOutdated: refusal instanceof UnknownN8n,
+});
 
 const limitOf = (orders: Planned[]) => Math.min(...orders.map(({ order }) => order.maxPurchases ?? Infinity));
 

@@ -11,7 +11,7 @@ export type Obstacle =
 	| { kind: 'credential'; message: string }
 	/** StreamSkill did not accept the Access Token of an order before. */
 	| { kind: 'token' }
-	| { kind: 'database'; message: string }
+	| { kind: 'database'; message: string; isNodeOutdated: boolean }
 	/** n8n's database has no place for what a workflow orders that was never saved. */
 	| { kind: 'unsaved' }
 	| { kind: 'evaluation' }

@@ -180,6 +180,8 @@ function describeRejection(reason: Reason): string {
 
 function adviseRejection(reason: Reason): string {
 	if (reason.kind === 'proxy') return 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.';
+	if (reason.kind === 'blocked')
+		return 'Check the Base URL in the StreamSkill API credential. If it is right, ask whoever runs n8n to let its host through, with the environment variable N8N_SSRF_ALLOWED_HOSTNAMES.';
 	if (reason.kind !== 'status') return NOT_REACHED;
 	return (
 		REJECTION_ADVICE[reason.httpCode] ??
@@ -281,7 +283,7 @@ const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's 
 
 const DUPLICATES: Record<Because, string> = {
 	key: 'Give it another Idempotency Key if it is meant to be bought as well.',
-	editor: 'Turn on the option Repeat Manual Orders if it is meant to be bought once more.',
+	editor: 'Turn on the option Repeat Manual Orders if it is meant to be bought once more: that buys the whole list again.',
 	confirmed: ELSEWHERE,
 	earlier: ELSEWHERE,
 };
@@ -324,7 +326,7 @@ function adviseObstacle(obstacle: Obstacle, recourse: Recourse): string[] {
 		case 'token':
 			return ['Check the Access Token in the StreamSkill API credential.'];
 		case 'database':
-			return ['Wait until n8n can use its database.'];
+			return [obstacle.isNodeOutdated ? 'Update the StreamSkill node.' : 'Wait until n8n can use its database.'];
 		case 'unsaved':
 			return [];
 		case 'evaluation':
@@ -335,7 +337,8 @@ function adviseObstacle(obstacle: Obstacle, recourse: Recourse): string[] {
 			// Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
 			if (recourse === 'anew') return ['Look in your StreamSkill account for what this execution has bought.', ORDER_THE_REST];
 			return [
-				'Open the Executions tab, select the execution, click the Retry arrow, and choose "Retry with original workflow".',
+				// The original workflow of a retry is the one that was saved by then.
+				'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow".',
 				'If the list is meant to be another one, order it in a new execution.',
 			];
 		case 'defect':

@@ -1,0 +1,84 @@
+/** What a person is told where n8n's database has no place for an order now, done word by word. */
+import { followEach, list, type Cause } from './causes.mts';
+import { passTime } from './clock.mts';
+import { createExecution, deduplicator } from './engine.mts';
+import { openShop, type Orders } from './shop.mts';
+
+const shop = openShop();
+
+afterEach(() => jest.restoreAllMocks());
+
+/** An execution of an n8n without token, which may have rivals: it takes the lock on its list. */
+const withRivals = (): Orders => {
+	const created = createExecution(list.map((channel) => ({ channel })));
+	delete (created as { resumeToken?: string }).resumeToken;
+	// What started it first: a retry of it is none of a killed execution.
+	created.executionData!.runtimeData = { version: 1, establishedAt: 0, source: 'trigger' };
+	return { retryOf: created };
+};
+
+const lockOf = ({ node }: { node?: { id: string } }) => node?.id.endsWith(':lock') ?? false;
+
+/** Others always have the lock, and renew it. Each look whether it is free takes a second. */
+function keepTheLock() {
+	const count = deduplicator.getProcessedDataCount.bind(deduplicator);
+	let renewals = 0;
+	jest.spyOn(deduplicator, 'getProcessedDataCount').mockImplementation(async (...call) => {
+		if (!lockOf(call[1])) return await count(...call);
+		passTime(1000);
+		return ++renewals;
+	});
+}
+
+/** n8n's process stands still for half a minute, as soon as it has the lock. */
+function standStill() {
+	const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
+	jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementation(async (...call) => {
+		const isLock = lockOf(call[2]);
+		const answer = await record(...call);
+		if (isLock) passTime(30_000);
+		return answer;
+	});
+}
+
+/** As an n8n would that looks for the node's ID later than the node expects it. */
+function readTheIdLater() {
+	const count = deduplicator.getProcessedDataCount.bind(deduplicator);
+	jest.spyOn(deduplicator, 'getProcessedDataCount').mockImplementation(async (...call) => {
+		await Promise.resolve();
+		return await count(...call);
+	});
+}
+
+const WAIT = 'Wait until n8n can use its database.';
+
+const until = (message: string, disturb: () => void, advice = WAIT): Cause => ({
+	advice: [message, advice],
+	wrong: withRivals,
+	disturb,
+	mend: () => {
+		jest.restoreAllMocks();
+		return {};
+	},
+});
+
+followEach(
+	{
+		'others keep the lock': until('other executions have kept its list of orders locked for too long', keepTheLock),
+		'n8n stands still with the lock': until('n8n was too busy to keep the lock on its list of orders', standStill),
+		// The newer node is one that knows how n8n keeps its data, as this one does with n8n as it is.
+		'n8n is newer than the node': until(
+			'This version of n8n keeps its deduplication data in a way that this node does not know',
+			readTheIdLater,
+			'Update the StreamSkill node.',
+		),
+	},
+	shop,
+	shop.sold,
+);
+
+test('waiting is not advised where n8n is newer than the node', async () => {
+	readTheIdLater();
+	const { error } = await shop.order(list, withRivals());
+	expect(`${error!.message} ${error!.description}`).not.toContain(WAIT);
+});
