@@ -117,14 +117,14 @@ test('of three orders by hand', async () => {
 		execution: execution(LIST, {
 			used: { [LIST]: numbered(...names), [BY_HAND]: numbered(...orders) },
 			ends: {
-				[LIST]: { part: 1, length: 14 },
+				[LIST]: { part: 1, length: 15 },
 				[BY_HAND]: { part: 1, length: 7 },
 				'streamskill-1:editor:2026-11-24': { part: 1, length: 0 },
 			},
 			orders: kept(['0', '0'], (place) => [...inList(LIST)(place), record(BY_HAND, orders[place])]),
 		}),
 		customData: { streamSkillPurchases: '1' },
-		database: { [`workflow-1 ${LIST}`]: entries(names, 2), [`workflow-1 ${BY_HAND}`]: entries(orders, 1) },
+		database: { [`workflow-1 ${LIST}`]: [...entries(names, 2), 'by hand'].sort(), [`workflow-1 ${BY_HAND}`]: entries(orders, 1) },
 	});
 });
 

@@ -28,6 +28,7 @@ test.each([
 	['one that is void', ENTRY.void('order d', 2, 0), 'void order d 2'],
 	['one that is silent', ENTRY.silent('order d', 2, 0), 'silent order d 2'],
 	['the key that was claimed for an order of a list', ENTRY.keyed('k', 2, 0), 'key k 2'],
+	['that an execution was started by hand', ENTRY.byHand, 'by hand'],
 	['when a list was written to', ENTRY.written(29926800), 'written 29926800'],
 	['the mark of a reader', ENTRY.reading(0), 'reading'],
 
@@ -52,7 +53,7 @@ test('the entries of a key, of which each end has another number', () => {
 
 test('there is nothing else', () => {
 	expect(Object.keys(ROW)).toEqual(['orders', 'editor', 'part', 'claim', 'end', 'silent']);
-	expect(Object.keys(ENTRY)).toEqual(['claimed', 'bought', 'boughtFor', 'void', 'silent', 'keyed', 'written', 'reading']);
+	expect(Object.keys(ENTRY)).toEqual(['claimed', 'bought', 'boughtFor', 'void', 'silent', 'keyed', 'byHand', 'written', 'reading']);
 	expect(Object.keys(DIGEST)).toEqual(['root', 'key', 'reference']);
 	expect(Object.keys(NAME)).toEqual(['order', 'item']);
 });

@@ -37,7 +37,7 @@ export class List {
 	/**
 	 * @param scope the ID of the list's first row
 	 * @param isShared whether another n8n process may write to it at the same time
-	 * @param isByHand whether what is written to it was ordered by hand
+	 * @param isByHand whether it is to say that its execution was started by hand
 	 */
 	constructor(
 		private readonly rows: Rows,
@@ -57,7 +57,7 @@ export class List {
 		return (await this.rows.count(this.scope)) === 0;
 	}
 
-	/** @returns whether some of it was ordered by hand. Only for a list that is not empty. */
+	/** @returns whether its execution was started by hand. Only for a list that is not empty. */
 	async wasByHand(): Promise<boolean> {
 		return await this.exclusively(async (lease) => (await this.probe(1, [ENTRY.byHand], lease)).size > 0);
 	}

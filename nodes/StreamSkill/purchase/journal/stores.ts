@@ -52,7 +52,7 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	const joinEditor = () => {
 		const editor = (daysAgo: number) => {
 			const id = ROW.editor(nodeId, dayOf(daysAgo));
-			return new List(rows, id, past.endOf(id), true, true);
+			return new List(rows, id, past.endOf(id), true, false);
 		};
 		const today = editor(0);
 		lists.push(today);
