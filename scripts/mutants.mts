@@ -1,6 +1,6 @@
 // Changes the code where it costs money, one change at a time, and sees whether the engine tests notice. A change is
 // made to the syntax tree, by the name of a function in whatever file, so that it survives most redesigns.
-// `npm run mutants -- lock` tries those only whose names have the word.
+// `npm run mutants -- lock` tries those only whose names have the word, and `-- --fit` none: all must fit the code.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,7 +46,7 @@ const mutants: Mutant[] = [
 	mutant('what is claimed and not sent stays claimed', 'Claim.release', { returns: '' }, 'keys|sequences'),
 
 	// How orders go out.
-	mutant('nothing ends the run', 'isOver', { returns: 'false' }, 'keys|pause|ledger|purchase'),
+	mutant('nothing ends the run', 'Run.isOver', { returns: 'false' }, 'keys|pause|ledger|purchase'),
 	mutant('more at a time than a batch', 'sendAll', { condition: 'this.onTheirWay.size < this.size', is: true }, 'purchase|dispatch'),
 	mutant('all orders are claimed at once', 'WINDOW', { value: 'WINDOW', is: '1e9' }, 'identity|dispatch'),
 	mutant('a 500 is sent again', 'waitAfter', { condition: 'reason.httpCode !== 429', is: false }, 'ledger|matrix'),
@@ -65,7 +65,7 @@ const mutants: Mutant[] = [
 	mutant('a key of another order is new', 'knowledgeOf', { drops: "if (key.state === 'bought') return" }, 'keys'),
 	mutant('an uncertain order of another round is sent', 'openElsewhere', { returns: 'undefined' }, 'sequences|tool'),
 	mutant('what was read counts as read for ever', 'refresh', { returns: '' }, 'identity|sequences|rivals'),
-	mutant('the database is not asked', 'Journal.learn', { returns: '' }, 'sequences|identity'),
+	mutant('the database is not asked', 'Lookup.learn', { returns: '' }, 'sequences|identity'),
 	mutant('keys are not looked up', 'readKeys', { returns: '' }, 'keys'),
 	mutant('a lost claim is won', 'claimKey', { value: 'isLost', is: 'false' }, 'keys|rivals'),
 	mutant('one key for several orders', 'refuseKeysOfSeveralOrders', { returns: '' }, 'sequences|keys'),
@@ -74,10 +74,11 @@ const mutants: Mutant[] = [
 	mutant('what is not recognised is new', 'recognisesNone', { returns: 'false' }, 'sequences'),
 	mutant('a reference works while its order is on its way', 'Journal.isQuiet', { returns: 'true' }, 'sequences'),
 	mutant('a purchase is not kept', 'Claim.settle', { drops: "this.sent.state = { kind: 'bought'" }, 'ledger|sequences'),
-	mutant('a purchase is not told', 'Claim.settle', { drops: "this.book.end(records, 'bought')" }, 'keys|sequences'),
+	mutant('a purchase is not told', 'Claim.settle', { drops: "this.book.end(records, 'bought'" }, 'keys|sequences'),
 	mutant('a refusal is not kept', 'Claim.settle', { drops: "this.sent.state = { kind: 'void' }" }, 'ledger|sequences'),
 	mutant('a refusal is not told', 'Claim.settle', { drops: "this.book.end(records, 'void')" }, 'keys|sequences'),
 	mutant('what is uncertain is sent', 'judgeOpen', { returns: "{ kind: 'new' as const }" }, 'ledger'),
+	mutant('a killed execution was not started by hand', 'wasByHand', { returns: 'false' }, 'sequences'),
 	mutant('what was bought by hand is not left out', 'isManual', { returns: 'false' }, 'sequences'),
 
 	// Keys.
@@ -96,11 +97,12 @@ const mutants: Mutant[] = [
 	// Lists.
 	mutant('a look leaves a mark', 'recordAndRemove', { drops: 'await this.rows.remove(' }, 'sequences|identity'),
 	mutant('what a killed reader left counts as settled', 'probeEnds', { condition: 'ENTRY.reading', is: false }, 'identity|rivals'),
-	mutant('what a rival has claimed is claimed', 'write', { value: 'isLost', is: 'false' }, 'rivals|lock'),
+	mutant('what a rival has claimed is claimed', 'List.write', { value: 'isLost', is: 'false' }, 'rivals|lock'),
 	mutant('a list ends with its first row', 'findEnd', { returns: '' }, 'sequences|stored'),
 
 	// Whose order is whose.
 	mutant('an order is taken by its item alone', 'match', { value: 'sameOrder', is: '(_: Names) => [] as PastOrder[]' }, 'sequences|ledger'),
+	mutant('what others bought for an equal order is taken', 'lookUp', { value: 'equals', is: 'recalled' }, 'sequences'),
 	mutant('a mended order is new', 'match', { value: 'sameItem', is: '(_: Names) => [] as PastOrder[]' }, 'sequences|ledger'),
 	mutant('one past order is taken twice', 'match', { drops: 'free.delete(' }, 'sequences|sameOrder'),
 	mutant('a refused number is given again', 'next', { returns: '1' }, 'ledger|purchase|sequences'),
