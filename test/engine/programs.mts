@@ -84,7 +84,7 @@ export class Program {
 	/** The orders that somebody was told were bought before, by run and channel. */
 	private readonly leftOut: Array<{ root: Root; channel: string }> = [];
 	/** The purchases that somebody has found for an uncertain order. */
-	private readonly confirmed: Array<{ root: Root; id: number; channel: string }> = [];
+	private readonly confirmed: Array<{ root: Root; id: number; channel: string; key?: string }> = [];
 	/** The orders that somebody was told may be bought: by run and channel. */
 	private readonly uncertain: Array<{ root: Root; channel: string }> = [];
 
@@ -311,9 +311,13 @@ export class Program {
 			(one) =>
 				(one.run.root === run.root && (textOf(one.line) === textOf(line) || one.order === `${run.saved.tarif} ${line.channel}`)) ||
 				this.confirmed.some(({ root, id, channel }) => root === run.root && id === one.id && channel === line.channel) ||
-				(key !== undefined && one.key === key),
+				this.isOfKey(one, key),
 		);
 	}
+
+	/** Whether a purchase was made with a key, or a person has said so: that holds in any execution. */
+	private isOfKey = (one: Paid, key?: string) =>
+		key !== undefined && (one.key === key || this.confirmed.some((said) => said.id === one.id && said.key === key));
 
 	/** What came of each line in an execution, as it tells. */
 	private fates(run: Run, { data, error }: RunResult) {
@@ -356,10 +360,8 @@ export class Program {
 				if (!details.reference) this.fail(`${number}: line ${line.id} is uncertain, and has no reference`);
 				this.uncertain.push({ root: run.root, channel: line.channel });
 			} else if (details?.outcome === 'conflict') {
-				const others = paid.filter(({ key }) => key !== undefined && key === this.keyOf(run.saved, line));
-				const isOther = others.some(({ order }) => order !== `${run.saved.tarif} ${line.channel}`);
-				// A person may have said of the key that it was bought, and have meant what is there for the channel.
-				if (!isOther && !this.confirmed.some(({ channel }) => channel === line.channel))
+				const others = paid.filter((one) => this.isOfKey(one, this.keyOf(run.saved, line)));
+				if (!others.some(({ order }) => order !== `${run.saved.tarif} ${line.channel}`))
 					this.fail(`${number}: line ${line.id} is called a conflict, and its key stands for nothing else`);
 			} else if (call >= run.carried && (details?.outcome === 'duplicate' || (!details && !isEnded))) {
 				if (standing.length === 0) this.fail(`${number}: line ${line.id} is called bought, and is not`);
@@ -418,7 +420,7 @@ export class Program {
 			if (made) {
 				spoken.add(made.id);
 				this.told.add(made.id);
-				this.confirmed.push({ root, id: made.id, channel: line.channel });
+				this.confirmed.push({ root, id: made.id, channel: line.channel, key: this.keyOf(run.saved, line) });
 			}
 			const option = made ? 'confirmedBought' : 'confirmedNotBought';
 			if (![...this.saved.confirmedBought, ...this.saved.confirmedNotBought].includes(details.reference)) {
