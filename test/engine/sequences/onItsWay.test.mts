@@ -59,7 +59,7 @@ describe('an order is to be waited for', () => {
 		await ended;
 	});
 
-	// Where this breaks, nothing else runs in the process any more, and so no timer that could end the test.
+	// Where this breaks, the node may look again and again without a pause, and jest may not come to its end.
 	test("and n8n's database refuses meanwhile: it is told, and n8n goes on", async () => {
 		const { ended } = await begin();
 		const waiting = order(['a'], keyed());
