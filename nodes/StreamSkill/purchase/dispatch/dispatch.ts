@@ -19,7 +19,7 @@ export interface Work<Order, Claim> {
 	isOver(): boolean;
 }
 
-/** What is claimed at a time is what goes out within so many milliseconds: no more is uncertain after a crash. */
+/** What is claimed at a time is what goes out within so many milliseconds: it is what a crash leaves uncertain. */
 const WINDOW = 100;
 
 /**
