@@ -49,7 +49,8 @@ function contentOf({ resultData, executionData }: IRunExecutionData): Pick<Execu
 	const { Webhook, StreamSkill } = resultData.runData;
 	const started = Webhook?.[0]?.data ?? executionData?.nodeExecutionStack[0]?.data;
 	const channels = (started?.main[0]?.[0]?.json.body as { items: string[] } | undefined)?.items ?? [];
-	const [bought, notBought] = (StreamSkill?.at(-1)?.data?.main ?? []).map((items) => (items ?? []).map(({ json }) => json));
+	const told = (StreamSkill ?? []).flatMap(({ data }) => (data?.main ?? []).flatMap((items) => (items ?? []).map(({ json }) => json)));
+	const isFailed = ({ details }: IDataObject) => details !== undefined;
 	// With On Error = Stop both are in the error.
 	const { purchases = [], failedItems = [] } = (resultData.error?.context ?? {}) as {
 		purchases?: Array<{ purchase: IDataObject }>;
@@ -57,11 +58,11 @@ function contentOf({ resultData, executionData }: IRunExecutionData): Pick<Execu
 	};
 	return {
 		channels,
-		handedOver: [...(bought ?? []), ...purchases.map(({ purchase }) => purchase)].map(({ channel, id }) => ({
+		handedOver: [...told.filter((json) => !isFailed(json)), ...purchases.map(({ purchase }) => purchase)].map(({ channel, id }) => ({
 			channel: channel as string,
 			id: id as number,
 		})),
-		failed: [...(notBought ?? []), ...failedItems].map(({ details }) => {
+		failed: [...told.filter(isFailed), ...failedItems].map(({ details }) => {
 			const { outcome, order } = details as { outcome: string; order: { channel: string } };
 			return { channel: order.channel, outcome };
 		}),

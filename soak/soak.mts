@@ -12,7 +12,7 @@ import type { Postgres } from '../tools/n8n/postgres.mts';
 import { startQueue } from '../tools/n8n/queue.mts';
 import { NoAnswer, RestError, type N8nRest, type StoredWorkflow } from '../tools/n8n/rest.mts';
 import { startN8n } from '../tools/n8n/server.mts';
-import { chooseCredential, credentialFor, ITEM, streamSkill, webhookWorkflow } from '../tools/n8n/workflows.mts';
+import { chooseCredential, credentialFor, inLoop, ITEM, streamSkill, webhookWorkflow } from '../tools/n8n/workflows.mts';
 import { startSandbox } from '../tools/sandbox/sandbox.mts';
 import { until } from '../tools/until.mts';
 import { storedExecutions } from './executions.mts';
@@ -35,6 +35,9 @@ const ENV = {
 /** How many executions may be open at a time, and how many webhooks are called at a time. */
 const [MOST_OPEN, CALLERS] = [60, 10];
 
+/** Of 1 to 5 orders: one to three rounds of a loop. */
+const PER_ROUND = 2;
+
 const ROUNDS_OF_RETRIES = 3;
 
 /** Of a worker's memory. */
@@ -45,16 +48,17 @@ const log = (line: string) => console.log(`${new Date().toISOString().slice(11, 
 /** Creates the workflows that the plans name; returns the one without keys. */
 async function createWorkflows(rest: N8nRest, credential: Parameters<typeof chooseCredential>[1], plans: Plan[]): Promise<StoredWorkflow> {
 	const create = async (name: string, ...[parameters, settings]: Parameters<typeof streamSkill>) => {
-		const workflow = webhookWorkflow(name, streamSkill({ tarifId: 1, channel: `={{ ${ITEM} }}`, ...parameters }, settings));
+		const purchase = streamSkill({ tarifId: 1, channel: `={{ ${ITEM} }}`, ...parameters }, settings);
+		const workflow = inLoop(webhookWorkflow(name, purchase), PER_ROUND);
 		chooseCredential(workflow, credential);
 		const stored = await rest.createWorkflow(workflow);
 		await rest.activate(stored.id);
 		return stored;
 	};
 	const options = { timeout: 10_000 };
-	const keys = { idempotencyKey: `={{ ${ITEM} }}`, batching: { batch: { batchSize: 3, batchInterval: 0 } } };
+	const keys = { idempotencyKey: `={{ ${ITEM} }}`, batching: { batch: { batchSize: PER_ROUND, batchInterval: 0 } } };
 	for (const name of new Set(plans.filter(({ isKeyed }) => isKeyed).map(({ workflow }) => workflow))) {
-		await create(name, { options: { ...options, ...keys } }, { onError: 'continueErrorOutput' });
+		await create(name, { options: { ...options, ...keys } }, { onError: 'continueRegularOutput' });
 	}
 	return await create(PLAIN, { options });
 }

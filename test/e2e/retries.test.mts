@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import { outputItems, type StoredExecution, type WorkflowJson } from '../../tools/n8n/rest.mts';
-import { chain, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { chain, inLoop, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults, type Fault, type Purchase } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
@@ -226,20 +226,7 @@ describe('Retry execution', () => {
 describe('in a loop, a sub-workflow, twice in a workflow', () => {
 	const SIX = TEN.slice(0, 6);
 
-	/** Webhook → Items → Loop Over Items: two at a time through StreamSkill, and all of them to After. */
-	const loop = (workflow: WorkflowJson): WorkflowJson => {
-		const to = (name: string) => ({ node: name, type: 'main' as const, index: 0 });
-		return {
-			...workflow,
-			nodes: [...workflow.nodes, node('Loop', 'splitInBatches', { batchSize: 2 }, { typeVersion: 3 })],
-			connections: {
-				Webhook: { main: [[to('Items')]] },
-				Items: { main: [[to('Loop')]] },
-				Loop: { main: [[to('After')], [to('StreamSkill')]] },
-				StreamSkill: { main: [[to('Loop')]] },
-			},
-		};
-	};
+	const loop = (workflow: WorkflowJson) => inLoop(workflow, 2);
 
 	test('a loop goes on after a refused item', async () => {
 		refuse('c');

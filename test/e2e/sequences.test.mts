@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 
 import { outputItems, type WorkflowJson } from '../../tools/n8n/rest.mts';
-import { chain, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { chain, inLoop, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
@@ -42,22 +42,9 @@ const channels = (list: string) => [...list].map((channel) => ({ channel }));
 
 /** Webhook → the source of the list → Loop Over Items: one at a time through StreamSkill, and all of them to After. */
 function loop(name: string, source: INode, purchase: INode): WorkflowJson {
-	const {
-		nodes: [webhook, , , after],
-		settings,
-	} = webhookWorkflow(name, purchase);
-	const to = (next: string) => ({ node: next, type: 'main' as const, index: 0 });
-	return {
-		name,
-		settings,
-		nodes: [webhook, source, node('Loop', 'splitInBatches', { batchSize: 1 }, { typeVersion: 3 }), purchase, after],
-		connections: {
-			[webhook.name]: { main: [[to(source.name)]] },
-			[source.name]: { main: [[to('Loop')]] },
-			Loop: { main: [[to(after.name)], [to(purchase.name)]] },
-			[purchase.name]: { main: [[to('Loop')]] },
-		},
-	};
+	const workflow = webhookWorkflow(name, purchase);
+	workflow.nodes[1] = source;
+	return inLoop(workflow, 1);
 }
 
 const items = () => node('Items', 'splitOut', { fieldToSplitOut: 'body.items' });

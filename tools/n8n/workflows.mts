@@ -46,6 +46,22 @@ export const webhookWorkflow = (name: string, purchase: INode): WorkflowJson =>
 		node('After', 'noOp'),
 	]);
 
+/** Puts a Loop Over Items around the third node of a row of four: so many items a round go through it, and all of them to the fourth. */
+export function inLoop(workflow: WorkflowJson, batchSize: number): WorkflowJson {
+	const [first, source, inner, last] = workflow.nodes.map(({ name }) => name);
+	const to = (name: string) => [{ node: name, type: 'main' as const, index: 0 }];
+	return {
+		...workflow,
+		nodes: [...workflow.nodes, node('Loop', 'splitInBatches', { batchSize }, { typeVersion: 3 })],
+		connections: {
+			[first]: { main: [to(source)] },
+			[source]: { main: [to('Loop')] },
+			Loop: { main: [to(last), to(inner)] },
+			[inner]: { main: [to('Loop')] },
+		},
+	};
+}
+
 /** The item's value, in a workflow of `webhookWorkflow`. */
 export const ITEM = "$json['body.items']";
 
