@@ -257,3 +257,16 @@ test('a failed execution retried twice at the same moment, by two workers, buys 
 	for (const retried of retries) if (retried.status === 'error') await rest.retryExecution(retried.id);
 	expect(bought(world.sandbox)).toEqual(onceEach(channels));
 });
+
+test('a worker that is told to stop first ends what it has begun', async () => {
+	const workflow = await createActive(world, webhookWorkflow('stopped', streamSkill(order)));
+	const calls = series('stopped', 2 * CONCURRENCY).map((call) => series(call, 3));
+	world.sandbox.fault({ fault: faults.latency(500) });
+	const before = (await tracesOf(workers[0])).length;
+	const ending = runAll(workflow, calls);
+	await until(async () => (await tracesOf(workers[0])).length > before, 'A purchase of the worker to be stopped');
+	await workers[0].stop();
+	await ending;
+	expect(await executions(workflow)).toMatchObject({ success: calls.length });
+	expect(bought(world.sandbox)).toEqual(onceEach(calls.flat()));
+});
