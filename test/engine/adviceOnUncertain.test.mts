@@ -35,7 +35,7 @@ describe.each(lost)('%s (%j)', (message, fault) => {
 
 	test('in production: the reference is added, and the execution retried', async () => {
 		const first = await order(list, { options });
-		reads(first, message, 'Look in your StreamSkill account whether the order is there.', 'Retry with currently saved workflow');
+		reads(first, message, 'Check whether the order is in your StreamSkill account.', 'Retry with currently saved workflow');
 		expect((await order([], { options: lookUp(first), retryOf: first.data })).error).toBeUndefined();
 		expect(sold()).toEqual(onceEach(list));
 	});
@@ -56,7 +56,7 @@ test.each([', ', ' ', '\n'])('several references, separated by %j', async (separ
 	reads(
 		first,
 		`References: ${referencesOf(first).join(' ')}`,
-		'Look in your StreamSkill account whether each order that may have been bought is there. If it is there, add its reference to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.',
+		'Check whether each order that may have been bought is in your StreamSkill account. If it is there, add its reference to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.',
 	);
 	const { confirmedBought, confirmedNotBought } = lookUp(first);
 	const options = { confirmedBought: String(confirmedBought as string).replaceAll(' ', separator), confirmedNotBought };
