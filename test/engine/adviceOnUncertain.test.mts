@@ -69,7 +69,7 @@ test.each([true, false])(
 	async (wasBought) => {
 		const tool: Orders = { node: { tool: true } };
 		lose('a', wasBought);
-		reads(await order(['a'], tool), 'Only if it is not, it may be ordered in a new execution.');
+		reads(await order(['a'], tool), 'It may be ordered in a new execution only if it is not there.');
 		if (!('a' in sold())) await order(['a'], tool);
 		expect(sold()).toEqual({ a: 1 });
 	},

@@ -185,7 +185,7 @@ describe('what to do', () => {
 
 	test('about the same to a model: a person has to look', () => {
 		expect(advise(failures['a key of another order: unclear'], 'tool', keyed)).toBe(
-			'This order was not sent. Do not order it again. A person has to check whether it is in the StreamSkill account. Only if it is not, it may be ordered with another Idempotency Key.',
+			'This order was not sent. Do not order it again. A person has to check whether it is in the StreamSkill account. It may be ordered with another Idempotency Key only if it is not there.',
 		);
 	});
 
@@ -234,7 +234,7 @@ describe('what to do', () => {
 		[
 			'tool',
 			order,
-			'Do not order it again. A person has to check whether it is in the StreamSkill account. Only if it is not, it may be ordered in a new execution.',
+			'Do not order it again. A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
 		],
 		[
 			'tool',

@@ -244,7 +244,7 @@ export function lookUp(reference: string | undefined, recourse: Recourse, isKeye
 					]
 				: [
 						'Do not order it again.',
-						'A person has to check whether it is in the StreamSkill account. Only if it is not, it may be ordered in a new execution.',
+						'A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
 					];
 	}
 }
@@ -268,7 +268,7 @@ function adviseUnclearKey(recourse: Recourse): string[] {
 		case 'tool':
 			return [
 				'Do not order it again.',
-				'A person has to check whether it is in the StreamSkill account. Only if it is not, it may be ordered with another Idempotency Key.',
+				'A person has to check whether it is in the StreamSkill account. It may be ordered with another Idempotency Key only if it is not there.',
 			];
 	}
 }
