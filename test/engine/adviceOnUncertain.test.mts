@@ -18,13 +18,10 @@ const lost: Array<[message: string, fault: Fault]> = [true, false].flatMap(
 			wasBought ? faults.serverErrorAfter(500) : faults.serverErrorBefore(500),
 		],
 		['StreamSkill answered 408, which does not say whether the order was bought', { kind: 'status', status: 408, bought: wasBought }],
-		['StreamSkill answered with an empty answer instead of a purchase', faults.empty(wasBought)],
-		['StreamSkill answered with a web page instead of a purchase', faults.html(wasBought)],
-		['StreamSkill answered with an answer without a purchase ID instead of a purchase', faults.noId(wasBought)],
-		[
-			'StreamSkill answered with an answer that is not complete JSON instead of a purchase',
-			faults.body('{"id": 7', 'application/json', wasBought),
-		],
+		['StreamSkill sent an empty answer instead of a purchase', faults.empty(wasBought)],
+		['StreamSkill sent a web page instead of a purchase', faults.html(wasBought)],
+		['StreamSkill sent an answer without a purchase ID instead of a purchase', faults.noId(wasBought)],
+		['StreamSkill sent an answer that is not complete JSON instead of a purchase', faults.body('{"id": 7', 'application/json', wasBought)],
 	],
 );
 

@@ -199,7 +199,7 @@ function describeUnknown(reason: Reason | undefined, treatment?: Treatment): str
 			return `The connection broke before the answer came (${reason.code})`;
 		case 'status':
 			return reason.httpCode < 400
-				? `StreamSkill answered with ${reason.apiMessage ?? 'something else'} instead of a purchase`
+				? `StreamSkill sent ${reason.apiMessage ?? 'something else'} instead of a purchase`
 				: `StreamSkill answered ${reason.httpCode}, which does not say whether the order was bought`;
 		case 'proxy':
 		case 'blocked':
