@@ -94,7 +94,7 @@ describe('what happened', () => {
 		['held back: database', 'n8n could not look up whether the order was sent before: SQLITE_BUSY: database is locked'],
 		['held back: unsaved', 'Save the workflow before you buy with it: n8n keeps what was ordered with the saved workflow'],
 		['held back: evaluation', 'An evaluation places no paid orders unless the node says so'],
-		['held back: unrecognised', 'This execution has placed orders before, and none of them is in the list that came now'],
+		['held back: unrecognised', 'This execution has placed orders before, and none of them is in the current list'],
 		['held back: stopped', 'The execution was stopped'],
 		['held back: defect', 'The StreamSkill node stopped unexpectedly: x is not a function'],
 	])('%s', (name, text) => {

@@ -307,7 +307,7 @@ function describeObstacle(obstacle: Obstacle): string {
 		case 'evaluation':
 			return 'An evaluation places no paid orders unless the node says so';
 		case 'unrecognised':
-			return 'This execution has placed orders before, and none of them is in the list that came now';
+			return 'This execution has placed orders before, and none of them is in the current list';
 		case 'stopped':
 			return 'The execution was stopped';
 		case 'defect':
