@@ -60,11 +60,11 @@ const causes: Record<string, Cause> = {
 		wrong: () => credential({ accessToken: 'old-token' }),
 	},
 	'the Access Token is blank': {
-		advice: 'Choose or mend the StreamSkill API credential.',
+		advice: 'Choose or correct the StreamSkill API credential.',
 		wrong: () => credential({ accessToken: '' }),
 	},
 	'there is no credential': {
-		advice: 'Choose or mend the StreamSkill API credential.',
+		advice: 'Choose or correct the StreamSkill API credential.',
 		wrong: () => ({ node: { withoutCredential: true } }),
 	},
 	'the Base URL leads elsewhere': {

@@ -161,7 +161,7 @@ describe('what to do', () => {
 		[failures['a key that comes again'], 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'],
 		[heldBack('settings'), 'Change the named options.'],
 		[heldBack('limit'), 'If all of them are meant to be bought, raise the limit.'],
-		[heldBack('credential'), 'Choose or mend the StreamSkill API credential.'],
+		[heldBack('credential'), 'Choose or correct the StreamSkill API credential.'],
 		[heldBack('token'), 'Check the Access Token in the StreamSkill API credential.'],
 		[heldBack('database'), 'Wait until n8n can use its database.'],
 		[{ kind: 'heldBack', obstacle: { ...obstacles.database, isNodeOutdated: true } }, 'Update the StreamSkill node.'],

@@ -322,7 +322,7 @@ function adviseObstacle(obstacle: Obstacle, recourse: Recourse): string[] {
 		case 'limit':
 			return ['If all of them are meant to be bought, raise the limit.'];
 		case 'credential':
-			return ['Choose or mend the StreamSkill API credential.'];
+			return ['Choose or correct the StreamSkill API credential.'];
 		case 'token':
 			return ['Check the Access Token in the StreamSkill API credential.'];
 		case 'database':
