@@ -8,7 +8,7 @@
  */
 export function checkedAccessToken(text: unknown): string {
 	const token = typeof text === 'string' ? text.trim() : '';
-	const refuse = (reason: string, advice = 'Copy it again from your StreamSkill account, or mend the expression that fills it') =>
+	const refuse = (reason: string, advice = 'Copy it again from your StreamSkill account, or correct the expression that fills it') =>
 		new Error(`The Access Token of the StreamSkill API credential ${reason}. ${advice}`);
 
 	if (token === '') throw refuse('is empty');

@@ -57,7 +57,7 @@ export class StreamSkill implements INodeType {
 function refuseCustomCall(context: IExecuteFunctions): INodeExecutionData[] {
 	const error = 'Custom API Call works in the HTTP Request node only. Nothing was bought';
 	const message =
-		'To buy, choose Purchase as Resource and Create as Operation. For another call of the API, use an HTTP Request node with the StreamSkill API credential.';
+		'To buy, choose Purchase as Resource and Create as Operation. For another call of the API, use an HTTP Request node, and choose Base URL as Allowed HTTP Request Domains in the StreamSkill API credential. Nothing stops that node from buying twice.';
 	if (stopsOnFailure(context) || dropsOutput(context)) {
 		throw new NodeOperationError(context.getNode(), error, { description: message });
 	}

@@ -351,10 +351,7 @@ async function keepPicture(page: Page, name: string) {
 			);
 			await keepPicture(page, `confirmed-not-bought.${theme}`);
 
-			await editor.execute(
-				'May have been bought',
-				'Look in your StreamSkill account whether each order that may have been bought is there.',
-			);
+			await editor.execute('May have been bought', 'Check whether each order that may have been bought is in your StreamSkill account.');
 			await keepPicture(page, `error-uncertain.${theme}`);
 			const text = await editor.output.innerText();
 			const referenceOf = (channel: string) =>

@@ -180,8 +180,8 @@ describe('a token that StreamSkill refuses', () => {
 });
 
 describe('an expression of the credential', () => {
-	const MEND = 'Choose or mend the StreamSkill API credential.';
-	const EXPRESSION = 'or mend the expression that fills it';
+	const MEND = 'Choose or correct the StreamSkill API credential.';
+	const EXPRESSION = 'or correct the expression that fills it';
 	const CHECK = 'Check the Access Token in the StreamSkill API credential.';
 
 	/** For one of the items it is not what it is for the others. */

@@ -60,11 +60,11 @@ const causes: Record<string, Cause> = {
 		wrong: () => credential({ accessToken: 'old-token' }),
 	},
 	'the Access Token is blank': {
-		advice: 'Choose or mend the StreamSkill API credential.',
+		advice: 'Choose or correct the StreamSkill API credential.',
 		wrong: () => credential({ accessToken: '' }),
 	},
 	'there is no credential': {
-		advice: 'Choose or mend the StreamSkill API credential.',
+		advice: 'Choose or correct the StreamSkill API credential.',
 		wrong: () => ({ node: { withoutCredential: true } }),
 	},
 	'the Base URL leads elsewhere': {
@@ -241,7 +241,7 @@ describe('an uncertain order', () => {
 		const tool: Orders = { node: { tool: true }, options: byChannel };
 		lose('a', false);
 		const first = await order(['a'], tool);
-		reads(first, 'A person has to look in the StreamSkill account');
+		reads(first, 'A person has to check whether it is in the StreamSkill account');
 		await order(['a'], { ...tool, options: { ...byChannel, ...lookUp(first) } });
 		expect(sold()).toEqual({ a: 1 });
 	});
@@ -280,7 +280,7 @@ describe('a key', () => {
 		await order(['a'], { options: byChannel });
 		makeUnclear();
 		const first = await order(list, { ...setup, options: byChannel });
-		reads(first, 'Look in your StreamSkill account whether this order is there. If it is, take its item out of the list.');
+		reads(first, 'Check whether this order is in your StreamSkill account. If it is, take its item out of the list.');
 		await order(
 			list.filter((channel) => !(channel in sold())),
 			{ ...setup, options: byChannel },
@@ -375,8 +375,8 @@ describe('a defect of the node', () => {
 		expect(outcomes(first)).toEqual(['unknown', 'notSent', 'notSent']);
 		reads(
 			first,
-			'Look in your StreamSkill account whether the order is there. If it is, nothing is left to do.',
-			'Before you order the item again, look in your StreamSkill account whether it is there.',
+			'Check whether the order is in your StreamSkill account. If it is, nothing is left to do.',
+			'Before you order the item again, check whether it is in your StreamSkill account.',
 		);
 		await order(
 			list.filter((channel) => !(channel in sold())),

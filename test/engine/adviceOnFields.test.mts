@@ -84,7 +84,7 @@ describe('an option that protects, and is blank', () => {
 
 describe('the credential', () => {
 	const refused = (message: string, wrong: () => IDataObject): Cause => ({
-		advice: [message, 'Choose or mend the StreamSkill API credential.'],
+		advice: [message, 'Choose or correct the StreamSkill API credential.'],
 		wrong: () => ({ credentials: { accessToken: TOKEN, baseUrl: shop.sandbox.url, ...wrong() } as never }),
 	});
 	const baseUrl = (message: string, url: string) =>

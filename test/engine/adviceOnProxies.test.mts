@@ -123,7 +123,7 @@ describe('the address', () => {
 		status = 303;
 		const first = await shop.order(list, redirect());
 		expect(outcomes(first)).toEqual(['unknown']);
-		reads(first, 'StreamSkill answered with a redirect (303) instead of a purchase', 'add it to Confirmed Not Bought');
+		reads(first, 'StreamSkill sent a redirect (303) instead of a purchase', 'add it to Confirmed Not Bought');
 		expect((await shop.order([], { options: shop.lookUp(first), retryOf: first.data })).error).toBeUndefined();
 		expect(shop.sold()).toEqual(onceEach(list));
 	});

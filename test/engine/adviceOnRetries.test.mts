@@ -89,7 +89,7 @@ describe('nothing in the list is recognised', () => {
 
 	test('under another name: the execution that failed first is retried with the original workflow', async () => {
 		const { failed, held, setup } = await failAfterFirstBranch();
-		reads(held, 'none of them is in the list that came now', FIRST, 'Retry with original workflow');
+		reads(held, 'none of them is in the current list', FIRST, 'Retry with original workflow');
 		expect((await order([], { ...setup, retryOf: failed.data })).error).toBeUndefined();
 		expect(sold()).toEqual(onceEach(list));
 	});
@@ -108,7 +108,7 @@ describe('nothing in the list is recognised', () => {
 		const mended: Orders = { before, parameters: { tarifId: 2 } };
 		const held = await order([], { ...mended, retryOf: killed });
 		reads(held, FIRST, 'Retry with original workflow');
-		expect(wordsOf(await order([], { ...mended, retryOf: held.data }))).toContain('none of them is in the list that came now');
+		expect(wordsOf(await order([], { ...mended, retryOf: held.data }))).toContain('none of them is in the current list');
 		expect(sent()).toEqual(onceEach(list));
 		await finish(killed, { before });
 		expect(sold()).toEqual(onceEach(list));

@@ -18,13 +18,10 @@ const lost: Array<[message: string, fault: Fault]> = [true, false].flatMap(
 			wasBought ? faults.serverErrorAfter(500) : faults.serverErrorBefore(500),
 		],
 		['StreamSkill answered 408, which does not say whether the order was bought', { kind: 'status', status: 408, bought: wasBought }],
-		['StreamSkill answered with an empty answer instead of a purchase', faults.empty(wasBought)],
-		['StreamSkill answered with a web page instead of a purchase', faults.html(wasBought)],
-		['StreamSkill answered with an answer without a purchase ID instead of a purchase', faults.noId(wasBought)],
-		[
-			'StreamSkill answered with an answer that is not complete JSON instead of a purchase',
-			faults.body('{"id": 7', 'application/json', wasBought),
-		],
+		['StreamSkill sent an empty answer instead of a purchase', faults.empty(wasBought)],
+		['StreamSkill sent a web page instead of a purchase', faults.html(wasBought)],
+		['StreamSkill sent an answer without a purchase ID instead of a purchase', faults.noId(wasBought)],
+		['StreamSkill sent an answer that is not complete JSON instead of a purchase', faults.body('{"id": 7', 'application/json', wasBought)],
 	],
 );
 
@@ -35,7 +32,7 @@ describe.each(lost)('%s (%j)', (message, fault) => {
 
 	test('in production: the reference is added, and the execution retried', async () => {
 		const first = await order(list, { options });
-		reads(first, message, 'Look in your StreamSkill account whether the order is there.', 'Retry with currently saved workflow');
+		reads(first, message, 'Check whether the order is in your StreamSkill account.', 'Retry with currently saved workflow');
 		expect((await order([], { options: lookUp(first), retryOf: first.data })).error).toBeUndefined();
 		expect(sold()).toEqual(onceEach(list));
 	});
@@ -56,7 +53,7 @@ test.each([', ', ' ', '\n'])('several references, separated by %j', async (separ
 	reads(
 		first,
 		`References: ${referencesOf(first).join(' ')}`,
-		'Look in your StreamSkill account whether each order that may have been bought is there. If it is there, add its reference to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.',
+		'Check whether each order that may have been bought is in your StreamSkill account. If it is there, add its reference to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.',
 	);
 	const { confirmedBought, confirmedNotBought } = lookUp(first);
 	const options = { confirmedBought: String(confirmedBought as string).replaceAll(' ', separator), confirmedNotBought };
@@ -69,7 +66,7 @@ test.each([true, false])(
 	async (wasBought) => {
 		const tool: Orders = { node: { tool: true } };
 		lose('a', wasBought);
-		reads(await order(['a'], tool), 'Only if it is not, it may be ordered in a new execution.');
+		reads(await order(['a'], tool), 'It may be ordered in a new execution only if it is not there.');
 		if (!('a' in sold())) await order(['a'], tool);
 		expect(sold()).toEqual({ a: 1 });
 	},

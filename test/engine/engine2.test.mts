@@ -55,7 +55,7 @@ describe('the next round of a loop', () => {
 		await step(['a'], { onError: 'continueErrorOutput' });
 		const next = await step(['b'], { onError: 'continueErrorOutput' });
 		expect(told(next.failed)).toEqual([[0, 'notSent']]);
-		expect(next.failed[0].json.error).toBe('This execution has placed orders before, and none of them is in the list that came now');
+		expect(next.failed[0].json.error).toBe('This execution has placed orders before, and none of them is in the current list');
 		expect(sold()).toEqual({ a: 1 });
 	});
 });

@@ -25,7 +25,7 @@ test.each([
 ])('%j is refused', (typed, reason) => {
 	const check = () => checkedAccessToken(typed);
 	expect(check).toThrow(reason);
-	expect(check).toThrow(/^The Access Token .*Copy it again from your StreamSkill account, or mend the expression that fills it$/);
+	expect(check).toThrow(/^The Access Token .*Copy it again from your StreamSkill account, or correct the expression that fills it$/);
 	expect(check).not.toThrow(/s3cret/);
 });
 

@@ -56,12 +56,12 @@ describe('what happened', () => {
 	test.each<[string, string]>([
 		['a 500', 'StreamSkill answered 500, which does not say whether the order was bought'],
 		['a 408', 'StreamSkill answered 408, which does not say whether the order was bought'],
-		['a 303', 'StreamSkill answered with a redirect (303) instead of a purchase'],
-		['a web page', 'StreamSkill answered with a web page instead of a purchase'],
-		['nothing', 'StreamSkill answered with an empty answer instead of a purchase'],
-		['cut-off JSON', 'StreamSkill answered with an answer that is not complete JSON instead of a purchase'],
-		['no purchase ID', 'StreamSkill answered with an answer without a purchase ID instead of a purchase'],
-		['a 2xx that is not told', 'StreamSkill answered with something else instead of a purchase'],
+		['a 303', 'StreamSkill sent a redirect (303) instead of a purchase'],
+		['a web page', 'StreamSkill sent a web page instead of a purchase'],
+		['nothing', 'StreamSkill sent an empty answer instead of a purchase'],
+		['cut-off JSON', 'StreamSkill sent an answer that is not complete JSON instead of a purchase'],
+		['no purchase ID', 'StreamSkill sent an answer without a purchase ID instead of a purchase'],
+		['a 2xx that is not told', 'StreamSkill sent something else instead of a purchase'],
 		['a timeout', 'StreamSkill did not answer in time'],
 		['a reset', 'The connection broke before the answer came (ECONNRESET)'],
 		['a failure without a name', 'The request failed for a reason that n8n does not tell'],
@@ -94,7 +94,7 @@ describe('what happened', () => {
 		['held back: database', 'n8n could not look up whether the order was sent before: SQLITE_BUSY: database is locked'],
 		['held back: unsaved', 'Save the workflow before you buy with it: n8n keeps what was ordered with the saved workflow'],
 		['held back: evaluation', 'An evaluation places no paid orders unless the node says so'],
-		['held back: unrecognised', 'This execution has placed orders before, and none of them is in the list that came now'],
+		['held back: unrecognised', 'This execution has placed orders before, and none of them is in the current list'],
 		['held back: stopped', 'The execution was stopped'],
 		['held back: defect', 'The StreamSkill node stopped unexpectedly: x is not a function'],
 	])('%s', (name, text) => {
@@ -161,7 +161,7 @@ describe('what to do', () => {
 		[failures['a key that comes again'], 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'],
 		[heldBack('settings'), 'Change the named options.'],
 		[heldBack('limit'), 'If all of them are meant to be bought, raise the limit.'],
-		[heldBack('credential'), 'Choose or mend the StreamSkill API credential.'],
+		[heldBack('credential'), 'Choose or correct the StreamSkill API credential.'],
 		[heldBack('token'), 'Check the Access Token in the StreamSkill API credential.'],
 		[heldBack('database'), 'Wait until n8n can use its database.'],
 		[{ kind: 'heldBack', obstacle: { ...obstacles.database, isNodeOutdated: true } }, 'Update the StreamSkill node.'],
@@ -179,13 +179,13 @@ describe('what to do', () => {
 		],
 	])('about a key that may have bought this very order: first to look (%s)', (recourse, advice) => {
 		expect(advise(failures['a key of another order: unclear'], recourse, keyed)).toBe(
-			`This order was not sent. Look in your StreamSkill account whether this order is there. ${advice}`,
+			`This order was not sent. Check whether this order is in your StreamSkill account. ${advice}`,
 		);
 	});
 
 	test('about the same to a model: a person has to look', () => {
 		expect(advise(failures['a key of another order: unclear'], 'tool', keyed)).toBe(
-			'This order was not sent. Do not order it again. A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered with another Idempotency Key.',
+			'This order was not sent. Do not order it again. A person has to check whether it is in the StreamSkill account. It may be ordered with another Idempotency Key only if it is not there.',
 		);
 	});
 
@@ -211,7 +211,7 @@ describe('what to do', () => {
 		[heldBack('stopped'), 'If the order is still wanted, place it in a new execution, without the items that were bought.'],
 		[
 			heldBack('defect'),
-			"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, look in your StreamSkill account whether it is there.",
+			"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, check whether it is in your StreamSkill account.",
 		],
 	])('about %j: it was not sent, and no other step than this', (failure, advice) => {
 		const isUnrecognised = failure.kind === 'heldBack' && failure.obstacle.kind === 'unrecognised';
@@ -219,7 +219,7 @@ describe('what to do', () => {
 			expect(advise(failure, recourse, order)).toBe(`This order was not sent. ${advice}`);
 	});
 
-	const LOOK = 'Look in your StreamSkill account whether the order is there.';
+	const LOOK = 'Check whether the order is in your StreamSkill account.';
 	const CONFIRM = `If it is there, add ${REFERENCE} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	test.each<[Recourse, typeof order, string]>([
 		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
@@ -234,12 +234,12 @@ describe('what to do', () => {
 		[
 			'tool',
 			order,
-			'Do not order it again. A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered in a new execution.',
+			'Do not order it again. A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
 		],
 		[
 			'tool',
 			keyed,
-			`Do not order it again. A person has to look in the StreamSkill account whether it is there, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
+			`Do not order it again. A person has to check whether it is in the StreamSkill account, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
 		],
 	])('about an uncertain order (%s, %j)', (recourse, one, advice) => {
 		expect(advise(uncertain({ kind: 'timeout' }), recourse, one)).toBe(advice);
@@ -290,7 +290,7 @@ describe.each(Object.entries(failures))('%s', (_, failure) => {
 	test('leads to no second purchase: an uncertain order is never to be ordered again without a look into the account', () => {
 		if (failure.kind !== 'unknown') return;
 		for (const { advice } of texts) {
-			const look = advice.search(/look in (your|the) StreamSkill account/i);
+			const look = advice.search(/check whether [^.]* is in (your|the) StreamSkill account/i);
 			const again = advice.search(/(?<!not )(order (it|this item)|run the item|execute the workflow|ordered)/);
 			expect(look).toBeGreaterThanOrEqual(0);
 			if (again >= 0 && !advice.startsWith('Do not order it again')) expect(again).toBeGreaterThan(look);

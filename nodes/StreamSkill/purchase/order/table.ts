@@ -106,7 +106,7 @@ export const ORDER_OPTIONS = {
 		otherwise: [],
 		placeholder: 'e.g. K7QM-3XPA',
 		description:
-			'References of uncertain orders that are not in your StreamSkill account. Each is sent once more. If an answer to the first one may still come, the node waits for it before that, for Timeout at most.',
+			'References of uncertain orders that are not in your StreamSkill account. Each is sent once more. If an answer to the first one may still come, the node first waits for it, for Timeout at most.',
 	},
 	dryRun: {
 		label: 'Dry Run',
@@ -152,7 +152,7 @@ export const ORDER_OPTIONS = {
 		default: 100,
 		isGuard: true,
 		description:
-			'How many purchases the execution may make at most, with its retries: lists, loops and the calls of an agent count together. Where there would be more, nothing is bought.',
+			'How many purchases the execution may make at most, with its retries: lists, loops and the calls of an agent count together. None of a list that would exceed it is bought.',
 		builderHint: 'Left out, there is no limit.',
 	},
 	repeatManualOrders: {
@@ -197,7 +197,7 @@ export const RUN_OPTIONS = {
 		// Long enough for a slow API: an answer that is not waited for is an uncertain order.
 		default: 60_000,
 		otherwise: 60_000,
-		description: 'Milliseconds to wait for the answer to an order. An order without an answer is uncertain, so rather wait long.',
+		description: 'Milliseconds to wait for the answer to an order. An order without an answer is uncertain, so allow plenty.',
 	},
 } satisfies Record<string, Field>;
 

@@ -199,7 +199,7 @@ function describeUnknown(reason: Reason | undefined, treatment?: Treatment): str
 			return `The connection broke before the answer came (${reason.code})`;
 		case 'status':
 			return reason.httpCode < 400
-				? `StreamSkill answered with ${reason.apiMessage ?? 'something else'} instead of a purchase`
+				? `StreamSkill sent ${reason.apiMessage ?? 'something else'} instead of a purchase`
 				: `StreamSkill answered ${reason.httpCode}, which does not say whether the order was bought`;
 		case 'proxy':
 		case 'blocked':
@@ -219,7 +219,7 @@ function describeUnknown(reason: Reason | undefined, treatment?: Treatment): str
  */
 export function lookUp(reference: string | undefined, recourse: Recourse, isKeyed: boolean, isRepeated = false): string[] {
 	const which = reference === undefined ? 'each order that may have been bought' : 'the order';
-	const look = `Look in your StreamSkill account whether ${which} is there.`;
+	const look = `Check whether ${which} is in your StreamSkill account.`;
 	const named = reference ?? 'its reference';
 	const confirm = `If it is there, add ${named} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {
@@ -232,7 +232,7 @@ export function lookUp(reference: string | undefined, recourse: Recourse, isKeye
 		case 'anew':
 			if (isRepeated && !isKeyed)
 				return [
-					'Look in your StreamSkill account whether the order before it is there.',
+					'Check whether the order before it is in your StreamSkill account.',
 					'If this item is that order once more, nothing else is left to do. If it is meant as another order, order this item alone in a new execution.',
 				];
 			return isKeyed ? [look, confirm] : [look, 'If it is, nothing is left to do. If it is not, order this item alone in a new execution.'];
@@ -240,11 +240,11 @@ export function lookUp(reference: string | undefined, recourse: Recourse, isKeye
 			return isKeyed
 				? [
 						'Do not order it again.',
-						`A person has to look in the StreamSkill account whether it is there, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
+						`A person has to check whether it is in the StreamSkill account, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
 					]
 				: [
 						'Do not order it again.',
-						'A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered in a new execution.',
+						'A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
 					];
 	}
 }
@@ -253,7 +253,7 @@ const OWN_KEYS = 'Give each order an Idempotency Key of its own.';
 
 /** The key may have bought this very order: with another one it would be bought twice. */
 function adviseUnclearKey(recourse: Recourse): string[] {
-	const look = 'Look in your StreamSkill account whether this order is there.';
+	const look = 'Check whether this order is in your StreamSkill account.';
 	switch (recourse) {
 		case 'editor':
 		case 'lastDay':
@@ -268,7 +268,7 @@ function adviseUnclearKey(recourse: Recourse): string[] {
 		case 'tool':
 			return [
 				'Do not order it again.',
-				'A person has to look in the StreamSkill account whether it is there. Only if it is not, it may be ordered with another Idempotency Key.',
+				'A person has to check whether it is in the StreamSkill account. It may be ordered with another Idempotency Key only if it is not there.',
 			];
 	}
 }
@@ -307,7 +307,7 @@ function describeObstacle(obstacle: Obstacle): string {
 		case 'evaluation':
 			return 'An evaluation places no paid orders unless the node says so';
 		case 'unrecognised':
-			return 'This execution has placed orders before, and none of them is in the list that came now';
+			return 'This execution has placed orders before, and none of them is in the current list';
 		case 'stopped':
 			return 'The execution was stopped';
 		case 'defect':
@@ -322,7 +322,7 @@ function adviseObstacle(obstacle: Obstacle, recourse: Recourse): string[] {
 		case 'limit':
 			return ['If all of them are meant to be bought, raise the limit.'];
 		case 'credential':
-			return ['Choose or mend the StreamSkill API credential.'];
+			return ['Choose or correct the StreamSkill API credential.'];
 		case 'token':
 			return ['Check the Access Token in the StreamSkill API credential.'];
 		case 'database':
@@ -343,7 +343,7 @@ function adviseObstacle(obstacle: Obstacle, recourse: Recourse): string[] {
 			];
 		case 'defect':
 			return [
-				"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, look in your StreamSkill account whether it is there.",
+				"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, check whether it is in your StreamSkill account.",
 			];
 		case 'stopped':
 			return ['If the order is still wanted, place it in a new execution, without the items that were bought.'];
