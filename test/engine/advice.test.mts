@@ -191,7 +191,7 @@ describe('an uncertain order', () => {
 		lose('b', wasBought);
 		const setup: Orders = { onError: 'continueErrorOutput', options: byChannel };
 		const first = await order(list, setup);
-		reads(first, 'Then run the item again with the same Idempotency Key.');
+		reads(first, 'Then save and publish the workflow, and run the item again with the same Idempotency Key.');
 		await order(['b'], { ...setup, options: { ...byChannel, ...lookUp(first) } });
 		expect(sold()).toEqual(onceEach(list));
 	});

@@ -19,7 +19,7 @@ const recourses: Recourse[] = ['editor', 'lastDay', 'retry', 'rest', 'anew', 'to
 const order = orderOf();
 
 const RETRY =
-	'Then open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
+	'Then save the workflow, open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 const next: Record<Recourse, string> = {
 	editor:
 		'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',
@@ -230,7 +230,7 @@ describe('what to do', () => {
 		['rest', order, `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
 		['rest', keyed, `${LOOK} ${CONFIRM} ${next.rest}`],
 		['anew', order, `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
-		['anew', keyed, `${LOOK} ${CONFIRM} Then run the item again with the same Idempotency Key.`],
+		['anew', keyed, `${LOOK} ${CONFIRM} Then save and publish the workflow, and run the item again with the same Idempotency Key.`],
 		[
 			'tool',
 			order,

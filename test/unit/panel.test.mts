@@ -144,7 +144,7 @@ describe('the text of an error', () => {
 			expect.stringMatching(
 				/^<strong>Not bought<.strong><br>Item 0, channel channel-0, tarif 7: With 3 more, this execution would place 5 orders/,
 			),
-			expect.stringMatching(/^If all of them are meant to be bought, raise the limit\. Then open the Executions tab/),
+			expect.stringMatching(/^If all of them are meant to be bought, raise the limit\. Then save the workflow, open the Executions tab/),
 		]);
 	});
 
@@ -209,7 +209,7 @@ describe('the text of an error', () => {
 		)!;
 		const sentences = steps.split('. ');
 		expect(new Set(sentences).size).toBe(sentences.length);
-		expect(steps).toMatch(/^Change the order as the message says\. Check the Access Token in the StreamSkill API credential\. Then open/);
+		expect(steps).toMatch(/^Change the order as the message says\. Check the Access Token in the StreamSkill API credential\. Then save the workflow, open/);
 		expect(steps.match(/Then /g)).toHaveLength(1);
 	});
 

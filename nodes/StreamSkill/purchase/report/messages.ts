@@ -21,7 +21,8 @@ const REJECTION_ADVICE: Record<number, string> = {
 const NOT_REACHED = 'Check the Base URL in the StreamSkill API credential and the network.';
 
 /** Where n8n 2.41 has the way to go on, by its own words. */
-const RETRY = 'open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
+const RETRY =
+	'save the workflow, open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 
 const ORDER_THE_REST = 'Then order the rows that are left in a new execution, without those that were bought.';
 
@@ -116,7 +117,9 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 			case 'rest':
 				return ORDER_THE_REST;
 			case 'anew':
-				return treatment?.idempotencyKey === undefined ? '' : 'Then run the item again with the same Idempotency Key.';
+				return treatment?.idempotencyKey === undefined
+					? ''
+					: 'Then save and publish the workflow, and run the item again with the same Idempotency Key.';
 			case 'tool':
 				return '';
 		}
