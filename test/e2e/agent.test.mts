@@ -278,6 +278,7 @@ describe.each(CALLERS)('%s', (_, caller) => {
 	test.each<[string, Partial<INode>]>([
 		['by default', {}],
 		['with On Error = Continue', { onError: 'continueRegularOutput' }],
+		['with On Error = Stop Workflow', { onError: 'stopWorkflow' }],
 		['with Retry On Fail', threeTries],
 	])('the model is told of a rejection: %s', async (__, tool) => {
 		refuse();
@@ -358,12 +359,6 @@ test('kill -9 while agents order, and Retry execution: the models are told what 
 		expect(told(`buy ${i}`)).toEqual([expect.stringMatching(isV1 ? UNCERTAIN : /bought before/), expect.stringMatching(UNCERTAIN)]);
 	}
 	expect(sent(world.sandbox)).toEqual(onceEach(channels));
-});
-
-test('On Error = Stop on the tool stops AI Agent 3', async () => {
-	refuse();
-	const execution = await ask({ agent: 3 }, { buy: [[a]] }, { tool: { onError: 'stopWorkflow' } });
-	expect(errorOf(execution)).toMatchObject({ message: 'Channel a, tarif 1: Channel: No such channel' });
 });
 
 // n8n 1.x has no such nodes.

@@ -34,7 +34,7 @@ describe('EXECUTIONS_DATA_SAVE_ON_ERROR=none', () => {
 		world.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(403) });
 		const workflow = await createActive(world, buy('not-saved'));
 		await world.n8n.rest.callWebhook(workflow.name, { items: ['a', 'b', 'c'] });
-		await until(async () => /StreamSkill run \w+: 1 purchase/.test(await logged()), "The run's line");
+		await until(async () => /StreamSkill run \S+: 1 purchase/.test(await logged()), "The run's line");
 		await until(async () => (await world.n8n.rest.executions(workflow.id)).length === 0, 'The end of the execution');
 
 		const inLog = [...(await logged()).matchAll(/StreamSkill purchase \d+ was made: .*"channel":"(\w)"/g)].map(([, channel]) => channel);

@@ -134,7 +134,7 @@ describe('a hint', () => {
 		const { data } = await order(list);
 		await order([], { retryOf: data });
 		const hints = hintsOf(await order([], { retryOf: data })).join();
-		const [, run] = /lines of n8n's log that have "run":"(\w+)"/.exec(hints)!;
+		const [, run] = /lines of n8n's log that have "run":"(\S+?)"/.exec(hints)!;
 		const lines = logLines.map(({ message }) => message).filter((line) => line.includes(`"run":"${run}"`));
 		for (const channel of list) expect(lines.filter((line) => line.includes(`"channel":"${channel}"`))).toHaveLength(1);
 		expect(sold()).toEqual(onceEach(list));

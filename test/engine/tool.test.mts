@@ -41,13 +41,15 @@ test('what was refused is sent when it is ordered again', async () => {
 	expect(sold()).toEqual({ a: 1 });
 });
 
-test('a rejection ends the agent if that is what the user wants', async () => {
-	shop.sandbox.fault({ fault: faults.rejected(422, { errors: { channel: ['No such channel'] } }) });
-	const { success, error } = await order(['a'], { onError: 'stopWorkflow' });
-	expect(error?.message).toBe('Channel a, tarif 1: Channel: No such channel');
-	// n8n 2.x makes an item of an error that a tool throws, as well.
-	for (const { json } of success) expect(json).toEqual({ error: 'Channel a, tarif 1: Channel: No such channel' });
-});
+test.each([undefined, 'stopWorkflow', 'continueRegularOutput'] as const)(
+	'a rejection is told to the model (On Error: %s)',
+	async (onError) => {
+		shop.sandbox.fault({ fault: faults.rejected(422, { errors: { channel: ['No such channel'] } }) });
+		const { success, error } = await order(['a'], { onError });
+		expect(error).toBeUndefined();
+		expect(success.map(({ json }) => json)).toEqual([expect.objectContaining({ error: 'Channel: No such channel' })]);
+	},
+);
 
 test('an order without an answer is not sent again in the same call', async () => {
 	shop.sandbox.fault({ fault: faults.serverErrorAfter(500) });
@@ -62,7 +64,7 @@ test('nor in a later call of the conversation', async () => {
 function expectOnlyOne(answers: INodeExecutionData[]) {
 	expect(sent()).toEqual({ a: 1 });
 	expect(told(answers).map(([, outcome]) => outcome)).toEqual(['unknown', 'unknown']);
-	for (const { json } of answers) expect(json.message).toMatch(/^Do not order it again\. A person has to look/);
+	for (const { json } of answers) expect(json.message).toMatch(/^Do not order it again\. A person has to check/);
 }
 
 test("calls side by side all come to n8n's database, which knows them when all else is gone", async () => {

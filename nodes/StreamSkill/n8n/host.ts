@@ -20,14 +20,10 @@ export function dropsOutput(context: IExecuteFunctions): boolean {
  * Whether a failure ends the run.
  *
  * To a tool's model it is an answer: of what a tool throws, n8n tells the model nothing (AI Agent 1 and 2)
- * or the message only (AI Agent 3), or it ends the agent (AI Agent 3 of n8n 1.x). Only AI Agent 3 can be
- * stopped by a tool at all, and is if the user asks for that.
+ * or the message only (AI Agent 3), or it ends the agent (AI Agent 3 of n8n 1.x). A tool whose On Error is
+ * Stop Workflow says nothing else: n8n's editor shows that from the start, and does not store it.
  */
-export function stopsOnFailure(context: IExecuteFunctions): boolean {
-	if (!isTool(context)) return !context.continueOnFail();
-	const { onError, rewireOutputLogTo } = context.getNode();
-	return onError === 'stopWorkflow' && rewireOutputLogTo === NodeConnectionTypes.AiTool;
-}
+export const stopsOnFailure = (context: IExecuteFunctions): boolean => !isTool(context) && !context.continueOnFail();
 
 /**
  * How a person, or a model, goes on after an item failed.
@@ -46,7 +42,7 @@ export type Recourse = 'editor' | 'lastDay' | 'retry' | 'rest' | 'anew' | 'tool'
  * @returns how this execution goes on after an item failed
  */
 export function recourseOf(context: IExecuteFunctions, isLastDay: boolean): Recourse {
-	if (isTool(context) && !stopsOnFailure(context)) return 'tool';
+	if (isTool(context)) return 'tool';
 	if (isManual(context)) return isLastDay ? 'lastDay' : 'editor';
 	if (!stopsOnFailure(context)) return 'anew';
 	// A sub-workflow's execution is one of its caller, which is the one to be retried; n8n gives it a token of its own then.
