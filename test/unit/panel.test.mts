@@ -209,7 +209,9 @@ describe('the text of an error', () => {
 		)!;
 		const sentences = steps.split('. ');
 		expect(new Set(sentences).size).toBe(sentences.length);
-		expect(steps).toMatch(/^Change the order as the message says\. Check the Access Token in the StreamSkill API credential\. Then save the workflow, open/);
+		expect(steps).toMatch(
+			/^Change the order as the message says\. Check the Access Token in the StreamSkill API credential\. Then save the workflow, open/,
+		);
 		expect(steps.match(/Then /g)).toHaveLength(1);
 	});
 
