@@ -12,6 +12,8 @@ export interface Names {
 	item?: string;
 	/** The user's Idempotency Key. */
 	key?: string;
+	/** Where the item stands in the list of a call. Each try of a call has the same list. */
+	place?: string;
 }
 
 export type PastState =
