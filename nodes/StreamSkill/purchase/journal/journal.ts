@@ -116,7 +116,7 @@ export class Journal {
 			const call = callAt(item.itemIndex);
 			return {
 				item,
-				names: { ...names[index], place: `${call.id} ${index}` },
+				names: { ...names[index], ...(names[index]?.item === undefined && { place: `${call.id} ${index}` }) },
 				call,
 				known: { kind: 'new' },
 				isLost: false,

@@ -12,7 +12,7 @@ export interface Names {
 	item?: string;
 	/** The user's Idempotency Key. */
 	key?: string;
-	/** Where the item stands in the list of a call. Each try of a call has the same list. */
+	/** Where an item stands that nothing else tells from the others. Each try of a call has the same list. */
 	place?: string;
 }
 
