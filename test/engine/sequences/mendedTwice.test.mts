@@ -52,6 +52,19 @@ describe('input items that nothing tells from one another', () => {
 	});
 });
 
+test.each([
+	['raised', '={{ $json.quantity + 100 }}', 'abc'],
+	['lowered', '={{ $json.quantity - 100 }}', 'cba'],
+])('a mend gives one row the quantity of the next: %s', async (_name, quantity, rows) => {
+	const items = [...rows].map((row) => ({ quantity: 100 * (2 + 'abc'.indexOf(row)) }));
+	const setup = (expression: string): Orders => ({ parameters: { channel: 'a', additionalFields: { quantity: expression } } });
+	shop.sandbox.fault({ match: { channel: 'a' }, skip: 2, times: 1, fault: faults.rejected(422) });
+	const { data } = await order(items, setup('={{ $json.quantity }}'));
+	const second = await order([], { ...setup(quantity), retryOf: data });
+	expect(second.run.status).toBe('success');
+	expect(sold()).toEqual({ a: 3 });
+});
+
 describe('a loop, whose later rows order for the same channel', () => {
 	const rows = ['a', 'c', 'a'].map((channel, row) => ({ channel, row }));
 	const setup = (tarifId: number): Orders => ({
