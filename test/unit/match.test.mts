@@ -145,6 +145,26 @@ describe('equal orders that were recorded apart', () => {
 	});
 });
 
+describe('in another try of the same call, whose list is the same', () => {
+	const placed = (order: string, place: number): Names => ({ order, place: `0 ${place}` });
+	const sent = (...rows: Names[]) => stores(rows, 'b'.repeat(rows.length)).execution;
+
+	test('items that say nothing of themselves are told by their places, however often their fields were changed', () => {
+		const later = [placed('c', 0), placed('c', 1), placed('c', 2)];
+		expect(found(sent(placed('a', 0), placed('b', 1)), later)).toBe('0 1 new');
+		expect(found(sent(placed('a', 0), placed('c', 1)), later)).toBe('0 1 new');
+	});
+
+	test('what is ordered outranks the place', () => {
+		expect(found(sent(placed('a', 0), placed('b', 1)), [placed('b', 0), placed('a', 1)])).toBe('1 0');
+	});
+
+	test('what another retry has bought is not for an item that was bought as another order', () => {
+		const [another] = stores([bare(x)], 'b').database;
+		expect(found([...sent(placed('a', 0)), { ...another, row: 1 }], [placed('x', 0), placed('x', 1)])).toBe('0 1');
+	});
+});
+
 test('one that is at hand with its purchase comes before one that is only known as bought', () => {
 	const [lost] = stores([bare(a)], 'b').database;
 	const [atHand] = stores([bare(a)], 'b').execution;

@@ -17,7 +17,7 @@ const item = (itemIndex: number, failure: FailedItem['failure'], order = orderOf
 const purchase = (itemIndex: number, id: number) => ({ itemIndex, purchase: { id }, order: orderOf(`channel-${itemIndex}`) });
 
 const ended = (run: Partial<EndedRun>, recourse: Recourse = 'retry') =>
-	runError(node, { failed: [], purchases: [], remarks: [], notTried: [], ...run }, recourse);
+	runError(node, { failed: [], purchases: [], leftOut: [], remarks: [], notTried: [], ...run }, recourse);
 
 /** The paragraphs of what is shown under an error. */
 const paragraphs = (run: Partial<EndedRun>, recourse?: Recourse) => ended(run, recourse).description!.split('<br><br>');

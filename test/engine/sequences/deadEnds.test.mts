@@ -223,6 +223,14 @@ describe('what is said of a run', () => {
 		expect(`${error!.message} ${error!.description}`).not.toMatch(/nothing was bought/i);
 	});
 
+	test('an error says which of equal orders was bought before, so that the account shows what became of the other', async () => {
+		const killed = await kill(['a', 'a'], { at: 'send', channel: 'a', nth: 2 });
+		const { error } = await order([], { retryOf: killed });
+		expect(error!.description).toMatch(
+			/Not bought again<\/strong><br>Item \d, channel a, tarif 1: This order was bought before, in an earlier try of this execution/,
+		);
+	});
+
 	test('a retry of a killed execution whose database refuses sends nothing, and goes on once it answers', async () => {
 		const killed = await kill(['a', 'b', 'c'], { at: 'answer', channel: 'b' });
 		deduplicator.fail = true;

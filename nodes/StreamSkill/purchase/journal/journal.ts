@@ -112,16 +112,17 @@ export class Journal {
 			this.items.map(({ reading }) => reading),
 		);
 		const callAt = callsOf(this.context);
-		this.list = this.items.map(
-			(item, index): Recalled => ({
+		this.list = this.items.map((item, index): Recalled => {
+			const call = callAt(item.itemIndex);
+			return {
 				item,
-				names: names[index] ?? {},
-				call: callAt(item.itemIndex),
+				names: { ...names[index], ...(names[index]?.item === undefined && { place: `${call.id} ${index}` }) },
+				call,
 				known: { kind: 'new' },
 				isLost: false,
 				waitedFor: new Set(),
-			}),
-		);
+			};
+		});
 		await this.judge(this.list);
 		return this.list;
 	}
@@ -179,6 +180,7 @@ export class Journal {
 			if (!order) return;
 			for (const other of others) this.past.merge(order, other);
 			order.call = one.call.id;
+			order.place = one.names.place;
 			this.past.takenNow.add(order);
 		});
 	}

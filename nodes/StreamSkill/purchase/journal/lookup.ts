@@ -11,6 +11,9 @@ import type { Stores } from './stores';
 /** Of how many orders it is asked whether an item was bought for one of them. Beyond, both read as bought. */
 const MOST_ASKED = 50;
 
+/** What an item has bought that none of the list orders now. */
+const ANOTHER_ORDER = 'another';
+
 /** What decides on how the database is read. */
 interface Purpose {
 	/** Whether what was bought by hand is to be bought again. */
@@ -54,7 +57,8 @@ export class Lookup {
 			await this.findExchanged(list, found);
 			// An item's record may join that of its order, which is to be known first.
 			for (const record of found.sort((a, b) => Number(isOfItem(a)) - Number(isOfItem(b)))) {
-				const { order } = names.get(record.order ?? '') ?? {};
+				const isMended = isOfItem(record) && record.state === 'bought' && wanted.get(record.name)?.order !== undefined;
+				const { order = isMended ? ANOTHER_ORDER : undefined } = names.get(record.order ?? '') ?? {};
 				const of = { ...names.get(record.name), ...(order !== undefined && { order }) };
 				past.learn(isRepeated(record) ? { ...record, state: 'void' } : record, of);
 			}

@@ -22,6 +22,8 @@ export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
 	const free = new Set(past);
 	const byOrder = group(past, ({ order }) => order);
 	const byItem = group(past, ({ item }) => item);
+	const byPlace = group(past, ({ place }) => place);
+	const ordered = new Set(seekers.map(({ names }) => names.order));
 	const found: PastOrder[][] = seekers.map(() => []);
 
 	const freeOf = (orders: PastOrder[] | undefined) => (orders ?? []).filter((order) => free.has(order));
@@ -39,22 +41,30 @@ export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
 	};
 	const sameOrder = ({ order }: Names) => (order === undefined ? [] : freeOf(byOrder.get(order)));
 	const sameItem = ({ item }: Names) => (item === undefined ? [] : freeOf(byItem.get(item)));
+	const samePlace = ({ place }: Names) => (place === undefined ? [] : freeOf(byPlace.get(place)));
+	const own = (names: Names) => [...sameItem(names), ...samePlace(names)];
 
 	pass(sameOrder, ({ key }, { names }) => key !== undefined && key === names.key);
-	pass(sameOrder, ({ item }, { names }) => item !== undefined && item === names.item);
+	pass(sameOrder, (order, { names }) => own(names).includes(order));
+	// What no item of the list orders was for this one, before its fields were changed.
+	pass(own, ({ order }) => order !== undefined && !ordered.has(order));
 	// Equal orders that were recorded apart: which of them is whose shows by their state.
 	pass(sameOrder, ({ state }, { names, keyState }) => state.kind === (keyState ?? sameItem(names)[0]?.state.kind));
+	// A record of the item alone, and none of an order that could be it: nothing in the list orders that any more.
+	const withoutItem = new Set([...free].flatMap(({ item, state }) => (item === undefined ? state.kind : [])));
+	pass(sameItem, ({ order, state }) => order === undefined && !withoutItem.has(state.kind));
 	pass(sameOrder, ({ state }) => state.kind === 'bought' && state.purchase !== undefined);
 	pass(sameOrder, ({ state }) => state.kind === 'bought');
 	pass(sameOrder, () => true);
-	pass(sameItem, () => true);
+	pass(own, () => true);
 
 	// One order is recorded under each of its names: else it would be held back under the next name for ever.
 	seekers.forEach(({ names }, place) => {
 		const [first] = found[place] ?? [];
 		if (!first) return;
 		const scopes = new Set(scopesOf(first));
-		for (const other of [...sameOrder(names), ...sameItem(names)]) {
+		const isMended = first.order !== undefined && first.order !== names.order;
+		for (const other of [...(isMended ? [] : sameOrder(names)), ...sameItem(names)]) {
 			if (other.state.kind !== first.state.kind || scopesOf(other).some((scope) => scopes.has(scope))) continue;
 			take(place, other);
 			for (const scope of scopesOf(other)) scopes.add(scope);

@@ -12,6 +12,8 @@ export interface Names {
 	item?: string;
 	/** The user's Idempotency Key. */
 	key?: string;
+	/** Where an item stands that nothing else tells from the others. Each try of a call has the same list. */
+	place?: string;
 }
 
 export type PastState =

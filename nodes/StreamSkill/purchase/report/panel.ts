@@ -30,6 +30,8 @@ export interface EndedRun {
 	/** At least one. */
 	failed: FailedItem[];
 	purchases: MadePurchase[];
+	/** Items that were bought before, which is no failure. */
+	leftOut: FailedItem[];
 	/** What a person is told besides, in sentences without a full stop. */
 	remarks: string[];
 	/** Items whose turn had not come. */
@@ -61,7 +63,7 @@ export function errorJson({ failure, order, treatment, problems: ownProblems }: 
  * order and the one next step. Its `context` has the purchases and the failed items as data, so that nothing is lost
  * with the run.
  */
-export function runError(node: INode, { failed, purchases, remarks, notTried }: EndedRun, recourse: Recourse) {
+export function runError(node: INode, { failed, purchases, leftOut, remarks, notTried }: EndedRun, recourse: Recourse) {
 	const uncertain = failed.filter(({ failure }) => failure.kind === 'unknown');
 	const certain = failed.filter(({ failure }) => failure.kind !== 'unknown');
 	const boughtBefore = certain.filter(({ failure }) => failure.kind === 'duplicate');
@@ -73,7 +75,7 @@ export function runError(node: INode, { failed, purchases, remarks, notTried }: 
 	const description = [
 		...group('Bought', purchases, ({ purchase }) => `ID ${String(purchase.id as number)}`),
 		...group('May have been bought', uncertain, describeUncertain),
-		...group('Not bought again', boughtBefore, whatHappened),
+		...group('Not bought again', [...boughtBefore, ...leftOut], whatHappened),
 		...group('Not bought', notBought, whatHappened),
 		...group('Not tried', notTried, () => ''),
 		...remarks.map((remark) => `${escapeHtml(remark)}.`),

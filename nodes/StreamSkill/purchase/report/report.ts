@@ -101,6 +101,13 @@ export class Report {
 		});
 	}
 
+	private get leftOut(): FailedItem[] {
+		return this.items.flatMap((item) => {
+			const result = this.results.get(item);
+			return result?.kind === 'leftOut' ? this.failedItem(item, { kind: 'duplicate', because: result.because }) : [];
+		});
+	}
+
 	private failedItem(item: Item, failure: Failure): FailedItem {
 		const { itemIndex, reading } = item;
 		return {
@@ -134,7 +141,7 @@ export class Report {
 			.map((item) => ({ itemIndex: item.itemIndex, order: orderOf(item) }));
 		throw runError(
 			this.context.getNode(),
-			{ failed: this.failed, purchases: this.purchases, remarks: referenceRemarks(this.remarks), notTried },
+			{ failed: this.failed, purchases: this.purchases, leftOut: this.leftOut, remarks: referenceRemarks(this.remarks), notTried },
 			this.recourse,
 		);
 	}
