@@ -3,6 +3,7 @@ import { faults } from '../../tools/sandbox/sandbox.mts';
 import { recovered } from './crash.mts';
 import { createExecution } from './engine.mts';
 import { onceEach, openShop, referencesOf, told } from './shop.mts';
+import { agent, agentWithTool, olderAgent } from './wirings.mts';
 
 const shop = openShop();
 const { order, sent, sold } = shop;
@@ -94,5 +95,16 @@ test('a model is told to leave it to a person what a killed execution has ordere
 	const { success } = await order([], { retryOf: killed, node: { tool: true } });
 	expect(told(success)).toEqual([[0, 'unknown']]);
 	expect(success[0].json.message).toMatch(/^Do not order it again\. A person has to check/);
+	expect(sent()).toEqual({});
+});
+
+test.each([
+	['AI Agent 3', agent],
+	['AI Agent 1 and 2', olderAgent],
+])('a model that orders anew after a crash, one order after the other, buys nothing again: %s', async (_name, made) => {
+	const killed = recovered(created(['x']), ['Start'], 'Agent');
+	const wiring = agentWithTool({ orders: () => ['a', 'b'].map((channel) => ({ channel })) }, false, made);
+	const parameters = made === olderAgent ? { channel: '={{ $fromAI("channel", "", "string") }}' } : {};
+	await order([], { retryOf: killed, wiring, parameters, node: { tool: true } });
 	expect(sent()).toEqual({});
 });

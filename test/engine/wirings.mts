@@ -84,7 +84,7 @@ export interface Model {
 let calls = 0;
 
 /** As n8n's AI Agent 3 calls its tools (n8n-nodes-langchain: ToolsAgent/V3): it asks n8n to run them, and is resumed with what they gave. */
-function agent({ orders, breaksOff }: Model): INodeType {
+export function agent({ orders, breaksOff }: Model): INodeType {
 	let conversation = -1;
 	let hasBroken = false;
 	return {
