@@ -94,8 +94,8 @@ export function callsOf(context: IExecuteFunctions): (itemIndex: number) => Call
  * the model orders again what it has ordered before. An agent in a loop orders anew in each round. n8n does not tell a
  * tool of either, but it shows:
  *
- * - The tool's own run has the agent and the agent's run as its source (n8n-core: supply-data-context.js,
- *   requests-response.js).
+ * - The tool has the agent and the agent's run as its source: for AI Agent 1 and 2 in its own run (n8n-core:
+ *   supply-data-context.js), for AI Agent 3 in what it is executed with (requests-response.js; n8n 1.x leaves its run blank).
  * - To the tools of AI Agent 1 and 2 it gives one list `closeFunctions` for each try (n8n-core: supply-data-context.js,
  *   workflow-execute.js).
  * - For AI Agent 3 the agent's own entry in the execution's stack has the calls of the conversation so far (n8n-core:
@@ -104,12 +104,12 @@ export function callsOf(context: IExecuteFunctions): (itemIndex: number) => Call
  * Where nothing of it is to be seen, each order is taken for one of an earlier try, and not bought twice.
  */
 function callOfModel(context: IExecuteFunctions, itemIndex: number): Call {
-	const { closeFunctions, runExecutionData } = context as unknown as ToolInternals;
+	const { closeFunctions, executeData, runExecutionData } = context as unknown as ToolInternals;
 	const { name, rewireOutputLogTo } = context.getNode();
 	const runs = runExecutionData?.resultData?.runData ?? {};
-	const [source] = runs[name]?.at(-1)?.source ?? [];
-	const agent = source?.previousNode ?? '';
 	const isOlder = rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions);
+	const [source] = (isOlder ? runs[name]?.at(-1)?.source : executeData?.source?.main) ?? [];
+	const agent = source?.previousNode ?? '';
 	// What n8n calls the agent's run there is the tool's own (get-input-connection-data.js), so its ended ones are counted.
 	const round = `${agent} ${isOlder ? (runs[agent]?.length ?? 0) : (source?.previousNodeRun ?? 0)}`;
 	const isOfRound = (other: string) => other.startsWith(`${round}/`);
@@ -132,11 +132,14 @@ function callOfModel(context: IExecuteFunctions, itemIndex: number): Call {
 
 interface ToolInternals {
 	closeFunctions?: unknown;
+	executeData?: { source?: { main?: Source[] } | null };
 	runExecutionData?: {
 		executionData?: { nodeExecutionStack?: Array<{ metadata?: { subNodeExecutionData?: ToolRequests } }> };
-		resultData?: { runData?: Record<string, Array<{ source?: Array<{ previousNode?: string; previousNodeRun?: number } | null> }>> };
+		resultData?: { runData?: Record<string, Array<{ source?: Source[] }>> };
 	};
 }
+
+type Source = { previousNode?: string; previousNodeRun?: number } | null;
 
 interface ToolRequests {
 	actions?: Array<{ action?: { id?: string } }>;

@@ -1,6 +1,6 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
-import { callsOf, isInLoop } from '../../n8n/host';
+import { callsOf, isInLoop, isTool } from '../../n8n/host';
 import { pause } from '../../n8n/pause';
 import { isRetryWithoutRoot } from '../../n8n/root';
 import { refusalIn, type DatabaseRefusal } from '../../n8n/rows';
@@ -265,7 +265,9 @@ export class Journal {
 	private isBlind(recalled: Recalled[]): boolean {
 		if (!isRetryWithoutRoot(this.context)) return false;
 		const calls = new Set(recalled.map(({ call }) => call.id));
-		if (this.past.orders.some(({ call }) => call !== undefined && calls.has(call))) return false;
+		const isTriedAgain = this.past.orders.some(({ call }) => call !== undefined && calls.has(call));
+		// A model begins anew: what it has ordered in this conversation says nothing of the one before.
+		if (isTriedAgain && !isTool(this.context)) return false;
 		// Where the killed execution had keys, that of an order on its way is uncertain. One that was bought may be another execution's.
 		return !recalled.some(({ key }) => key?.state === 'claimed' || key?.state === 'silent');
 	}
