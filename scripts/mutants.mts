@@ -106,7 +106,7 @@ const mutants: Mutant[] = [
 	mutant('what others bought for an equal order is taken', 'lookUp', { value: 'equals', is: 'recalled' }, 'sequences'),
 	mutant('a mended order is new', 'match', { value: 'sameItem', is: '(_: Names) => [] as PastOrder[]' }, 'sequences|ledger'),
 	mutant('equal items have no place', 'match', { value: 'samePlace', is: '(_: Names) => [] as PastOrder[]' }, 'sequences'),
-	mutant('one past order is taken twice', 'match', { drops: 'free.delete(' }, 'sequences|sameOrder'),
+	mutant('one past order is taken twice', 'match', { drops: 'orders?.delete(' }, 'sequences|sameOrder'),
 	mutant('a refused number is given again', 'next', { returns: '1' }, 'ledger|purchase|sequences'),
 	mutant('a complete call is not forgotten', 'PastOrders.close', { returns: '' }, 'ledger|stored'),
 

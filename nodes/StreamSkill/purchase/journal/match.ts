@@ -26,30 +26,32 @@ export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
 	const ordered = new Set(seekers.map(({ names }) => names.order));
 	const found: PastOrder[][] = seekers.map(() => []);
 
-	const freeOf = (orders: PastOrder[] | undefined) => (orders ?? []).filter((order) => free.has(order));
 	const take = (place: number, order: PastOrder) => {
-		free.delete(order);
+		for (const orders of [free, byOrder.get(order.order), byItem.get(order.item), byPlace.get(order.place)]) orders?.delete(order);
 		found[place]?.push(order);
 	};
 	/** Goes through the list once: each item that has none yet takes the first that fits. */
-	const pass = (candidates: (names: Names) => PastOrder[], fits: (order: PastOrder, seeker: Seeker) => boolean) => {
+	const pass = (candidates: (names: Names) => Iterable<PastOrder>, fits: (order: PastOrder, seeker: Seeker) => boolean) => {
 		seekers.forEach((seeker, place) => {
 			if (found[place]?.length !== 0) return;
-			const order = candidates(seeker.names).find((candidate) => fits(candidate, seeker));
-			if (order) take(place, order);
+			for (const order of candidates(seeker.names)) {
+				if (!fits(order, seeker)) continue;
+				take(place, order);
+				return;
+			}
 		});
 	};
-	const sameOrder = ({ order }: Names) => (order === undefined ? [] : freeOf(byOrder.get(order)));
-	const sameItem = ({ item }: Names) => (item === undefined ? [] : freeOf(byItem.get(item)));
-	const samePlace = ({ place }: Names) => (place === undefined ? [] : freeOf(byPlace.get(place)));
+	const sameOrder = ({ order }: Names) => byOrder.get(order) ?? [];
+	const sameItem = ({ item }: Names) => byItem.get(item) ?? [];
+	const samePlace = ({ place }: Names) => byPlace.get(place) ?? [];
 	const own = (names: Names) => [...sameItem(names), ...samePlace(names)];
 
 	pass(sameOrder, ({ key }, { names }) => key !== undefined && key === names.key);
-	pass(sameOrder, (order, { names }) => own(names).includes(order));
+	pass(own, ({ order }, { names }) => order !== undefined && order === names.order);
 	// What no item of the list orders was for this one, before its fields were changed.
 	pass(own, ({ order }) => order !== undefined && !ordered.has(order));
 	// Equal orders that were recorded apart: which of them is whose shows by their state.
-	pass(sameOrder, ({ state }, { names, keyState }) => state.kind === (keyState ?? sameItem(names)[0]?.state.kind));
+	pass(sameOrder, ({ state }, { names, keyState }) => state.kind === (keyState ?? [...sameItem(names)][0]?.state.kind));
 	// A record of the item alone, and none of an order that could be it: nothing in the list orders that any more.
 	const withoutItem = new Set([...free].flatMap(({ item, state }) => (item === undefined ? state.kind : [])));
 	pass(sameItem, ({ order, state }) => order === undefined && !withoutItem.has(state.kind));
@@ -77,14 +79,12 @@ export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
 const scopesOf = ({ records }: PastOrder) =>
 	records.map(({ scope, name }) => `${isOfEditor({ scope }) ? 'editor' : scope} ${name.replace(/ .*/, '')}`);
 
-function group(orders: PastOrder[], nameOf: (order: PastOrder) => string | undefined): Map<string, PastOrder[]> {
-	const groups = new Map<string, PastOrder[]>();
+/** Has no group of orders without that name. */
+function group(orders: PastOrder[], nameOf: (order: PastOrder) => string | undefined): Map<string | undefined, Set<PastOrder>> {
+	const groups = new Map<string | undefined, Set<PastOrder>>();
 	for (const order of orders) {
 		const name = nameOf(order);
-		if (name === undefined) continue;
-		const others = groups.get(name);
-		if (others) others.push(order);
-		else groups.set(name, [order]);
+		if (name !== undefined) groups.set(name, (groups.get(name) ?? new Set()).add(order));
 	}
 	return groups;
 }
