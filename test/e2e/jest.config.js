@@ -5,7 +5,9 @@ const { STREAMSKILL_N8N_MODULES: modules, STREAMSKILL_N8N: version = '' } = proc
 const [major, minor] = version.split('.').map(Number);
 
 /** They need what an execution and all its retries share: the README says what n8n before 2.14 lacks, `noToken.test.mts` what holds there. */
-const withToken = ['sequences/', 'identity/', 'programs', 'rivals', 'dispatch', 'adviceOnRetries', 'sameOrder'].map((name) => `/engine/${name}`);
+const withToken = ['sequences/', 'identity/', 'programs', 'rivals', 'dispatch', 'adviceOnRetries', 'sameOrder'].map(
+	(name) => `/engine/${name}`,
+);
 
 /** @type {import('jest').Config} */
 module.exports = {
