@@ -46,7 +46,7 @@ export async function confirm(world: World, { id }: StoredWorkflow, failed: Stor
 /** Does all that it says, and again as long as that leads to another uncertain order. */
 export async function followText(world: World, workflow: StoredWorkflow, failed: StoredExecution): Promise<StoredExecution> {
 	let execution = failed;
-	for (let round = 0; round < 5 && execution.status === 'error'; round++) {
+	for (let round = 0; round < 10 && execution.status === 'error'; round++) {
 		await confirm(world, workflow, execution);
 		execution = await world.n8n.rest.retryExecution(execution.id, { loadWorkflow: true });
 	}

@@ -129,8 +129,8 @@ test('of three orders by hand', async () => {
 });
 
 test('of orders that a model made', async () => {
-	// The agent and its run, and the call. Here is no agent.
-	const calls = [' 0/jaYSnqsaf9xTZq5VWICMlh', ' 0/tdkiVr05X4jVsacSGZb-lS'];
+	// The agent and its run, and the call. Here, Start stands for the agent.
+	const calls = ['Start 0/jaYSnqsaf9xTZq5VWICMlh', 'Start 0/tdkiVr05X4jVsacSGZb-lS'];
 	expect(await leave({ token: 'token', onError: undefined, node: { tool: true } })).toEqual({
 		execution: execution(LIST, { orders: kept(calls, inList(LIST)) }),
 		customData: { streamSkillPurchases: '1' },
