@@ -35,7 +35,7 @@ const ENV = {
 /** How many executions may be open at a time, and how many webhooks are called at a time. */
 const [MOST_OPEN, CALLERS] = [60, 10];
 
-/** Of 1 to 5 orders: one to three rounds of a loop. */
+/** How many orders go out in a round of the loop: 1 to 5 orders take one to three rounds. */
 const PER_ROUND = 2;
 
 const ROUNDS_OF_RETRIES = 3;

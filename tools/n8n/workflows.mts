@@ -46,7 +46,7 @@ export const webhookWorkflow = (name: string, purchase: INode): WorkflowJson =>
 		node('After', 'noOp'),
 	]);
 
-/** Puts a Loop Over Items around the third node of a row of four: so many items a round go through it, and all of them to the fourth. */
+/** Puts a Loop Over Items around the third of four nodes in a row. `batchSize` items go through it in each round, and all of them to the fourth at the end. */
 export function inLoop(workflow: WorkflowJson, batchSize: number): WorkflowJson {
 	const [first, source, inner, last] = workflow.nodes.map(({ name }) => name);
 	const to = (name: string) => [{ node: name, type: 'main' as const, index: 0 }];

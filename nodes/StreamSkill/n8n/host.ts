@@ -20,8 +20,8 @@ export function dropsOutput(context: IExecuteFunctions): boolean {
  * Whether a failure ends the run.
  *
  * To a tool's model it is an answer: of what a tool throws, n8n tells the model nothing (AI Agent 1 and 2)
- * or the message only (AI Agent 3), or it ends the agent (AI Agent 3 of n8n 1.x). A tool whose On Error is
- * Stop Workflow says nothing else: n8n's editor shows that from the start, and does not store it.
+ * or the message only (AI Agent 3), or it ends the agent (AI Agent 3 of n8n 1.x). On Error = Stop Workflow
+ * does not change that: n8n's editor shows it from the start, and does not store it (seen in 2.41.1).
  */
 export const stopsOnFailure = (context: IExecuteFunctions): boolean => !isTool(context) && !context.continueOnFail();
 
