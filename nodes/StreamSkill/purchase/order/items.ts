@@ -7,10 +7,13 @@ import type { FieldProblems } from './problems';
 import { BODY, LABELS } from './table';
 
 /** Reads what each item of the node's input orders. Nothing of it throws: what cannot be read is invalid. */
-export const readItems = (context: IExecuteFunctions): Item[] => context.getInputData().map((_, item) => readItem(context, item));
+export function readItems(context: IExecuteFunctions): Item[] {
+	const filled = isTool(context) ? filledReferences(context) : [];
+	return context.getInputData().map((_, item) => readItem(context, item, filled));
+}
 
 /** Reads an item's parameters once each: every expression takes n8n half a millisecond. */
-function readItem(context: IExecuteFunctions, item: number): Item {
+function readItem(context: IExecuteFunctions, item: number, filled: ReferenceOption[]): Item {
 	const failures: FieldProblems = {};
 	/** @param otherwise is asked where it cannot be evaluated */
 	const evaluate = (name: string, otherwise: (error: Error) => unknown): unknown => {
@@ -42,7 +45,7 @@ function readItem(context: IExecuteFunctions, item: number): Item {
 	});
 	return {
 		itemIndex: item,
-		reading: withoutModel(context, withProblems(reading, failures)),
+		reading: withoutModel(filled, withProblems(reading, failures)),
 		options: isObject(options) ? options : undefined,
 	};
 }
@@ -58,11 +61,17 @@ function withProblems(reading: Reading, more: FieldProblems): Reading {
 
 const isExpression = (value: unknown) => typeof value === 'string' && value.startsWith('=');
 
-/** A model must not confirm anything by itself: in a tool, references are typed in by a person. */
-function withoutModel(context: IExecuteFunctions, reading: Reading): Reading {
-	if (!isTool(context)) return reading;
+const REFERENCE_OPTIONS = ['confirmedBought', 'confirmedNotBought'] as const;
+type ReferenceOption = (typeof REFERENCE_OPTIONS)[number];
+
+/** The references that an expression or a model fills in, instead of a person. */
+function filledReferences(context: IExecuteFunctions): ReferenceOption[] {
 	const options = context.getNode().parameters.options as IDataObject | undefined;
-	const filled = (['confirmedBought', 'confirmedNotBought'] as const).filter((name) => isExpression(options?.[name]));
+	return REFERENCE_OPTIONS.filter((name) => isExpression(options?.[name]));
+}
+
+/** A model must not confirm anything by itself: in a tool, references are typed in by a person. */
+function withoutModel(filled: ReferenceOption[], reading: Reading): Reading {
 	if (filled.length === 0) return reading;
 	const problems = Object.fromEntries(
 		filled.map((name) => [name, [`${LABELS[name]} must be typed in here, not filled by an expression or a model`]]),
