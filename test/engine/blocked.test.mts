@@ -10,6 +10,9 @@ import { openShop, TOKEN, type Orders } from './shop.mts';
 /** n8n 1.x has no such protection, nor the package that it is in. */
 const canBlock = existsSync(join(require.resolve('n8n-core'), '../../../@n8n/backend-network'));
 process.env.N8N_SSRF_PROTECTION_ENABLED = 'true';
+afterAll(() => {
+	for (const name of ['N8N_SSRF_PROTECTION_ENABLED', 'N8N_SSRF_ALLOWED_HOSTNAMES']) delete process.env[name];
+});
 
 const shop = openShop();
 

@@ -150,8 +150,8 @@ describe('the status decides when it is not 2xx, whatever the body', () => {
 });
 
 describe('429 tells how long to wait', () => {
-	beforeAll(() => void jest.useFakeTimers({ now: Date.parse('2030-01-01T00:00:00Z') }));
-	afterAll(() => void jest.useRealTimers());
+	beforeAll(() => void jest.spyOn(Date, 'now').mockReturnValue(Date.parse('2030-01-01T00:00:00Z')));
+	afterAll(() => void jest.restoreAllMocks());
 
 	test.each([
 		['seconds', { 'retry-after': '7' }, 7000],
