@@ -12,7 +12,13 @@ export default {
 	mutate: Object.entries(mutated).flatMap(([folder, modules]) => modules.map((module) => `${folder}/${module}.ts`)),
 	testRunner: 'jest',
 	// `items` and `description` read the fields by their kinds as well.
-	jest: { config: { testMatch: [`**/unit/{${[...Object.values(mutated).flat(), 'description', 'items'].join()}}.test.mts`] } },
+	jest: {
+		config: {
+			// In the one that all tests share, runs one after the other leave more behind than Stryker clears away.
+			testEnvironment: 'node',
+			testMatch: [`**/unit/{${[...Object.values(mutated).flat(), 'description', 'items'].join()}}.test.mts`],
+		},
+	},
 	coverageAnalysis: 'perTest',
 	// What is read when a module is loaded takes a run of all tests for each change: most of the time, for little but texts.
 	ignoreStatic: true,
