@@ -6,7 +6,7 @@ import { faults } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { createActive, createCalled, runWebhook, startWebhooks } from './executions.mts';
 import { confirm, uncertainIn } from './uncertain.mts';
-import { startWorld, type World } from './world.mts';
+import { startWorld, version, type World } from './world.mts';
 
 let world: World;
 
@@ -45,6 +45,17 @@ test('a loop around a sub-workflow goes on after an order that was bought before
 	]);
 });
 
+test('by hand, a sub-workflow buys again each time that its caller is executed', async () => {
+	const { rest } = world.n8n;
+	const child = await createChild('called-by-hand');
+	const caller = chain('by-hand', [node('Start', 'manualTrigger'), call(child)]);
+	const { id } = await world.create({ ...caller, pinData: { Start: [{ json: { 'body.items': 'a' } }] } });
+	for (let times = 1; times <= 2; times++) {
+		expect(await rest.waitForExecution(await rest.runWorkflow(id))).toMatchObject({ status: 'success' });
+		expect(bought(world.sandbox)).toEqual({ a: times });
+	}
+});
+
 test('who stops a caller stops its sub-workflow as well', async () => {
 	const { rest } = world.n8n;
 	world.sandbox.fault({ match: { channel: /^item/ }, fault: faults.latency(100) });
@@ -73,7 +84,8 @@ test('who stops a caller stops its sub-workflow as well', async () => {
 	expect(Object.keys(sent(world.sandbox)).filter((channel) => channel.startsWith('item')).length).toBeLessThanOrEqual(sentBefore + 1);
 });
 
-describe('a loop with a wait', () => {
+// n8n 1.x keeps nothing by which the retry of a killed execution could tell one order from another.
+(version.startsWith('1.') ? describe.skip : describe)('a loop with a wait', () => {
 	/** Each round waits until somebody lets it go on. */
 	const createWaiting = async (name: string, options = {}) => {
 		const workflow = inLoop(webhookWorkflow(name, buy(options)), 1);
