@@ -46,11 +46,14 @@ export function recourseOf(context: IExecuteFunctions, isLastDay: boolean): Reco
 	if (isManual(context)) return isLastDay ? 'lastDay' : 'editor';
 	if (!stopsOnFailure(context)) return 'anew';
 	// A sub-workflow's execution is one of its caller, which is the one to be retried; n8n gives it a token of its own then.
-	return context.getMode() !== 'integrated' && savesFailedExecutions(context) ? 'retry' : 'rest';
+	return !isCalled(context) && savesFailedExecutions(context) ? 'retry' : 'rest';
 }
 
 /** Whether a person started the execution in the editor. */
 export const isManual = (context: IExecuteFunctions) => context.getMode() === 'manual';
+
+/** Whether another workflow has called this one, and gets what it puts out. */
+export const isCalled = (context: IExecuteFunctions) => context.getMode() === 'integrated';
 
 /** Whether n8n runs the workflow over a data set, to measure what it puts out. */
 export const isEvaluation = (context: IExecuteFunctions) => context.getMode() === 'evaluation';

@@ -6,23 +6,30 @@ import { CUSTOM_DATA } from './stored';
 const MAX_ENTRIES = 5;
 const MAX_LENGTH = 255;
 
+/** Leaves traces of orders. Nothing of it throws. */
+export interface Trace {
+	bought(purchase: IDataObject, order: IDataObject): void;
+	/** Of one that may have been bought. */
+	uncertain(reference: string, order: IDataObject): void;
+}
+
 /**
  * Leaves a trace of each purchase outside the node's output, which n8n throws away when an execution is
  * stopped or crashes: a line in n8n's log, and the purchase ID in the execution's custom data, which
- * n8n saves when Stop is pressed (seen in n8n 2.41.1 and 1.123.81).
+ * n8n saves when Stop is pressed (seen in n8n 2.41.1 and 1.123.81). An uncertain order leaves a line only.
  *
  * @param run what is the same in the log lines of an execution and of all its retries
- * @returns a function that takes a purchase and what the log line says of its order; it never throws
+ * @returns what takes an order's fate, and what the log line says of the order
  */
-export function purchaseTrace(context: IExecuteFunctions, run: string) {
+export function orderTrace(context: IExecuteFunctions, run: string): Trace {
 	// `context.customData` is the same, but n8n 1.x does not have it.
 	const { customData } = (context.getWorkflowDataProxy(0) as unknown as { $execution: { customData: IWorkflowExecutionCustomData } })
 		.$execution;
 	let entry = 1;
 	const name = () => (entry === 1 ? CUSTOM_DATA : `${CUSTOM_DATA}${entry}`);
 
-	const leave = (purchase: IDataObject, order: IDataObject) => {
-		const id = String(purchase.id as number);
+	/** In the text as well: n8n's console log leaves metadata out. */
+	const log = (level: 'info' | 'warn', text: string, order: IDataObject, metadata: IDataObject) => {
 		const facts = {
 			execution: context.getExecutionId(),
 			run,
@@ -30,23 +37,31 @@ export function purchaseTrace(context: IExecuteFunctions, run: string) {
 			node: context.getNode().name,
 			...order,
 		};
-		// In the text as well: n8n's console log leaves metadata out.
-		context.logger.info(`StreamSkill purchase ${id} was made: ${JSON.stringify(facts)}`, {
-			purchaseId: purchase.id,
-			...facts,
-		});
-
-		const value = () => [customData.get(name()), id].filter(Boolean).join(' ');
-		while (entry <= MAX_ENTRIES && value().length > MAX_LENGTH) entry++;
-		if (entry <= MAX_ENTRIES) customData.set(name(), value());
+		context.logger[level](`${text}: ${JSON.stringify(facts)}`, { ...metadata, ...facts });
 	};
-
-	return (purchase: IDataObject, order: IDataObject) => {
+	const attempt = (leave: () => void) => {
 		try {
-			leave(purchase, order);
+			leave();
 		} catch (error) {
 			// No trace is worth a purchase: the output still has it.
 			context.logger.warn(`StreamSkill could not record a purchase: ${(error as Error).message}`);
 		}
+	};
+
+	return {
+		bought: (purchase, order) => {
+			attempt(() => {
+				const id = String(purchase.id as number);
+				log('info', `StreamSkill purchase ${id} was made`, order, { purchaseId: purchase.id });
+				const value = () => [customData.get(name()), id].filter(Boolean).join(' ');
+				while (entry <= MAX_ENTRIES && value().length > MAX_LENGTH) entry++;
+				if (entry <= MAX_ENTRIES) customData.set(name(), value());
+			});
+		},
+		uncertain: (reference, order) => {
+			attempt(() => {
+				log('warn', `StreamSkill order may have been bought (reference ${reference})`, order, { reference });
+			});
+		},
 	};
 }

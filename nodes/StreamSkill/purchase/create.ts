@@ -4,7 +4,7 @@ import { dropsOutput, isEvaluation, isTool, stopsOnFailure } from '../n8n/host';
 import { connect, type Connection } from '../n8n/http';
 import { pause } from '../n8n/pause';
 import { refusalIn, UnknownN8n, type DatabaseRefusal } from '../n8n/rows';
-import { purchaseTrace } from '../n8n/trace';
+import { orderTrace, type Trace } from '../n8n/trace';
 import { readAnswer, readFailure } from './dispatch/answer';
 import { dispatch } from './dispatch/dispatch';
 import { RateLimit } from './dispatch/rateLimit';
@@ -246,7 +246,7 @@ class Run {
 	/** Sends orders, and those that others have on their way once it shows that they were not bought. */
 	private async sendAll(orders: Planned[], connection: Connection, { batchSize, batchInterval }: RunSettings) {
 		const { journal, report, stopSignal } = this;
-		const trace = purchaseTrace(this.context, journal.run);
+		const trace = orderTrace(this.context, journal.run);
 		const work = {
 			claim: async (planned: Planned[]) => await this.claim(planned),
 			send: async (claim: Claim) => await this.send(claim, connection, trace),
@@ -312,7 +312,7 @@ class Run {
 		}
 	}
 
-	private async send(claim: Claim, connection: Connection, trace: ReturnType<typeof purchaseTrace>, rateLimit = new RateLimit()) {
+	private async send(claim: Claim, connection: Connection, trace: Trace, rateLimit = new RateLimit()) {
 		const { report } = this;
 		const { item, order } = claim.planned;
 		const { itemIndex } = item;
@@ -331,13 +331,14 @@ class Run {
 		claim.start();
 		report.sending(item, claim.reference);
 		const outcome = await connection.send(itemIndex, request).then(readAnswer, readFailure);
-		if (outcome.kind === 'bought') trace(outcome.purchase, traced(itemIndex, order));
+		if (outcome.kind === 'bought') trace.bought(outcome.purchase, traced(itemIndex, order));
 		claim.settle(outcome);
 		switch (outcome.kind) {
 			case 'bought':
 				report.bought(item, outcome.purchase);
 				break;
 			case 'unknown':
+				trace.uncertain(claim.reference, traced(itemIndex, order));
 				report.fail(item, { kind: 'unknown', reference: claim.reference, reason: outcome.reason });
 				break;
 			case 'rejected':
@@ -352,7 +353,7 @@ class Run {
 	}
 
 	/** Claims an order anew that has waited and was not on its way meanwhile: somebody else may have bought it. */
-	private async sendAnew(planned: Planned, connection: Connection, trace: ReturnType<typeof purchaseTrace>, rateLimit: RateLimit) {
+	private async sendAnew(planned: Planned, connection: Connection, trace: Trace, rateLimit: RateLimit) {
 		this.report.forget(planned.item);
 		await this.journal.settle();
 		for (const claim of await this.claim([planned])) await this.send(claim, connection, trace, rateLimit);

@@ -71,7 +71,9 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, not
 	const [first] = [...uncertain, ...certain];
 	if (!first) throw new Error('a run without a failed item does not end with an error');
 
-	const message = titleOf(first, failed);
+	// n8n takes an error with "canceled" in its message for a Stop, and offers no retry then (n8n-core: workflow-execute.js,
+	// processSuccessExecution).
+	const message = titleOf(first, failed).replaceAll('canceled', 'cancelled');
 	const description = [
 		...group('Bought', purchases, ({ purchase }) => `ID ${String(purchase.id as number)}`),
 		...group('May have been bought', uncertain, describeUncertain),

@@ -1,7 +1,7 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
 import { errorItem } from '../../n8n/errorItem';
-import { isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
+import { isCalled, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Because } from '../journal/records';
 import type { Item } from '../order/order';
 import type { Order } from '../order/order';
@@ -154,8 +154,8 @@ export class Report {
 		this.stopIfFailed();
 		const { recourse } = this;
 		const output = this.items.flatMap((item) => this.outputOf(item, recourse) ?? []);
-		if (output.length > 0 || this.items.length === 0 || !isInLoop(this.context)) return output;
-		// n8n would end the loop here, and with it orders that nobody has tried (seen in n8n 2.41.1).
+		if (output.length > 0 || this.items.length === 0 || !(isInLoop(this.context) || isCalled(this.context))) return output;
+		// n8n would end the loop here, which may be one around the call, and with it orders that nobody has tried (seen in n8n 2.41.1).
 		return [{ json: leftOutJson(this.items), pairedItem: this.items.map(({ itemIndex }) => ({ item: itemIndex })) }];
 	}
 
