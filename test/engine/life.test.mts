@@ -33,6 +33,7 @@ describe('an order that was refused fails its execution, also where n8n would re
 		const failed = await order(['a', 'canceled'], setup);
 		// n8n offers Retry for these only.
 		expect(failed.run.status).toBe('error');
+		expect(failed.error?.message.replaceAll('\u00AD', '')).toContain('Channel canceled, tarif 1');
 		reads(failed, 'channel canceled, tarif 1', 'click the Retry arrow');
 	});
 });

@@ -1,6 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import { namesOf } from '../../nodes/StreamSkill/purchase/journal/names.ts';
+import { chainsOf, namesOf } from '../../nodes/StreamSkill/purchase/journal/names.ts';
 import { readOrder, type OrderParameters } from '../../nodes/StreamSkill/purchase/order/order.ts';
 
 const reading = (given: Partial<OrderParameters> = {}) =>
@@ -62,5 +62,22 @@ describe('an item', () => {
 		const circular: IDataObject = { a: 1 };
 		circular.self = circular;
 		expect(itemsOf(circular, { toJSON: () => undefined } as never)).toEqual([undefined, undefined]);
+	});
+});
+
+describe('an order has a record under the name of', () => {
+	const list = { scope: 'node:orders:root' };
+	const byHand = { scope: 'node:editor:day' };
+	const underOrder = { name: 'order o', of: { order: 'o' } };
+	const underItem = { name: 'item i', of: { item: 'i' }, order: 'o' };
+
+	test.each([
+		['what is ordered and the item', list, { order: 'o', item: 'i', key: 'k', place: 'p' }, [underOrder, underItem]],
+		['what is ordered, where the item says nothing', list, { order: 'o' }, [underOrder]],
+		['the item, where it is no order', list, { item: 'i' }, [{ ...underItem, order: undefined }]],
+		['what is ordered only, by hand', byHand, { order: 'o', item: 'i' }, [underOrder]],
+		['nothing, by hand, where it is no order', byHand, { item: 'i' }, []],
+	])('%s', (_, where, names, chains) => {
+		expect(chainsOf(names, where)).toEqual(chains);
 	});
 });

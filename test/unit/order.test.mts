@@ -1,4 +1,4 @@
-import { readOrder, whatIsOrdered, type Order, type Treatment } from '../../nodes/StreamSkill/purchase/order/order.ts';
+import { orderRequest, readOrder, whatIsOrdered, type Order, type Treatment } from '../../nodes/StreamSkill/purchase/order/order.ts';
 import type { Field } from '../../nodes/StreamSkill/purchase/order/kinds.ts';
 import { BODY } from '../../nodes/StreamSkill/purchase/order/table.ts';
 
@@ -603,5 +603,27 @@ describe('what is ordered', () => {
 		]),
 	])('differs by %s', (_, given) => {
 		expect(ordered(given)).not.toBe(plain);
+	});
+});
+
+describe('the request', () => {
+	const requestOf = (given: Given) => orderRequest(orderOf(given), 'https://api.example/v1');
+	const json = { Accept: 'application/json', 'Content-Type': 'application/json' };
+
+	test('has nothing that nobody chose', () => {
+		expect(requestOf({})).toStrictEqual({
+			method: 'POST',
+			url: 'https://api.example/v1/purchases/create',
+			qs: {},
+			headers: json,
+			body: plainOrder.body,
+		});
+	});
+
+	test('asks for details and a language', () => {
+		expect(requestOf({ options: { expand: ['tarif', 'api'], acceptLanguage: 'ru' } })).toMatchObject({
+			qs: { expand: 'tarif,api' },
+			headers: { ...json, 'Accept-Language': 'ru' },
+		});
 	});
 });

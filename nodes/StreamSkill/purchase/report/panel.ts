@@ -72,8 +72,8 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, not
 	if (!first) throw new Error('a run without a failed item does not end with an error');
 
 	// n8n takes an error with "canceled" in its message for a Stop, and offers no retry then (n8n-core: workflow-execute.js,
-	// processSuccessExecution).
-	const message = titleOf(first, failed).replaceAll('canceled', 'cancelled');
+	// processSuccessExecution). With a soft hyphen, a channel of that name still reads as it is.
+	const message = titleOf(first, failed).replaceAll('canceled', 'can\u00ADceled');
 	const description = [
 		...group('Bought', purchases, ({ purchase }) => `ID ${String(purchase.id as number)}`),
 		...group('May have been bought', uncertain, describeUncertain),
