@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import { outputItems, type StoredExecution, type WorkflowJson } from '../../tools/n8n/rest.mts';
-import { chain, inLoop, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { callOf, chain, inLoop, ITEM, node, streamSkill, subWorkflow, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults, type Fault, type Purchase } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
@@ -252,15 +252,8 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 
 	/** A workflow that calls another one, in which the purchases are made. */
 	async function createParent(purchase: INode, caller: Partial<INode> = {}) {
-		const trigger = node('Called', 'executeWorkflowTrigger', { inputSource: 'passthrough' }, { typeVersion: 1.1 });
-		const child = await createCalled(world, chain(`child-${workflows}`, [trigger, purchase]));
-		const call = node(
-			'Call',
-			'executeWorkflow',
-			{ workflowId: { __rl: true, mode: 'id', value: child.id } },
-			{ typeVersion: 1.2, ...caller },
-		);
-		return { child, parent: await create(call) };
+		const child = await createCalled(world, subWorkflow(`child-${workflows}`, purchase));
+		return { child, parent: await create(callOf(child, caller)) };
 	}
 
 	test('a sub-workflow', async () => {

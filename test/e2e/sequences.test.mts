@@ -6,12 +6,12 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 
-import { outputItems, type WorkflowJson } from '../../tools/n8n/rest.mts';
-import { chain, inLoop, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { outputItems } from '../../tools/n8n/rest.mts';
+import { callOf, chain, inLoop, ITEM, node, streamSkill, subWorkflow, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
-import { createActive, errorOf, hintsOf, runWebhook, runWebhooks, startWebhooks } from './executions.mts';
+import { createActive, createCalled, errorOf, hintsOf, runWebhook, runWebhooks, startWebhooks } from './executions.mts';
 import { followText } from './uncertain.mts';
 import { startWorld, type World } from './world.mts';
 
@@ -40,22 +40,15 @@ const CHANNEL = '={{ $json.channel }}';
 
 const channels = (list: string) => [...list].map((channel) => ({ channel }));
 
-/** Webhook → the source of the list → Loop Over Items: one at a time through StreamSkill, and all of them to After. */
-function loop(name: string, source: INode, purchase: INode): WorkflowJson {
-	const workflow = webhookWorkflow(name, purchase);
-	workflow.nodes[1] = source;
-	return inLoop(workflow, 1);
-}
-
-const items = () => node('Items', 'splitOut', { fieldToSplitOut: 'body.items' });
-
 test.each([
 	['a row more in front', 'xabcdef'],
 	['another sequence', 'fedcba'],
 ])('a loop is killed in round 4, and its list is read anew with %s: all are bought once', async (_, list) => {
 	rows = channels('abcdef');
 	world.sandbox.fault({ match: { channel: 'd' }, fault: faults.hang() });
-	const workflow = await createActive(world, loop(`killed-loop-${list}`, readSheet(), streamSkill({ tarifId: 1, channel: CHANNEL })));
+	const fromSheet = webhookWorkflow(`killed-loop-${list}`, streamSkill({ tarifId: 1, channel: CHANNEL }));
+	fromSheet.nodes[1] = readSheet();
+	const workflow = await createActive(world, inLoop(fromSheet, 1));
 	const [id] = await startWebhooks(world, workflow, [[]]);
 	await until(() => 'd' in bought(world.sandbox), 'Round 4');
 	await world.crashAndRestart();
@@ -114,8 +107,11 @@ test('by hand: Execute step pressed twice buys once', async () => {
 
 const KEYED = { tarifId: 1, channel: `={{ ${ITEM} }}`, options: { idempotencyKey: `={{ ${ITEM} }}` } };
 
-test('a loop with keys, whose second order was bought before, goes on to the end', async () => {
-	const workflow = await createActive(world, loop('keyed-loop', items(), streamSkill(KEYED)));
+test.each([
+	['the node', 'keyed-loop', async () => await Promise.resolve(streamSkill(KEYED))],
+	['a sub-workflow', 'loop-of-calls', async () => callOf(await createCalled(world, subWorkflow('called-in-loop', streamSkill(KEYED))))],
+])('a loop around %s with keys, whose second order was bought before, goes on to the end', async (_, name, inner) => {
+	const workflow = await createActive(world, inLoop(webhookWorkflow(name, await inner()), 1));
 	await runWebhook(world, workflow, ['b']);
 	const execution = await runWebhook(world, workflow, [...'abcd']);
 	expect(execution.status).toBe('success');

@@ -62,6 +62,14 @@ export function inLoop(workflow: WorkflowJson, batchSize: number): WorkflowJson 
 	};
 }
 
+/** A workflow for others to call, which passes on to this node what it gets. */
+export const subWorkflow = (name: string, purchase: INode): WorkflowJson =>
+	chain(name, [node('Called', 'executeWorkflowTrigger', { inputSource: 'passthrough' }, { typeVersion: 1.1 }), purchase]);
+
+/** A node that calls another workflow. */
+export const callOf = ({ id }: { id: string }, rest: Partial<INode> = {}): INode =>
+	node('Call', 'executeWorkflow', { workflowId: { __rl: true, mode: 'id', value: id } }, { typeVersion: 1.2, ...rest });
+
 /** The item's value, in a workflow of `webhookWorkflow`. */
 export const ITEM = "$json['body.items']";
 
