@@ -1,4 +1,6 @@
 /** What the documents say of each way in which an answer can get lost, and of a worker that died, done word by word. */
+import http from 'node:http';
+
 import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
 import { bought, list, reads } from './causes.mts';
 import { passTime, LOOK_UP_TIME } from './clock.mts';
@@ -9,10 +11,23 @@ const { order, lose, kill, lookUp, sold } = shop;
 
 const byChannel = { idempotencyKey: '={{ $json.channel }}' };
 
+/** Node ends a request that has no answer, and gives no code for it. */
+function failWithoutReason() {
+	const { request } = http;
+	jest.spyOn(http, 'request').mockImplementation((...call: unknown[]) => {
+		const sent = request(...(call as Parameters<typeof request>));
+		const timer = setTimeout(() => sent.destroy(new Error('')), 500);
+		return sent.on('response', () => clearTimeout(timer));
+	});
+}
+
+const NO_REASON = 'The request failed for a reason that n8n does not tell';
+
 const lost: Array<[message: string, fault: Fault]> = [true, false].flatMap(
 	(wasBought): Array<[string, Fault]> => [
 		['StreamSkill did not answer in time', faults.hang(wasBought)],
 		['The connection broke before the answer came (', faults.reset(wasBought)],
+		[NO_REASON, faults.hang(wasBought)],
 		[
 			'StreamSkill answered 500, which does not say whether the order was bought',
 			wasBought ? faults.serverErrorAfter(500) : faults.serverErrorBefore(500),
@@ -26,7 +41,11 @@ const lost: Array<[message: string, fault: Fault]> = [true, false].flatMap(
 );
 
 describe.each(lost)('%s (%j)', (message, fault) => {
-	beforeEach(() => shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault }));
+	beforeEach(() => {
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault });
+		if (message === NO_REASON) failWithoutReason();
+	});
+	afterEach(() => jest.restoreAllMocks());
 	// The others have to be answered in time.
 	const options = fault.kind === 'hang' ? { timeout: 3000 } : {};
 
