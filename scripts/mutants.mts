@@ -35,7 +35,7 @@ const mutants: Mutant[] = [
 	mutant('a model buys more than Max Purchases', 'obstacleToSending', { condition: 'limit < Infinity', is: false }, 'tool'),
 	mutant('a model orders again what has no answer', 'obstacleToSending', { condition: 'reference !== undefined', is: false }, 'tool'),
 	mutant('a model that is told nothing buys', 'dropsOutput', { returns: 'false' }, 'tool'),
-	mutant('an evaluation buys', 'isEvaluation', { returns: 'false' }, 'options|purchase|ledger'),
+	mutant('an evaluation buys', 'isEvaluation', { returns: 'false' }, 'advice.test', 'an evaluation'),
 	mutant('some are sent although others are no orders', 'stopIfFailed', { returns: '' }, 'purchase'),
 	mutant('sent although the database refused to look', 'obstacleTo', { condition: 'journal.refusal', is: false }, 'keys'),
 	mutant('a key twice is found too late', 'refuseRepeatedKeys', { returns: '' }, 'keys'),
