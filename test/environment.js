@@ -10,7 +10,7 @@ const { compileFunction } = vm;
 const replaced = new WeakSet();
 const compiled = new Map();
 
-// Jest takes a context that was made only. Without one, Node compiles for its own, and once for all files.
+// Jest always names the context that it has made. Without it, Node compiles for its own, and once for all files.
 vm.compileFunction = (code, params, { parsingContext, ...options } = {}) => {
 	if (!replaced.has(parsingContext)) return compileFunction(code, params, { ...options, parsingContext });
 	const known = compiled.get(options.filename);
