@@ -328,7 +328,7 @@ test('a purchase that cannot be logged is put out all the same', async () => {
 		[1, 'b'],
 	]);
 	expect(sent()).toEqual(onceEach(['a', 'b']));
-	expect(logLines[0].message).toMatch(/could not record a purchase: disk full/);
+	expect(logLines[0].message).toMatch(/could not log an order: disk full/);
 });
 
 describe('Max Purchases', () => {

@@ -43,8 +43,8 @@ export function orderTrace(context: IExecuteFunctions, run: string): Trace {
 		try {
 			leave();
 		} catch (error) {
-			// No trace is worth a purchase: the output still has it.
-			context.logger.warn(`StreamSkill could not record a purchase: ${(error as Error).message}`);
+			// No trace is worth a purchase: the output, or the error, still has it.
+			context.logger.warn(`StreamSkill could not log an order: ${(error as Error).message}`);
 		}
 	};
 
