@@ -29,7 +29,7 @@ test('by hand, a sub-workflow buys again each time that its caller is executed',
 	}
 });
 
-test('who stops a caller stops its sub-workflow as well', async () => {
+test('a sub-workflow goes on ordering after its caller was stopped, until it is stopped itself', async () => {
 	const { rest } = world.n8n;
 	world.sandbox.fault({ match: { channel: /^item/ }, fault: faults.latency(100) });
 	const child = await createCalled(world, subWorkflow('called-and-stopped', buy()));

@@ -108,7 +108,7 @@ test('by hand: Execute step pressed twice buys once', async () => {
 const KEYED = { tarifId: 1, channel: `={{ ${ITEM} }}`, options: { idempotencyKey: `={{ ${ITEM} }}` } };
 
 test.each([
-	['the node', 'keyed-loop', async () => await Promise.resolve(streamSkill(KEYED))],
+	['the node', 'keyed-loop', () => streamSkill(KEYED)],
 	['a sub-workflow', 'loop-of-calls', async () => callOf(await createCalled(world, subWorkflow('called-in-loop', streamSkill(KEYED))))],
 ])('a loop around %s with keys, whose second order was bought before, goes on to the end', async (_, name, inner) => {
 	const workflow = await createActive(world, inLoop(webhookWorkflow(name, await inner()), 1));
