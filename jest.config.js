@@ -4,6 +4,7 @@ module.exports = {
 	forceExit: true,
 	roots: ['<rootDir>/test'],
 	testEnvironment: '<rootDir>/test/environment.js',
+	runtime: '<rootDir>/test/runtime.js',
 	testSequencer: '<rootDir>/test/sequencer.js',
 	testMatch: ['**/unit/**/*.test.mts', '**/engine/**/*.test.mts'],
 	moduleFileExtensions: ['js', 'mjs', 'cjs', 'ts', 'mts', 'json', 'node'],

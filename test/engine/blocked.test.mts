@@ -11,12 +11,13 @@ import { openShop, TOKEN, type Orders } from './shop.mts';
 const canBlock = existsSync(join(require.resolve('n8n-core'), '../../../@n8n/backend-network'));
 process.env.N8N_SSRF_PROTECTION_ENABLED = 'true';
 afterAll(() => {
+	restart();
 	for (const name of ['N8N_SSRF_PROTECTION_ENABLED', 'N8N_SSRF_ALLOWED_HOSTNAMES']) delete process.env[name];
 });
 
 const shop = openShop();
 
-/** n8n reads its environment once. */
+/** n8n reads its environment once, when it is first asked for. */
 function restart(allowed = '') {
 	process.env.N8N_SSRF_ALLOWED_HOSTNAMES = allowed;
 	const logger = Container.get(Logger);

@@ -103,6 +103,8 @@ export async function initEngine() {
 		if (!isDead()) logLines.push({ message, metadata });
 	};
 	Container.set(Logger, { info: log, warn: log, error: log, debug: () => {}, scoped: () => Container.get(Logger) } as unknown as Logger);
+	// n8n takes one for each process; here, test files share it.
+	Object.assign(DataDeduplicationService, { instance: undefined });
 	await DataDeduplicationService.init(deduplicator);
 }
 
