@@ -27,6 +27,6 @@ export default {
 	reporters: ['clear-text', 'progress'],
 	clearTextReporter: { allowColor: false, reportTests: false },
 	concurrency: 2,
-	// Each run leaves modules behind in its process, some forty megabytes: after thirty, one takes three times as long.
+	// Each run leaves modules behind in its process, and the next ones take longer.
 	maxTestRunnerReuse: 25,
 };
