@@ -37,28 +37,14 @@ export interface Answer {
 }
 
 /** The way to StreamSkill, with the credential as each item of the list resolves it. */
-export interface Connection {
-	/** The items whose credential cannot be used, and why. */
-	obstacles: Array<{ itemIndexes: number[]; message: string }>;
-	/** The Base URL of an item's credential, without a trailing slash. */
-	baseUrl(itemIndex: number): string;
-	/** Whether an item's access token was refused. */
-	isRefused(itemIndex: number): boolean;
-	/** Whether the access token of every item was refused. */
-	isAllRefused(): boolean;
-	/**
-	 * Sends one request with an item's credential and gives its answer. Rejects with what n8n's request helper threw
-	 * when there is none.
-	 */
-	send(itemIndex: number, request: HttpRequest): Promise<Answer>;
-}
+export type Connection = Awaited<ReturnType<typeof connect>>;
 
 /**
  * Reads the credential of these items: nothing is to be sent for any of them before all are known to have one.
  *
  * @param timeout milliseconds that an answer may take, from the first byte sent to the last one received
  */
-export async function connect(context: IExecuteFunctions, timeout: number, itemIndexes: number[]): Promise<Connection> {
+export async function connect(context: IExecuteFunctions, timeout: number, itemIndexes: number[]) {
 	const accounts = await readAccounts(context, itemIndexes);
 	const accepted = new Set([...accounts.values()].filter(({ kind }) => kind === 'usable'));
 	const usable = (itemIndex: number) => {
@@ -76,37 +62,43 @@ export async function connect(context: IExecuteFunctions, timeout: number, itemI
 		getNode: () => context.getNode(),
 	} as IExecuteFunctions;
 
-	const send: Connection['send'] = async (itemIndex, request) => {
-		const account = usable(itemIndex);
-		const options: IHttpRequestOptions = {
-			...request,
-			encoding: 'stream',
-			returnFullResponse: true,
-			// Without this, n8n sends a request that was answered 401 a second time.
-			ignoreHttpStatusErrors: { ignore: true, except: SERVER_ERRORS },
-			// n8n sends the token on to wherever a redirect points.
-			disableFollowRedirect: true,
-			timeout,
-			// n8n's timeout starts anew with each byte; this one is for the whole request.
-			abortSignal: AbortSignal.timeout(timeout),
-		};
-		try {
-			const { statusCode, headers, body } = (await context.helpers.httpRequestWithAuthentication.call(caller, 'streamSkillApi', options, {
-				credentialsDecrypted: { id: '', name: '', type: 'streamSkillApi', data: account.data },
-			})) as IN8nHttpFullResponse;
-			if (statusCode === UNAUTHORISED) accepted.delete(account);
-			return { statusCode, headers, body: await readBody(body as unknown as AsyncIterable<Uint8Array>) };
-		} catch (error) {
-			return answerIn(error as ServerError);
-		}
-	};
-
 	return {
-		obstacles: obstaclesIn(accounts),
-		baseUrl: (itemIndex) => usable(itemIndex).baseUrl,
-		isRefused: (itemIndex) => !accepted.has(usable(itemIndex)),
+		/** Why an item's credential cannot be used; undefined if it can. */
+		obstacleTo: (itemIndex: number) => {
+			const account = accounts.get(itemIndex);
+			return account?.kind === 'unusable' ? account.message : undefined;
+		},
+		/** The Base URL of an item's credential, without a trailing slash. */
+		baseUrl: (itemIndex: number) => usable(itemIndex).baseUrl,
+		/** Whether an item's access token was refused. */
+		isRefused: (itemIndex: number) => !accepted.has(usable(itemIndex)),
+		/** Whether the access token of every item was refused. */
 		isAllRefused: () => accepted.size === 0,
-		send,
+		/** Sends one request with an item's credential. Rejects with what n8n's request helper threw when there is no answer. */
+		send: async (itemIndex: number, request: HttpRequest): Promise<Answer> => {
+			const account = usable(itemIndex);
+			const options: IHttpRequestOptions = {
+				...request,
+				encoding: 'stream',
+				returnFullResponse: true,
+				// Without this, n8n sends a request that was answered 401 a second time.
+				ignoreHttpStatusErrors: { ignore: true, except: SERVER_ERRORS },
+				// n8n sends the token on to wherever a redirect points.
+				disableFollowRedirect: true,
+				timeout,
+				// n8n's timeout starts anew with each byte; this one is for the whole request.
+				abortSignal: AbortSignal.timeout(timeout),
+			};
+			try {
+				const { statusCode, headers, body } = (await context.helpers.httpRequestWithAuthentication.call(caller, 'streamSkillApi', options, {
+					credentialsDecrypted: { id: '', name: '', type: 'streamSkillApi', data: account.data },
+				})) as IN8nHttpFullResponse;
+				if (statusCode === UNAUTHORISED) accepted.delete(account);
+				return { statusCode, headers, body: await readBody(body as unknown as AsyncIterable<Uint8Array>) };
+			} catch (error) {
+				return answerIn(error as ServerError);
+			}
+		},
 	};
 }
 
@@ -139,18 +131,6 @@ async function readAccount(context: IExecuteFunctions, itemIndex: number): Promi
 	} catch (error) {
 		return { kind: 'unusable', message: (error as Error).message };
 	}
-}
-
-/** Items that share a reason are told of together. */
-function obstaclesIn(accounts: Map<number, Account>): Connection['obstacles'] {
-	const byMessage = new Map<string, number[]>();
-	for (const [itemIndex, account] of accounts) {
-		if (account.kind === 'usable') continue;
-		const itemIndexes = byMessage.get(account.message);
-		if (itemIndexes) itemIndexes.push(itemIndex);
-		else byMessage.set(account.message, [itemIndex]);
-	}
-	return [...byMessage].map(([message, itemIndexes]) => ({ message, itemIndexes }));
 }
 
 /** What n8n throws for an answer with one of the `SERVER_ERRORS`; n8n before 2.41 leaves out the cause. */

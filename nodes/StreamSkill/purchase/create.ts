@@ -117,12 +117,9 @@ class Run {
 			settings.value.timeout,
 			open.map(({ itemIndex }) => itemIndex),
 		);
-		for (const { itemIndexes, message } of connection.obstacles) {
-			const stuck = new Set(itemIndexes);
-			report.holdBack(
-				open.filter(({ itemIndex }) => stuck.has(itemIndex)),
-				{ kind: 'credential', message },
-			);
+		for (const item of open) {
+			const message = connection.obstacleTo(item.itemIndex);
+			if (message !== undefined) report.fail(item, { kind: 'heldBack', obstacle: { kind: 'credential', message } });
 		}
 		report.stopIfFailed();
 		this.waiting = this.waiting.filter(({ item }) => !report.has(item));
