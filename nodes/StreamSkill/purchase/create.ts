@@ -103,35 +103,28 @@ class Run {
 
 		const { settings } = this;
 		if (settings.kind === 'invalid') {
-			report.holdBack(
-				[...planned, ...this.waiting].map(({ item }) => item),
-				{ kind: 'settings', problems: settings.problems },
-			);
+			report.holdBack([...planned, ...this.waiting], { kind: 'settings', problems: settings.problems });
 			return;
 		}
 		const orders = this.unobstructed(planned.filter(({ order }) => !order.dryRun));
 		const shown = planned.filter(({ order }) => order.dryRun);
-		const open = [...orders, ...shown, ...this.waiting].map(({ item }) => item);
+		const open = [...orders, ...shown, ...this.waiting];
 		const connection = await connect(
 			this.context,
 			settings.value.timeout,
-			open.map(({ itemIndex }) => itemIndex),
+			open.map(({ item }) => item.itemIndex),
 		);
-		for (const item of open) {
+		for (const { item } of open) {
 			const message = connection.obstacleTo(item.itemIndex);
 			if (message !== undefined) report.fail(item, { kind: 'heldBack', obstacle: { kind: 'credential', message } });
 		}
 		report.stopIfFailed();
-		this.waiting = this.waiting.filter(({ item }) => !report.has(item));
+		this.waiting = this.waiting.filter(report.isOpen);
 
-		for (const { item, order } of shown.filter(({ item }) => !report.has(item))) {
+		for (const { item, order } of shown.filter(report.isOpen)) {
 			report.preview(item, { order: { ...order.body }, request: orderRequest(order, connection.baseUrl(item.itemIndex)) }, true);
 		}
-		await this.sendAll(
-			orders.filter(({ item }) => !report.has(item)),
-			connection,
-			settings.value,
-		);
+		await this.sendAll(orders.filter(report.isOpen), connection, settings.value);
 	}
 
 	/**
@@ -141,10 +134,7 @@ class Run {
 	 */
 	survive(error: unknown) {
 		const message = survive(this.context, error);
-		this.report.holdBack(
-			this.items.filter((item) => !this.report.has(item)),
-			{ kind: 'defect', message },
-		);
+		this.report.holdBack(this.items.map((item) => ({ item })).filter(this.report.isOpen), { kind: 'defect', message });
 	}
 
 	/** To be called in any case, also when the run has failed. */
@@ -220,10 +210,7 @@ class Run {
 	private unobstructed(orders: Planned[]): Planned[] {
 		const obstacle = this.obstacleTo(orders);
 		if (!obstacle) return orders;
-		this.report.holdBack(
-			orders.map(({ item }) => item),
-			obstacle,
-		);
+		this.report.holdBack(orders, obstacle);
 		return [];
 	}
 
@@ -283,11 +270,7 @@ class Run {
 	/** What becomes of orders that are left when the run is over. With On Error = Stop, they were not tried. */
 	private leave(unsent: Planned[]) {
 		const obstacle = this.obstacle ?? (this.stopSignal?.aborted ? { kind: 'stopped' as const } : undefined);
-		if (obstacle && !(this.report.mustStop && obstacle.kind !== 'database'))
-			this.report.holdBack(
-				unsent.map(({ item }) => item),
-				obstacle,
-			);
+		if (obstacle && !(this.report.mustStop && obstacle.kind !== 'database')) this.report.holdBack(unsent, obstacle);
 	}
 
 	/** Claims orders. What somebody else was faster to claim is judged anew. */
@@ -301,10 +284,7 @@ class Run {
 			return claims;
 		} catch (error) {
 			this.obstacle = obstacleIn(refusalIn(error));
-			this.report.holdBack(
-				planned.filter(({ item }) => !this.report.has(item)).map(({ item }) => item),
-				this.obstacle,
-			);
+			this.report.holdBack(planned.filter(this.report.isOpen), this.obstacle);
 			return [];
 		}
 	}

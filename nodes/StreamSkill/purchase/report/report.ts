@@ -78,14 +78,12 @@ export class Report {
 	}
 
 	/** Fails all of these items for one reason. */
-	holdBack(items: Item[], obstacle: Obstacle) {
-		for (const item of items) this.fail(item, { kind: 'heldBack', obstacle });
+	holdBack(planned: Array<{ item: Item }>, obstacle: Obstacle) {
+		for (const { item } of planned) this.fail(item, { kind: 'heldBack', obstacle });
 	}
 
-	/** Whether it is known what became of the item. */
-	has(item: Item): boolean {
-		return this.results.has(item);
-	}
+	/** Whether it is not known yet what becomes of the item. */
+	readonly isOpen = ({ item }: { item: Item }): boolean => !this.results.has(item);
 
 	private get purchases(): MadePurchase[] {
 		return this.items.flatMap((item) => {
