@@ -7,6 +7,7 @@ import { refusalIn, type DatabaseRefusal } from '../../n8n/rows';
 import type { Item } from '../order/order';
 import { Claim } from './claim';
 import { Confirmations } from './confirmations';
+import { groupBy } from './groups';
 import { Lookup } from './lookup';
 import { match } from './match';
 import { chainsOf, namesOf } from './names';
@@ -160,11 +161,11 @@ export class Journal {
 			await this.lookup.learn(equals);
 			await this.lookup.readKeys(recalled);
 		} finally {
-			for (const group of groupByCall(equals)) this.pair(group);
+			for (const group of groupBy(equals, ({ call }) => call.id).values()) this.pair(group);
 		}
 	}
 
-	/** Finds the past order of each item of one call. */
+	/** Finds the past order of each item of one call: calls differ between the items of an agent's tool only. */
 	private pair(group: Recalled[]) {
 		const [first] = group;
 		if (!first) return;
@@ -374,25 +375,9 @@ const conflictWith = ({ owner }: NonNullable<Recalled['key']>): Knowledge | unde
 
 /** The same key for different orders: which of them it is meant for cannot be told. */
 function refuseKeysOfSeveralOrders(recalled: Recalled[]) {
-	const orders = new Map<string, Set<string>>();
-	for (const { names, known } of recalled) {
-		if (names.key === undefined || names.order === undefined || known.kind !== 'new') continue;
-		const others = orders.get(names.key) ?? new Set();
-		orders.set(names.key, others.add(names.order));
+	const keyed = recalled.filter(({ names, known }) => names.key !== undefined && known.kind === 'new');
+	for (const group of groupBy(keyed, ({ names }) => names.key).values()) {
+		const orders = new Set(group.flatMap(({ names }) => names.order ?? []));
+		if (orders.size > 1) for (const one of group) one.known = { kind: 'conflict', with: 'list' };
 	}
-	for (const one of recalled) {
-		const { key } = one.names;
-		if (key !== undefined && one.known.kind === 'new' && (orders.get(key)?.size ?? 0) > 1) one.known = { kind: 'conflict', with: 'list' };
-	}
-}
-
-/** Calls differ between the items of an agent's tool only. */
-function groupByCall(recalled: Recalled[]): Recalled[][] {
-	const groups = new Map<string, Recalled[]>();
-	for (const one of recalled) {
-		const group = groups.get(one.call.id);
-		if (group) group.push(one);
-		else groups.set(one.call.id, [one]);
-	}
-	return [...groups.values()];
 }

@@ -1,5 +1,6 @@
 import { exclusively, type Lease } from '../../n8n/lock';
 import type { Rows } from '../../n8n/rows';
+import { groupBy } from './groups';
 import type { Ending, FoundRecord, ListEnd, RecordId } from './records';
 import { ENTRY, ROW } from '../../n8n/stored';
 
@@ -135,7 +136,7 @@ export class List {
 
 	private async withStates(records: RecordId[], lease: Lease): Promise<FoundRecord[]> {
 		const found: FoundRecord[] = [];
-		for (const [part, group] of byPart(records)) {
+		for (const [part, group] of groupBy(records, ({ part }) => part)) {
 			let open = group;
 			// Most were bought, so that is asked first.
 			for (const state of ['bought', 'void', 'silent'] as const) {
@@ -155,7 +156,8 @@ export class List {
 
 	/** Notes of items' records whether what was bought is what the item orders now. */
 	private async markOrders(records: FoundRecord[], orderOf: (record: RecordId) => string | undefined, lease: Lease) {
-		for (const [part, group] of byPart(records.filter((record) => orderOf(record) !== undefined))) {
+		const asked = records.filter((record) => orderOf(record) !== undefined);
+		for (const [part, group] of groupBy(asked, ({ part }) => part)) {
 			const entryOf = (record: RecordId, epoch: number) => ENTRY.boughtFor(orderOf(record) ?? '', record.name, record.number, epoch);
 			for (const record of await this.probeEnds(part, group, entryOf, lease)) record.order = orderOf(record);
 		}
@@ -173,13 +175,9 @@ export class List {
 			if (this.isShared) await this.findEnd();
 			const wanted = claims();
 			const { part } = this.end;
-			for (const [other, group] of byPart(ends.map((ending) => ({ ...ending.record, ending })))) {
-				if (other !== part)
-					await this.add(
-						other,
-						group.flatMap(({ ending }) => this.entriesOf(ending)),
-						lease,
-					);
+			const endsByPart = groupBy(ends, ({ record }) => record.part);
+			for (const [other, group] of endsByPart) {
+				if (other !== part) await this.add(other, this.entriesOf(group), lease);
 			}
 			const taken = new Set<string>();
 			if (this.isShared) {
@@ -193,7 +191,7 @@ export class List {
 				}
 			}
 			const entries = [
-				...ends.filter(({ record }) => record.part === part).flatMap((ending) => this.entriesOf(ending)),
+				...this.entriesOf(endsByPart.get(part)),
 				...wanted.map(({ name, number }) => ENTRY.claimed(name, number)).filter((entry) => !taken.has(entry)),
 				...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.epochOf(part))),
 				ENTRY.written(minuteOf(Date.now())),
@@ -209,9 +207,11 @@ export class List {
 		});
 	}
 
-	private entriesOf({ record: { name, number, part }, end, order }: Ending): string[] {
-		const epoch = this.epochOf(part);
-		return [ENTRY[end](name, number, epoch), ...(order === undefined ? [] : [ENTRY.boughtFor(order, name, number, epoch)])];
+	private entriesOf(ends: Ending[] = []): string[] {
+		return ends.flatMap(({ record: { name, number, part }, end, order }) => {
+			const epoch = this.epochOf(part);
+			return [ENTRY[end](name, number, epoch), ...(order === undefined ? [] : [ENTRY.boughtFor(order, name, number, epoch)])];
+		});
 	}
 
 	/** @returns whether nobody has written to the list for so many milliseconds, at least: who could still answer has stopped waiting */
@@ -304,14 +304,4 @@ export class List {
 		);
 		return there;
 	}
-}
-
-function byPart<R extends RecordId>(records: R[]): Map<number, R[]> {
-	const groups = new Map<number, R[]>();
-	for (const record of records) {
-		const group = groups.get(record.part);
-		if (group) group.push(record);
-		else groups.set(record.part, [record]);
-	}
-	return groups;
 }

@@ -2,6 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 
 import { digest } from '../../n8n/digest';
 import { whatIsOrdered, type Reading } from '../order/order';
+import { groupBy } from './groups';
 import type { Names } from './past';
 import { DIGEST, NAME } from '../../n8n/stored';
 import { isOfEditor, type RecordId } from './records';
@@ -18,14 +19,13 @@ import { isOfEditor, type RecordId } from './records';
  */
 export function namesOf(inputs: IDataObject[], readings: Reading[]): Names[] {
 	const contents = inputs.map(contentOf);
-	const times = new Map<string, number>();
-	for (const content of contents) if (content !== undefined) times.set(content, (times.get(content) ?? 0) + 1);
+	const alike = groupBy(contents, (content) => content);
 	return contents.map((content, index) => {
 		const reading = readings[index];
 		const key = reading?.treatment.idempotencyKey;
 		return {
 			...(reading?.kind === 'valid' && { order: digest(whatIsOrdered(reading.value.body)) }),
-			...(content !== undefined && times.get(content) === 1 && { item: content }),
+			...(content !== undefined && alike.get(content)?.length === 1 && { item: content }),
 			...(key !== undefined && { key: digest(DIGEST.key(key)) }),
 		};
 	});
