@@ -98,7 +98,7 @@ const mutants: Mutant[] = [
 	// Lists.
 	mutant('a look leaves a mark', 'recordAndRemove', { drops: 'await this.rows.remove(' }, 'sequences|identity'),
 	mutant('what a killed reader left counts as settled', 'probeEnds', { condition: 'ENTRY.reading', is: false }, 'identity|rivals'),
-	mutant('what a rival has claimed is claimed', 'List.write', { value: 'isLost', is: 'false' }, 'rivals|lock'),
+	mutant('what a rival has claimed is claimed', 'List.write', { value: 'lost', is: '[]' }, 'rivals|lock'),
 	mutant('a list ends with its first row', 'findEnd', { returns: '' }, 'sequences|stored'),
 
 	// Whose order is whose.

@@ -14,6 +14,9 @@ const MINUTE = 60_000;
 
 const minuteOf = (time: number) => Math.floor(time / MINUTE);
 
+/** The entry that claims a record. */
+const claimOf = ({ name, number }: RecordId) => ENTRY.claimed(name, number);
+
 /** Which records of a chain are looked for: `count` of them, from a number on, and more if all of those are there. */
 export interface Wanted {
 	from: number;
@@ -100,16 +103,9 @@ export class List {
 		const claimed = new Map<string, RecordId>();
 		let open = records;
 		for (let part = 1; part <= this.end.part && open.length > 0; part++) {
-			const known = await this.probe(
-				part,
-				open.map(({ name, number }) => ENTRY.claimed(name, number)),
-				lease,
-			);
-			open = open.filter((record) => {
-				const entry = ENTRY.claimed(record.name, record.number);
-				if (known.has(entry)) claimed.set(entry, { ...record, part });
-				return !known.has(entry);
-			});
+			const known = await this.probe(part, open.map(claimOf), lease);
+			for (const record of open) if (known.has(claimOf(record))) claimed.set(claimOf(record), { ...record, part });
+			open = open.filter((record) => !known.has(claimOf(record)));
 		}
 		return claimed;
 	}
@@ -166,11 +162,11 @@ export class List {
 	/**
 	 * Claims records and says how others have ended, in one call of n8n's where that is possible.
 	 *
-	 * @param claims gives the records that are to be claimed, when nobody else can claim any
+	 * @param claims gives the records that are to be claimed, when nobody else can claim any; they get their part
 	 * @param keys the records of keys that were claimed for the same orders
-	 * @returns of each claim, its record with its part, and whether somebody else had it before
+	 * @returns those records that somebody else has claimed before
 	 */
-	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[] = []): Promise<Array<{ record: RecordId; isLost: boolean }>> {
+	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[] = []): Promise<Set<RecordId>> {
 		return await this.exclusively(async (lease) => {
 			if (this.isShared) await this.findEnd();
 			const wanted = claims();
@@ -180,19 +176,12 @@ export class List {
 				if (other !== part) await this.add(other, this.entriesOf(group), lease);
 			}
 			const taken = new Set<string>();
-			if (this.isShared) {
-				for (let older = this.unseenFrom; older < part; older++) {
-					for (const entry of await this.probe(
-						older,
-						wanted.map(({ name, number }) => ENTRY.claimed(name, number)),
-						lease,
-					))
-						taken.add(entry);
-				}
+			for (let older = this.isShared ? this.unseenFrom : part; older < part; older++) {
+				for (const entry of await this.probe(older, wanted.map(claimOf), lease)) taken.add(entry);
 			}
 			const entries = [
 				...this.entriesOf(endsByPart.get(part)),
-				...wanted.map(({ name, number }) => ENTRY.claimed(name, number)).filter((entry) => !taken.has(entry)),
+				...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
 				...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.epochOf(part))),
 				ENTRY.written(minuteOf(Date.now())),
 				...(this.isByHand ? [ENTRY.byHand] : []),
@@ -200,10 +189,9 @@ export class List {
 			const known = await this.add(part, entries, lease);
 			this.end.length += entries.length - known.size;
 			if (this.end.length >= PART_LENGTH) Object.assign(this.end, { part: part + 1, length: 0 });
-			return wanted.map(({ name, number, scope }) => {
-				const entry = ENTRY.claimed(name, number);
-				return { record: { scope, name, number, part }, isLost: known.has(entry) || taken.has(entry) };
-			});
+			for (const record of wanted) record.part = part;
+			const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
+			return new Set(lost);
 		});
 	}
 

@@ -4,7 +4,7 @@ import { refusalIn } from '../../n8n/rows';
 import { NAME } from '../../n8n/stored';
 import type { List } from './list';
 import { chainsOf } from './names';
-import type { PastOrder } from './past';
+import type { Names, PastOrder } from './past';
 import type { Recalled } from './recalled';
 import { isOfItem, type End, type Ending, type RecordId } from './records';
 import type { Stores } from './stores';
@@ -76,32 +76,30 @@ export class Recorder {
 
 	private async write(list: List, attempts: Attempt[]) {
 		const { past, keys, isPreview } = this.stores;
-		const given: Array<{ attempt: Attempt; record: RecordId }> = [];
+		const given: Array<{ attempt: Attempt; record: RecordId; of: Names }> = [];
 		const ends = this.ends.get(list) ?? [];
 		this.ends.delete(list);
 		if (attempts.length + ends.length === 0 || isPreview) return;
 		let isRefused = true;
 		try {
-			const written = await list.write(
+			const lost = await list.write(
 				ends,
 				() => {
 					for (const attempt of attempts) {
-						for (const { name } of chainsOf(attempt.planned.names, list)) {
-							given.push({ attempt, record: { scope: list.scope, name, number: past.next(list.scope, name), part: 1 } });
+						for (const { name, of } of chainsOf(attempt.planned.names, list)) {
+							given.push({ attempt, record: { scope: list.scope, name, number: past.next(list.scope, name), part: 1 }, of });
 						}
 					}
 					return given.map(({ record }) => record);
 				},
 				attempts.flatMap(({ won }) => won.filter(({ scope }) => scope === keys?.scope)),
 			);
-			const rivals = written.filter(({ isLost }) => isLost).map(({ record }) => record);
-			written.forEach(({ record, isLost }, i) => {
-				const attempt = given[i]?.attempt;
-				if (isLost && attempt) attempt.isLost = true;
-				else attempt?.won.push(record);
-			});
-			const of = new Map(attempts.flatMap(({ planned }) => chainsOf(planned.names, list).map((chain) => [chain.name, chain.of])));
-			for (const record of await list.states(rivals)) past.adopt(record, of.get(record.name) ?? {});
+			for (const { attempt, record } of given) {
+				if (lost.has(record)) attempt.isLost = true;
+				else attempt.won.push(record);
+			}
+			const names = new Map(given.map(({ record, of }) => [record.name, of]));
+			for (const record of await list.states([...lost])) past.adopt(record, names.get(record.name) ?? {});
 			isRefused = false;
 		} finally {
 			if (isRefused) {
