@@ -126,16 +126,14 @@ export class Recorder {
 			const list = [...lists, ...unread].find(({ scope }) => scope === record.scope);
 			const ordered = order !== undefined && isOfItem(record) ? NAME.order(order) : undefined;
 			if (list) this.ends.set(list, [...(this.ends.get(list) ?? []), { record, end, order: ordered }]);
-			else if (record.scope === keys?.scope) this.tellKey(record, end, order);
+			else if (record.scope === keys?.scope) {
+				const telling: Promise<void> = keys
+					.settle(record, end, order)
+					.catch((error: unknown) => this.warn(error))
+					.then(() => void this.telling.delete(telling));
+				this.telling.add(telling);
+			}
 		}
-	}
-
-	private tellKey(record: RecordId, end: End, order?: string) {
-		const telling = this.stores.keys
-			?.settle(record, end, order)
-			.catch((error: unknown) => this.warn(error))
-			.then(() => void (telling && this.telling.delete(telling)));
-		if (telling) this.telling.add(telling);
 	}
 
 	/**
@@ -149,8 +147,8 @@ export class Recorder {
 		const { keys, isPreview } = this.stores;
 		if (isPreview) return true;
 		let isSettled = true;
-		for (const record of records.filter(({ scope }) => scope === keys?.scope)) {
-			isSettled = ((await keys?.settle(record, end, order)) ?? true) && isSettled;
+		for (const record of records) {
+			if (record.scope === keys?.scope && !(await keys.settle(record, end, order))) isSettled = false;
 		}
 		if (!isSettled) return false;
 		this.end(
