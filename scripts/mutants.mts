@@ -73,7 +73,7 @@ const mutants: Mutant[] = [
 	mutant('a model that begins anew goes on', 'isBlind', { condition: '!isTool(this.context)', is: true }, 'noToken'),
 	mutant('a token that does not last is a root', 'tokenRoot', { condition: 'context.getExecutionId()', is: false }, 'engine2'),
 	mutant('what is not recognised is new', 'recognisesNone', { returns: 'false' }, 'sequences'),
-	mutant('a reference works while its order is on its way', 'Journal.isQuiet', { returns: 'true' }, 'sequences'),
+	mutant('a reference works while its order is on its way', 'judgeOpen', { condition: '!isQuiet', is: false }, 'sequences'),
 	mutant('a purchase is not kept', 'Claim.settle', { drops: "this.sent.state = { kind: 'bought'" }, 'ledger|sequences'),
 	mutant('a purchase is not told', 'Claim.settle', { drops: "this.book.end(records, 'bought'" }, 'keys|sequences'),
 	mutant('a refusal is not kept', 'Claim.settle', { drops: "this.sent.state = { kind: 'void' }" }, 'ledger|sequences'),

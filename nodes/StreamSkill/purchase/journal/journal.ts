@@ -14,7 +14,7 @@ import { chainsOf, namesOf } from './names';
 import { pastState, type Names, type PastOrder } from './past';
 import type { Knowledge, Planned, Recalled } from './recalled';
 import { Recorder, type Attempt } from './recorder';
-import { isOfEditor, type RecordId } from './records';
+import { isOfEditor } from './records';
 import { preferred, referenceOf } from './references';
 import { dayOf, openStores, type Stores } from './stores';
 
@@ -226,6 +226,8 @@ export class Journal {
 		const references = records.map(referenceOf);
 		const { outcome, isSilent } = open.state.kind === 'unknown' ? open.state : { outcome: undefined, isSilent: false };
 		const mayBeAnswered = !isSilent && !references.some((other) => one.waitedFor.has(other));
+		// Nobody can be left who waits for the answer: see `Lookup.learn`.
+		const isQuiet = records.some(({ scope }) => this.past.isQuiet[scope]);
 		switch (this.confirmations.of(references)) {
 			case 'bought':
 				await this.recorder.settleNow(records, 'bought', open.order);
@@ -233,7 +235,7 @@ export class Journal {
 				// Also of one that another call has sent: its error output may be looped back, and this is the same order again.
 				return { kind: 'bought', because: 'confirmed' };
 			case 'notBought':
-				if (mayBeAnswered && !this.isQuiet(records)) return this.onItsWay(one, reference, references);
+				if (mayBeAnswered && !isQuiet) return this.onItsWay(one, reference, references);
 				if (!(await this.recorder.settleNow(records, 'void'))) return { kind: 'bought', because: 'earlier' };
 				open.state = { kind: 'void' };
 				return await this.knowledgeAfterVoid(one);
@@ -250,11 +252,6 @@ export class Journal {
 		one.isLost = true;
 		await this.lookUp([one]);
 		return await this.knowledgeOf(one);
-	}
-
-	/** Whether nobody can be left who waits for the answer: see `learn`. */
-	private isQuiet(records: RecordId[]): boolean {
-		return records.some(({ scope }) => this.past.isQuiet(scope));
 	}
 
 	private onItsWay(one: Recalled, reference: string, references: string[]): Knowledge {

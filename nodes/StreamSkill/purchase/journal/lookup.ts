@@ -45,7 +45,7 @@ export class Lookup {
 				if (await list.wasByHand()) this.stores.joinEditor();
 			}
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
-			if (hasNotBought) await past.noteQuiet(list.scope, async () => await list.isQuiet(timeout + CLAIM_LASTS));
+			if (hasNotBought) past.isQuiet[list.scope] ??= await list.isQuiet(timeout + CLAIM_LASTS);
 			const wanted = new Map<string, Wanted>();
 			for (const { name, order } of chains) {
 				const count = (wanted.get(name)?.count ?? 0) + 1;

@@ -64,9 +64,12 @@ export class PastOrders {
 	/** Whether there was nothing: this is the node's first call, or the data was lost. */
 	readonly isNew: boolean;
 
+	/** By scope: whether nobody was writing to the list when this execution came to it. */
+	readonly isQuiet: Partial<Record<string, boolean>>;
+
 	/**
 	 * @param container the node's context in the execution's data
-	 * @param options.root the root where n8n has no token, which must be the same in all retries
+	 * @param options.root the root of an execution that begins here, if n8n has no token
 	 * @param options.isPreview whether nothing may be remembered
 	 */
 	constructor(container: object, { root, executionId, isPreview }: { root?: string; executionId: string; isPreview: boolean }) {
@@ -76,11 +79,12 @@ export class PastOrders {
 		this.stored = isPreview ? (JSON.parse(JSON.stringify(stored)) as Stored) : stored;
 		if (!isPreview) data[PAST_ORDERS] = stored;
 		if (this.stored.quiet?.executionId !== executionId) this.stored.quiet = { executionId, scopes: {} };
+		this.isQuiet = this.stored.quiet.scopes;
 	}
 
-	/** @returns the root that an earlier call has stored, if n8n has no token */
-	static rootIn(container: object): string | undefined {
-		return (container as { [PAST_ORDERS]?: Stored })[PAST_ORDERS]?.root;
+	/** The root where n8n has no token: the same in all retries. */
+	get root(): string | undefined {
+		return this.stored.root;
 	}
 
 	get orders(): readonly PastOrder[] {
@@ -106,16 +110,6 @@ export class PastOrders {
 	/** References that somebody has confirmed, and that have done something in this execution. */
 	get usedReferences(): string[] {
 		return (this.stored.usedReferences ??= []);
-	}
-
-	isQuiet(scope: string): boolean {
-		return this.stored.quiet?.scopes[scope] === true;
-	}
-
-	/** Looks whether a list is quiet, before this execution writes to it for the first time. */
-	async noteQuiet(scope: string, look: () => Promise<boolean>) {
-		const scopes = this.stored.quiet?.scopes;
-		if (scopes) scopes[scope] ??= await look();
 	}
 
 	set lost(lost: Stored['lost']) {

@@ -30,14 +30,13 @@ export interface Stores {
 
 /** Finds out where the orders of this execution, and of those before it, are on record. */
 export function openStores(context: IExecuteFunctions, isPreview: boolean): Stores {
-	const container = context.getContext('node');
 	const executionId = context.getExecutionId();
 	const token = tokenRoot(context);
-	const root = token ?? PastOrders.rootIn(container) ?? digest(DIGEST.root(executionId));
-	const past = new PastOrders(container, { root: token === undefined ? root : undefined, executionId, isPreview });
+	const newRoot = digest(DIGEST.root(executionId));
+	const past = new PastOrders(context.getContext('node'), { root: token === undefined ? newRoot : undefined, executionId, isPreview });
 
 	const { id: nodeId } = context.getNode();
-	const scope = ROW.orders(nodeId, root);
+	const scope = ROW.orders(nodeId, token ?? past.root ?? newRoot);
 	const stores: Stores = { run: digest(scope).slice(0, 8), past, lists: [], unread: [], isPreview, joinEditor: () => {} };
 	const { id: workflowId } = context.getWorkflow();
 	if (!workflowId) return stores;
