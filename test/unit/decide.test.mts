@@ -25,7 +25,7 @@ const known: Record<string, Knowledge> = {
 	confirmed: { kind: 'bought', because: 'confirmed' },
 	'no answer': { kind: 'unknown', outcome, reference },
 	'cannot be told': { kind: 'unknown', reference },
-	'on its way': { kind: 'onItsWay', reference },
+	'on its way': { kind: 'onItsWay', reference, references: [reference] },
 	'key of another': { kind: 'conflict', with: 'record' },
 	'key twice': { kind: 'conflict', with: 'list' },
 	'key unclear': { kind: 'conflict', with: 'unclear' },

@@ -235,13 +235,13 @@ export class Journal {
 				// Also of one that another call has sent: its error output may be looped back, and this is the same order again.
 				return { kind: 'bought', because: 'confirmed' };
 			case 'notBought':
-				if (mayBeAnswered && !isQuiet) return this.onItsWay(one, reference, references);
+				if (mayBeAnswered && !isQuiet) return { kind: 'onItsWay', reference, references };
 				if (!(await this.recorder.settleNow(records, 'void'))) return { kind: 'bought', because: 'earlier' };
 				open.state = { kind: 'void' };
 				return await this.knowledgeAfterVoid(one);
 			case undefined:
 				// In the retry of a killed execution nobody is left who could answer; of a key or a lost claim, somebody may be.
-				if (mayBeAnswered && (one.isLost || !this.past.orders.includes(open))) return this.onItsWay(one, reference, references);
+				if (mayBeAnswered && (one.isLost || !this.past.orders.includes(open))) return { kind: 'onItsWay', reference, references };
 				return { kind: 'unknown', outcome, reference, isRepeated: open !== taken && open.call !== undefined };
 		}
 	}
@@ -252,11 +252,6 @@ export class Journal {
 		one.isLost = true;
 		await this.lookUp([one]);
 		return await this.knowledgeOf(one);
-	}
-
-	private onItsWay(one: Recalled, reference: string, references: string[]): Knowledge {
-		one.waitsFor = references;
-		return { kind: 'onItsWay', reference };
 	}
 
 	/** The retry of a killed execution, where n8n has nothing that tells which one: what it has sent is not known. */
@@ -309,8 +304,12 @@ export class Journal {
 		for (let ms = LOOK_AGAIN.first; recalled.some(({ known }) => known.kind === 'onItsWay'); ms = Math.min(2 * ms, LOOK_AGAIN.most)) {
 			const left = until - performance.now();
 			if (stopSignal?.aborted || this.refusal) return;
-			if (left <= 0) for (const { waitedFor, waitsFor = [] } of recalled) for (const reference of waitsFor) waitedFor.add(reference);
-			else await pause(Math.min(ms, left), stopSignal);
+			if (left > 0) {
+				await pause(Math.min(ms, left), stopSignal);
+			} else {
+				for (const { known, waitedFor } of recalled)
+					if (known.kind === 'onItsWay') for (const reference of known.references) waitedFor.add(reference);
+			}
 			await this.judge(recalled);
 			if (left <= 0) return;
 		}

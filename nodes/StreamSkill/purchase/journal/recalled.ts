@@ -18,8 +18,8 @@ export type Knowledge =
 	 * an equal order of another call, and this one may be that once more, or another.
 	 */
 	| { kind: 'unknown'; outcome?: NotBought; reference: string; isRepeated?: boolean }
-	/** Somebody else has sent it, and may still get the answer. */
-	| { kind: 'onItsWay'; reference: string }
+	/** Somebody else has sent it, and may still get the answer. With the references of all its records. */
+	| { kind: 'onItsWay'; reference: string; references: string[] }
 	/** Its Idempotency Key has bought another order, or is that of another order in the list. */
 	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
 	/** The execution has lost its own data, and nothing tells whether this order was sent. */
@@ -39,8 +39,6 @@ export interface Recalled {
 	isLost: boolean;
 	/** Records that were waited for: whoever claimed them is taken to be silent. */
 	waitedFor: Set<string>;
-	/** What it waits for now. */
-	waitsFor?: string[];
 }
 
 /** One order that is to be placed. */
