@@ -11,7 +11,7 @@ import { groupBy } from './groups';
 import { Lookup } from './lookup';
 import { match } from './match';
 import { chainsOf, namesOf } from './names';
-import { pastState, type Names, type PastOrder } from './past';
+import { pastState, type Names, type PastOrder, type PastOrders } from './past';
 import type { Knowledge, Planned, Recalled } from './recalled';
 import { Recorder, type Attempt } from './recorder';
 import { isOfEditor } from './records';
@@ -32,16 +32,21 @@ export class Journal {
 	/** Why n8n's database could not be asked. */
 	refusal?: DatabaseRefusal;
 
+	/** Stands for the execution in n8n's log: it is the same in all retries. */
+	readonly run: string;
+
+	readonly confirmations: Confirmations;
+
 	/** All that is on record of the list, item by item. */
 	private list: Recalled[] = [];
 
 	private readonly stores: Stores;
 
+	private readonly past: PastOrders;
+
 	private readonly lookup: Lookup;
 
 	private readonly recorder: Recorder;
-
-	private readonly confirmations: Confirmations;
 
 	/**
 	 * @param items those of the list: what a person has said in one of them holds for all
@@ -57,34 +62,18 @@ export class Journal {
 			context,
 			treatments.every(({ dryRun }) => dryRun),
 		);
-		this.confirmations = new Confirmations(treatments, this.stores.past.usedReferences);
+		this.run = this.stores.run;
+		this.past = this.stores.past;
+		this.confirmations = new Confirmations(treatments, this.past.usedReferences);
 		const { hasNotBought } = this.confirmations;
 		const repeatsManualOrders = treatments.every((treatment) => treatment.repeatManualOrders);
 		this.lookup = new Lookup(this.stores, { repeatsManualOrders, hasNotBought, timeout });
 		this.recorder = new Recorder(this.stores, context.logger);
 	}
 
-	private get past() {
-		return this.stores.past;
-	}
-
-	/** Stands for the execution in n8n's log: it is the same in all retries. */
-	get run(): string {
-		return this.stores.run;
-	}
-
 	/** How many orders the execution has placed, in all its calls and retries, without those that were refused. */
 	get placed(): number {
 		return this.past.placed;
-	}
-
-	/** References that somebody has confirmed, and that stand for no uncertain order here. */
-	get unmetReferences(): string[] {
-		return this.confirmations.unmet;
-	}
-
-	get contradictoryReferences(): string[] {
-		return this.confirmations.contradictory;
 	}
 
 	/** Whether some of the orders were placed by hand yesterday: tomorrow, nothing of them is known any more. */

@@ -2,6 +2,7 @@ import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-wor
 
 import { errorItem } from '../../n8n/errorItem';
 import { isCalled, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
+import type { Confirmations } from '../journal/confirmations';
 import type { Because } from '../journal/records';
 import type { Item } from '../order/order';
 import type { Order } from '../order/order';
@@ -24,8 +25,7 @@ type Result =
 export interface Remarks {
 	/** Stands for the execution in n8n's log. */
 	run: string;
-	unmetReferences: string[];
-	contradictoryReferences: string[];
+	confirmations: Pick<Confirmations, 'unmet' | 'contradictory'>;
 	/** Whether some of the orders were placed by hand yesterday. */
 	isLastDay: boolean;
 }
@@ -139,7 +139,7 @@ export class Report {
 			.map((item) => ({ itemIndex: item.itemIndex, order: orderOf(item) }));
 		throw runError(
 			this.context.getNode(),
-			{ failed: this.failed, purchases: this.purchases, leftOut: this.leftOut, remarks: referenceRemarks(this.remarks), notTried },
+			{ failed: this.failed, purchases: this.purchases, leftOut: this.leftOut, remarks: this.referenceRemarks, notTried },
 			this.recourse,
 		);
 	}
@@ -185,6 +185,17 @@ export class Report {
 		}
 	}
 
+	/** What is told of references that did nothing. */
+	private get referenceRemarks(): string[] {
+		const { unmet, contradictory } = this.remarks.confirmations;
+		const told = (references: string[], why: string) =>
+			references.length > 0 ? [`The reference ${references.join(', ')} did nothing: ${why}`] : [];
+		return [
+			...told(unmet, 'it was used before and can be removed, or it is mistyped, or of another node'),
+			...told(contradictory, 'it is in both Confirmed Bought and Confirmed Not Bought'),
+		];
+	}
+
 	/** Tells the user, and n8n's log, what the run did: also if it failed or was stopped. */
 	summarise() {
 		const { run } = this.remarks;
@@ -204,7 +215,7 @@ export class Report {
 				`The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"${run}"`,
 			this.endsLoop && 'n8n ends the loop here, unless both outputs of this node lead back to it: connect the error output as well',
 			leftOut.includes('editor') && 'To buy again what this node has bought by hand, turn on the option Repeat Manual Orders',
-			...referenceRemarks(this.remarks),
+			...this.referenceRemarks,
 		].filter((hint): hint is string => Boolean(hint));
 		// Not there where n8n runs the node as a tool.
 		const { addExecutionHints } = this.context as Partial<Pick<IExecuteFunctions, 'addExecutionHints'>>;
@@ -219,17 +230,6 @@ export const failAll = (context: IExecuteFunctions, obstacle: Obstacle): INodeEx
 		.map((_, itemIndex) =>
 			errorItem(context, itemIndex, errorJson({ itemIndex, failure: { kind: 'heldBack', obstacle } }, recourseOf(context, false))),
 		);
-
-const referenceRemarks = ({ unmetReferences, contradictoryReferences }: Remarks): string[] => [
-	...(unmetReferences.length > 0
-		? [
-				`The reference ${unmetReferences.join(', ')} did nothing: it was used before and can be removed, or it is mistyped, or of another node`,
-			]
-		: []),
-	...(contradictoryReferences.length > 0
-		? [`The reference ${contradictoryReferences.join(', ')} did nothing: it is in both Confirmed Bought and Confirmed Not Bought`]
-		: []),
-];
 
 const orderOf = ({ reading }: Item): Order | undefined => (reading.kind === 'valid' ? reading.value : undefined);
 
