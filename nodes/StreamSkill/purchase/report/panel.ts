@@ -7,35 +7,32 @@ import type { Order, Treatment } from '../order/order';
 import { outcomeOf, type Failure } from './failure';
 import { advise, describe, goOn, lookUp, mend } from './messages';
 
-/** An item that came to no purchase, with its order if its fields were one. */
-export interface FailedItem {
+/** What a person knows an item by: its place, and its order if its fields are one. */
+export interface NamedItem {
 	itemIndex: number;
-	failure: Failure;
 	order?: Order;
+}
+
+/** An item that came to no purchase. */
+export interface FailedItem extends NamedItem {
+	failure: Failure;
 	/** How an order of it is to be treated, as far as that can be read. */
 	treatment?: Treatment;
 	/** What is wrong with its fields, also of one that is uncertain. */
 	problems?: FieldProblems;
 }
 
-/** A purchase with the item that it was made for. */
-export interface MadePurchase {
-	itemIndex: number;
-	purchase: IDataObject;
-	order?: Order;
-}
-
 /** What a run has come to when it ends with an error. */
 export interface EndedRun {
 	/** At least one. */
 	failed: FailedItem[];
-	purchases: MadePurchase[];
+	purchases: Array<NamedItem & { purchase: IDataObject }>;
 	/** Items that were bought before, which is no failure. */
 	leftOut: FailedItem[];
 	/** What a person is told besides, in sentences without a full stop. */
 	remarks: string[];
 	/** Items whose turn had not come. */
-	notTried: Array<{ itemIndex: number; order?: Order }>;
+	notTried: NamedItem[];
 }
 
 /** What leaves by the error output for an item. */
@@ -134,14 +131,14 @@ function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recou
 
 const MAX_LISTED = 50;
 
-function group<T extends { itemIndex: number; order?: Order }>(title: string, items: T[], say: (item: T) => string): string[] {
+function group<T extends NamedItem>(title: string, items: T[], say: (item: T) => string): string[] {
 	if (items.length === 0) return [];
 	const lines = items.slice(0, MAX_LISTED).map((item) => escapeHtml([nameOf(item), say(item)].filter(Boolean).join(': ')));
 	if (items.length > MAX_LISTED) lines.push(`… and ${items.length - MAX_LISTED} more`);
 	return [`<strong>${title}</strong><br>${lines.join('<br>')}`];
 }
 
-const nameOf = ({ itemIndex, order }: { itemIndex: number; order?: Order }) =>
+const nameOf = ({ itemIndex, order }: NamedItem) =>
 	order ? `Item ${itemIndex}, channel ${order.body.channel}, tarif ${order.body.tarif.id}` : `Item ${itemIndex}`;
 
 /** For what quotes the item or the API: n8n shows descriptions and hints as HTML (editor-ui: NodeErrorView.vue). */

@@ -4,11 +4,10 @@ import { errorItem } from '../../n8n/errorItem';
 import { isCalled, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Confirmations } from '../journal/confirmations';
 import type { Because } from '../journal/records';
-import type { Item } from '../order/order';
-import type { Order } from '../order/order';
+import type { Item, Order } from '../order/order';
 import type { Failure, Obstacle } from './failure';
 import { describeBought } from './messages';
-import { errorJson, escapeHtml, runError, type FailedItem, type MadePurchase } from './panel';
+import { errorJson, escapeHtml, runError, type FailedItem, type NamedItem } from './panel';
 import { summarise } from './summary';
 
 /** What became of an item. */
@@ -85,36 +84,12 @@ export class Report {
 	/** Whether it is not known yet what becomes of the item. */
 	readonly isOpen = ({ item }: { item: Item }): boolean => !this.results.has(item);
 
-	private get purchases(): MadePurchase[] {
+	/** The results of this kind, in the order of the items. */
+	private all<K extends Result['kind']>(kind: K) {
 		return this.items.flatMap((item) => {
 			const result = this.results.get(item);
-			return result?.kind === 'bought' ? { itemIndex: item.itemIndex, purchase: result.purchase, order: orderOf(item) } : [];
+			return result?.kind === kind ? [{ item, ...(result as Extract<Result, { kind: K }>) }] : [];
 		});
-	}
-
-	private get failed(): FailedItem[] {
-		return this.items.flatMap((item) => {
-			const result = this.results.get(item);
-			return result?.kind === 'failed' ? this.failedItem(item, result.failure) : [];
-		});
-	}
-
-	private get leftOut(): FailedItem[] {
-		return this.items.flatMap((item) => {
-			const result = this.results.get(item);
-			return result?.kind === 'leftOut' ? this.failedItem(item, { kind: 'duplicate', because: result.because }) : [];
-		});
-	}
-
-	private failedItem(item: Item, failure: Failure): FailedItem {
-		const { itemIndex, reading } = item;
-		return {
-			itemIndex,
-			failure,
-			order: orderOf(item),
-			treatment: reading.treatment,
-			...(reading.kind === 'invalid' && { problems: reading.problems }),
-		};
 	}
 
 	/** Whether nothing can be tried again: Retry On Fail repeats a node whose first item has an `error`, also the API's own. */
@@ -134,12 +109,15 @@ export class Report {
 	/** @throws NodeApiError or NodeOperationError if `mustStop` */
 	stopIfFailed() {
 		if (!this.mustStop) return;
-		const notTried = this.items
-			.filter((item) => !this.results.has(item))
-			.map((item) => ({ itemIndex: item.itemIndex, order: orderOf(item) }));
 		throw runError(
 			this.context.getNode(),
-			{ failed: this.failed, purchases: this.purchases, leftOut: this.leftOut, remarks: this.referenceRemarks, notTried },
+			{
+				failed: this.all('failed').map(({ item, failure }) => failedItem(item, failure)),
+				purchases: this.all('bought').map(({ item, purchase }) => ({ ...namedItem(item), purchase })),
+				leftOut: this.all('leftOut').map(({ item, because }) => failedItem(item, { kind: 'duplicate', because })),
+				remarks: this.referenceRemarks,
+				notTried: this.items.filter((item) => !this.results.has(item)).map(namedItem),
+			},
 			this.recourse,
 		);
 	}
@@ -174,7 +152,7 @@ export class Report {
 			case 'previewed':
 				return { json: result.preview, pairedItem };
 			case 'failed':
-				return errorItem(this.context, itemIndex, errorJson(this.failedItem(item, result.failure), recourse));
+				return errorItem(this.context, itemIndex, errorJson(failedItem(item, result.failure), recourse));
 			case 'leftOut':
 				// Nothing at all would leave a model to guess.
 				return isTool(this.context)
@@ -199,14 +177,14 @@ export class Report {
 	/** Tells the user, and n8n's log, what the run did: also if it failed or was stopped. */
 	summarise() {
 		const { run } = this.remarks;
-		const results = this.items.flatMap((item) => this.results.get(item) ?? []);
-		const leftOut = results.flatMap((result) => (result.kind === 'leftOut' ? result.because : []));
+		const bought = this.all('bought');
+		const leftOut = this.all('leftOut').map(({ because }) => because);
 		const summary = summarise({
-			purchases: results.flatMap((result) => (result.kind === 'bought' && result.isNew ? [result.purchase] : [])),
-			handedBack: results.filter((result) => result.kind === 'bought' && !result.isNew).length,
+			purchases: bought.filter(({ isNew }) => isNew).map(({ purchase }) => purchase),
+			handedBack: bought.filter(({ isNew }) => !isNew).length,
 			leftOut,
-			previewed: results.filter((result) => result.kind === 'previewed' && result.wouldBeSent).length,
-			failed: this.failed.map(({ failure }) => failure),
+			previewed: this.all('previewed').filter(({ wouldBeSent }) => wouldBeSent).length,
+			failed: this.all('failed').map(({ failure }) => failure),
 		});
 		if (summary) this.context.logger.info(`StreamSkill run ${run}: ${summary}`);
 		const hints = [
@@ -232,6 +210,15 @@ export const failAll = (context: IExecuteFunctions, obstacle: Obstacle): INodeEx
 		);
 
 const orderOf = ({ reading }: Item): Order | undefined => (reading.kind === 'valid' ? reading.value : undefined);
+
+const namedItem = (item: Item): NamedItem => ({ itemIndex: item.itemIndex, order: orderOf(item) });
+
+const failedItem = (item: Item, failure: Failure): FailedItem => ({
+	...namedItem(item),
+	failure,
+	treatment: item.reading.treatment,
+	...(item.reading.kind === 'invalid' && { problems: item.reading.problems }),
+});
 
 const leftOutJson = (items: Item[]): IDataObject => ({
 	leftOut: items.map((item): IDataObject => ({ ...orderOf(item)?.body })),
