@@ -35,20 +35,6 @@ const executeAgain = (treatment?: Treatment) =>
 /** After that, the node does not know any more what it has ordered by hand. */
 const DEADLINES = { editor: 'today or tomorrow', lastDay: 'today' };
 
-const executeAgainInPart = (treatment?: Treatment) =>
-	`${executeAgain(treatment)}: an order that this node has bought by hand today or yesterday is left out, unless you change it.`;
-
-/** The one step that follows once the cause is mended. None of them buys twice. */
-const NEXT_STEP: Record<Recourse, (treatment?: Treatment) => string> = {
-	editor: executeAgainInPart,
-	lastDay: executeAgainInPart,
-	retry: () =>
-		`Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
-	rest: () => ORDER_THE_REST,
-	anew: () => 'Then order this item alone in a new execution.',
-	tool: () => 'Then order it again if it is still wanted.',
-};
-
 /** Obstacles whose advice says all there is to do. */
 const STANDS_ALONE = new Set<Obstacle['kind']>(['evaluation', 'unrecognised', 'stopped', 'defect']);
 
@@ -76,7 +62,7 @@ export function describe(failure: Failure, treatment?: Treatment): string {
 		case 'repeatedKey':
 			return `${key} is also used by another item`;
 		case 'heldBack':
-			return describeObstacle(failure.obstacle);
+			return tellObstacle(failure.obstacle)[0];
 	}
 }
 
@@ -100,38 +86,40 @@ export function mend(failure: Failure, recourse: Recourse, treatment?: Treatment
 		case 'repeatedKey':
 			return ['This order was not sent.', 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'];
 		case 'heldBack':
-			return ['This order was not sent.', ...adviseObstacle(failure.obstacle, recourse)];
+			return ['This order was not sent.', ...tellObstacle(failure.obstacle, recourse).slice(1)];
 	}
 }
 
-/** @returns the one step that follows, which differs with how the execution was started; blank if none does */
+/**
+ * @returns the one step that follows once the cause is mended, which differs with how the execution was started; blank if
+ * none does. None of them buys twice.
+ */
 export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatment): string {
 	const isUncertain = failures.some(({ kind }) => kind === 'unknown');
-	if (isUncertain) {
-		switch (recourse) {
-			case 'editor':
-			case 'lastDay':
-				return `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`;
-			case 'retry':
-				return `Then ${RETRY}.`;
-			case 'rest':
-				return ORDER_THE_REST;
-			case 'anew':
-				return treatment?.idempotencyKey === undefined
-					? ''
-					: 'Then save and publish the workflow, and run the item again with the same Idempotency Key.';
-			case 'tool':
-				return '';
-		}
+	const [first] = failures;
+	if (!isUncertain && first?.kind === 'heldBack' && STANDS_ALONE.has(first.obstacle.kind)) return '';
+	const isBought = first?.kind === 'duplicate';
+	const mayBeBought = isUncertain || isBought || (first?.kind === 'conflict' && first.with === 'unclear');
+	switch (recourse) {
+		case 'editor':
+		case 'lastDay':
+			return isUncertain || isBought
+				? `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`
+				: `${executeAgain(treatment)}: an order that this node has bought by hand today or yesterday is left out, unless you change it.`;
+		case 'retry':
+			return isUncertain
+				? `Then ${RETRY}.`
+				: `Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`;
+		case 'rest':
+			return ORDER_THE_REST;
+		case 'anew':
+			if (!mayBeBought) return 'Then order this item alone in a new execution.';
+			return isUncertain && treatment?.idempotencyKey !== undefined
+				? 'Then save and publish the workflow, and run the item again with the same Idempotency Key.'
+				: '';
+		case 'tool':
+			return mayBeBought ? '' : 'Then order it again if it is still wanted.';
 	}
-	const [failure] = failures;
-	if (failure?.kind === 'conflict' && failure.with === 'unclear' && (recourse === 'anew' || recourse === 'tool')) return '';
-	if (failure?.kind === 'duplicate') {
-		if (recourse === 'anew' || recourse === 'tool') return '';
-		if (recourse === 'editor' || recourse === 'lastDay') return `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`;
-	}
-	if (failure?.kind === 'heldBack' && STANDS_ALONE.has(failure.obstacle.kind)) return '';
-	return NEXT_STEP[recourse](treatment);
 }
 
 const joinProblems = (problems: FieldProblems) => Object.values(problems).flat().join('; ');
@@ -231,24 +219,21 @@ export function lookUp(reference: string | undefined, recourse: Recourse, isKeye
 		case 'retry':
 			return [look, confirm];
 		case 'rest':
-			return isKeyed ? [look, confirm] : [look, 'If it is there, it was bought. If it is not, it is one of the rows that are left.'];
+			return [look, isKeyed ? confirm : 'If it is there, it was bought. If it is not, it is one of the rows that are left.'];
 		case 'anew':
-			if (isRepeated && !isKeyed)
-				return [
-					'Check whether the order before it is in your StreamSkill account.',
-					'If this item is that order once more, nothing else is left to do. If it is meant as another order, order this item alone in a new execution.',
-				];
-			return isKeyed ? [look, confirm] : [look, 'If it is, nothing is left to do. If it is not, order this item alone in a new execution.'];
+			if (isKeyed) return [look, confirm];
+			if (!isRepeated) return [look, 'If it is, nothing is left to do. If it is not, order this item alone in a new execution.'];
+			return [
+				'Check whether the order before it is in your StreamSkill account.',
+				'If this item is that order once more, nothing else is left to do. If it is meant as another order, order this item alone in a new execution.',
+			];
 		case 'tool':
-			return isKeyed
-				? [
-						'Do not order it again.',
-						`A person has to check whether it is in the StreamSkill account, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
-					]
-				: [
-						'Do not order it again.',
-						'A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
-					];
+			return [
+				'Do not order it again.',
+				isKeyed
+					? `A person has to check whether it is in the StreamSkill account, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`
+					: 'A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
+			];
 	}
 }
 
@@ -291,64 +276,55 @@ const DUPLICATES: Record<Because, string> = {
 	earlier: ELSEWHERE,
 };
 
-function describeObstacle(obstacle: Obstacle): string {
+/** @returns what keeps orders back, in one sentence without a full stop, then what to do about it */
+function tellObstacle(obstacle: Obstacle, recourse?: Recourse): [what: string, ...advice: string[]] {
 	switch (obstacle.kind) {
 		case 'settings':
-			return joinProblems(obstacle.problems);
+			return [joinProblems(obstacle.problems), 'Change the named options.'];
 		case 'limit':
-			return obstacle.placed === 0
-				? `${obstacle.wanted} orders are more than Max Purchases allows (${obstacle.limit})`
-				: `With ${obstacle.wanted} more, this execution would place ${obstacle.placed + obstacle.wanted} orders: Max Purchases allows ${obstacle.limit}`;
+			return [
+				obstacle.placed === 0
+					? `${obstacle.wanted} orders are more than Max Purchases allows (${obstacle.limit})`
+					: `With ${obstacle.wanted} more, this execution would place ${obstacle.placed + obstacle.wanted} orders: Max Purchases allows ${obstacle.limit}`,
+				'If all of them are meant to be bought, raise the limit.',
+			];
 		case 'credential':
-			return obstacle.message;
+			return [obstacle.message, 'Choose or correct the StreamSkill API credential.'];
 		case 'token':
-			return 'StreamSkill does not accept the Access Token (401)';
+			return ['StreamSkill does not accept the Access Token (401)', 'Check the Access Token in the StreamSkill API credential.'];
 		case 'database':
-			return `n8n could not look up whether the order was sent before: ${obstacle.message}`;
+			return [
+				`n8n could not look up whether the order was sent before: ${obstacle.message}`,
+				obstacle.isNodeOutdated ? 'Update the StreamSkill node.' : 'Wait until n8n can use its database.',
+			];
 		case 'unsaved':
-			return 'Save the workflow before you buy with it: n8n keeps what was ordered with the saved workflow';
-		case 'evaluation':
-			return 'An evaluation places no paid orders unless the node says so';
-		case 'unrecognised':
-			return 'This execution has placed orders before, and none of them is in the current list';
-		case 'stopped':
-			return 'The execution was stopped';
-		case 'defect':
-			return `The StreamSkill node stopped unexpectedly: ${obstacle.message}`;
-	}
-}
-
-function adviseObstacle(obstacle: Obstacle, recourse: Recourse): string[] {
-	switch (obstacle.kind) {
-		case 'settings':
-			return ['Change the named options.'];
-		case 'limit':
-			return ['If all of them are meant to be bought, raise the limit.'];
-		case 'credential':
-			return ['Choose or correct the StreamSkill API credential.'];
-		case 'token':
-			return ['Check the Access Token in the StreamSkill API credential.'];
-		case 'database':
-			return [obstacle.isNodeOutdated ? 'Update the StreamSkill node.' : 'Wait until n8n can use its database.'];
-		case 'unsaved':
-			return [];
+			return ['Save the workflow before you buy with it: n8n keeps what was ordered with the saved workflow'];
 		case 'evaluation':
 			return [
+				'An evaluation places no paid orders unless the node says so',
 				'Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.',
 			];
 		case 'unrecognised':
-			// Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
-			if (recourse === 'anew') return ['Look in your StreamSkill account for what this execution has bought.', ORDER_THE_REST];
 			return [
-				// The original workflow of a retry is the one that was saved by then.
-				'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow".',
-				'If the list is meant to be another one, order it in a new execution.',
+				'This execution has placed orders before, and none of them is in the current list',
+				...(recourse === 'anew'
+					? // Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
+						['Look in your StreamSkill account for what this execution has bought.', ORDER_THE_REST]
+					: [
+							// The original workflow of a retry is the one that was saved by then.
+							'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow".',
+							'If the list is meant to be another one, order it in a new execution.',
+						]),
+			];
+		case 'stopped':
+			return [
+				'The execution was stopped',
+				'If the order is still wanted, place it in a new execution, without the items that were bought.',
 			];
 		case 'defect':
 			return [
+				`The StreamSkill node stopped unexpectedly: ${obstacle.message}`,
 				"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, check whether it is in your StreamSkill account.",
 			];
-		case 'stopped':
-			return ['If the order is still wanted, place it in a new execution, without the items that were bought.'];
 	}
 }
