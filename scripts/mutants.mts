@@ -103,7 +103,7 @@ const mutants: Mutant[] = [
 
 	// Whose order is whose.
 	mutant('an order is taken by its item alone', 'match', { value: 'sameOrder', is: '(_: Names) => [] as PastOrder[]' }, 'sequences|ledger'),
-	mutant('what others bought for an equal order is taken', 'lookUp', { value: 'equals', is: 'recalled' }, 'sequences'),
+	mutant('what others bought for an equal order is taken', 'findPastOrders', { value: 'equals', is: 'recalled' }, 'sequences'),
 	mutant('a mended order is new', 'match', { value: 'sameItem', is: '(_: Names) => [] as PastOrder[]' }, 'sequences|ledger'),
 	mutant('equal items have no place', 'match', { value: 'samePlace', is: '(_: Names) => [] as PastOrder[]' }, 'sequences'),
 	mutant('one past order is taken twice', 'match', { drops: 'orders?.delete(' }, 'sequences|sameOrder'),

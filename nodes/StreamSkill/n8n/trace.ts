@@ -6,12 +6,7 @@ import { CUSTOM_DATA } from './stored';
 const MAX_ENTRIES = 5;
 const MAX_LENGTH = 255;
 
-/** Leaves traces of orders. Nothing of it throws. */
-export interface Trace {
-	bought(purchase: IDataObject, order: IDataObject): void;
-	/** Of one that may have been bought. */
-	uncertain(reference: string, order: IDataObject): void;
-}
+export type Trace = ReturnType<typeof orderTrace>;
 
 /**
  * Leaves a trace of each purchase outside the node's output, which n8n throws away when an execution is
@@ -19,9 +14,9 @@ export interface Trace {
  * n8n saves when Stop is pressed (seen in n8n 2.41.1 and 1.123.81). An uncertain order leaves a line only.
  *
  * @param run what is the same in the log lines of an execution and of all its retries
- * @returns what takes an order's fate, and what the log line says of the order
+ * @returns what takes an order's fate, and what the log line says of the order. Neither throws.
  */
-export function orderTrace(context: IExecuteFunctions, run: string): Trace {
+export function orderTrace(context: IExecuteFunctions, run: string) {
 	// `context.customData` is the same, but n8n 1.x does not have it.
 	const { customData } = (context.getWorkflowDataProxy(0) as unknown as { $execution: { customData: IWorkflowExecutionCustomData } })
 		.$execution;
@@ -49,7 +44,7 @@ export function orderTrace(context: IExecuteFunctions, run: string): Trace {
 	};
 
 	return {
-		bought: (purchase, order) => {
+		bought: (purchase: IDataObject, order: IDataObject) => {
 			attempt(() => {
 				const id = String(purchase.id as number);
 				log('info', `StreamSkill purchase ${id} was made`, order, { purchaseId: purchase.id });
@@ -58,7 +53,7 @@ export function orderTrace(context: IExecuteFunctions, run: string): Trace {
 				if (entry <= MAX_ENTRIES) customData.set(name(), value());
 			});
 		},
-		uncertain: (reference, order) => {
+		uncertain: (reference: string, order: IDataObject) => {
 			attempt(() => {
 				log('warn', `StreamSkill order may have been bought (reference ${reference})`, order, { reference });
 			});

@@ -120,10 +120,8 @@ export class Journal {
 	/** Looks up anew what is on record of these orders. */
 	async judge(recalled: Recalled[]): Promise<void> {
 		for (const { taken } of recalled) if (taken) this.past.takenNow.delete(taken);
-		await this.unlessRefused(async () => await this.lookUp(recalled));
-		await this.unlessRefused(async () => {
-			await this.lookup.joinKeys(recalled);
-		});
+		await this.unlessRefused(async () => await this.findPastOrders(recalled));
+		await this.unlessRefused(async () => await this.lookup.joinKeys(recalled));
 		for (const one of recalled) await this.unlessRefused(async () => void (one.known = await this.knowledgeOf(one)));
 		await this.unlessRefused(async () => {
 			if (this.isBlind(recalled)) await this.holdBackBlindly(recalled);
@@ -142,7 +140,7 @@ export class Journal {
 	}
 
 	/** Finds the past order of each, and of those equal ones that are still to be sent: what is on record by now may be theirs. */
-	private async lookUp(recalled: Recalled[]) {
+	private async findPastOrders(recalled: Recalled[]) {
 		const wanted = new Set(recalled);
 		const orders = new Set(recalled.map(({ names }) => names.order));
 		const equals = this.list.filter((one) => wanted.has(one) || (!isTaken(one) && orders.has(one.names.order)));
@@ -227,20 +225,16 @@ export class Journal {
 				if (mayBeAnswered && !isQuiet) return { kind: 'onItsWay', reference, references };
 				if (!(await this.recorder.settleNow(records, 'void'))) return { kind: 'bought', because: 'earlier' };
 				open.state = { kind: 'void' };
-				return await this.knowledgeAfterVoid(one);
+				// Somebody else may have confirmed the same at the same moment, and have sent the order once more.
+				one.taken = undefined;
+				one.isLost = true;
+				await this.findPastOrders([one]);
+				return await this.knowledgeOf(one);
 			case undefined:
 				// In the retry of a killed execution nobody is left who could answer; of a key or a lost claim, somebody may be.
 				if (mayBeAnswered && (one.isLost || !this.past.orders.includes(open))) return { kind: 'onItsWay', reference, references };
 				return { kind: 'unknown', outcome, reference, isRepeated: open !== taken && open.call !== undefined };
 		}
-	}
-
-	/** Somebody else may have confirmed the same at the same moment, and have sent the order once more. */
-	private async knowledgeAfterVoid(one: Recalled): Promise<Knowledge> {
-		one.taken = undefined;
-		one.isLost = true;
-		await this.lookUp([one]);
-		return await this.knowledgeOf(one);
 	}
 
 	/** The retry of a killed execution, where n8n has nothing that tells which one: what it has sent is not known. */
@@ -341,8 +335,7 @@ export class Journal {
 	 * @param isComplete whether nothing of it can be tried again, so that n8n stores each purchase once
 	 */
 	close(isComplete: boolean) {
-		const callAt = callsOf(this.context);
-		for (const id of new Set(this.items.map(({ itemIndex }) => callAt(itemIndex).id))) this.past.close(id, isComplete);
+		for (const id of new Set(this.list.map(({ call }) => call.id))) this.past.close(id, isComplete);
 	}
 }
 

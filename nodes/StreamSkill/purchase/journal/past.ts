@@ -107,13 +107,13 @@ export class PastOrders {
 		return this.stored.lost;
 	}
 
+	set lost(lost: Stored['lost']) {
+		this.stored.lost = lost;
+	}
+
 	/** References that somebody has confirmed, and that have done something in this execution. */
 	get usedReferences(): string[] {
 		return (this.stored.usedReferences ??= []);
-	}
-
-	set lost(lost: Stored['lost']) {
-		this.stored.lost = lost;
 	}
 
 	endOf(scope: string): ListEnd {
