@@ -1,9 +1,10 @@
 // npm run mutate: changes the pure modules bit by bit, and sees whether their unit tests notice.
 const mutated = {
 	credentials: ['accessToken', 'baseUrl'],
+	'nodes/StreamSkill/purchase': ['decide'],
 	'nodes/StreamSkill/purchase/order': ['kinds', 'order', 'read', 'settings'],
 	'nodes/StreamSkill/purchase/dispatch': ['answer'],
-	'nodes/StreamSkill/purchase/journal': ['confirmations', 'decide', 'match', 'names', 'references'],
+	'nodes/StreamSkill/purchase/journal': ['confirmations', 'match', 'names', 'references'],
 	'nodes/StreamSkill/purchase/report': ['messages', 'panel', 'summary'],
 };
 

@@ -1,7 +1,7 @@
-import { decide, type Decision } from '../../nodes/StreamSkill/purchase/journal/decide.ts';
+import { decide, type Decision } from '../../nodes/StreamSkill/purchase/decide.ts';
 import type { Knowledge } from '../../nodes/StreamSkill/purchase/journal/recalled.ts';
 import type { Reading } from '../../nodes/StreamSkill/purchase/order/order.ts';
-import type { NotBought } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
+import type { Reason } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
 
 const problems = { channel: ['Channel is required but blank'] };
 const body = { tarif: { id: 1 }, channel: 'a' };
@@ -12,7 +12,7 @@ function reading(isValid: boolean, onDuplicate: 'skip' | 'fail', dryRun: boolean
 }
 
 const purchase = { id: 7 };
-const outcome: NotBought = { kind: 'unknown', reason: { kind: 'status', httpCode: 500 } };
+const reason: Reason = { kind: 'status', httpCode: 500 };
 const reference = 'K7QM-3XPA';
 
 const known: Record<string, Knowledge> = {
@@ -23,7 +23,7 @@ const known: Record<string, Knowledge> = {
 	'bought with the key': { kind: 'bought', because: 'key' },
 	'bought by hand': { kind: 'bought', because: 'editor' },
 	confirmed: { kind: 'bought', because: 'confirmed' },
-	'no answer': { kind: 'unknown', outcome, reference },
+	'no answer': { kind: 'unknown', reason, reference },
 	'cannot be told': { kind: 'unknown', reference },
 	'on its way': { kind: 'onItsWay', reference, references: [reference] },
 	'key of another': { kind: 'conflict', with: 'record' },
@@ -63,15 +63,15 @@ test.each(cells)('$name, $column: $word', ({ name, column, word }) => {
 	const knowledge = known[name];
 	const because = knowledge.kind === 'bought' ? knowledge.because : 'earlier';
 	const decisions: Record<string, Decision> = {
-		refuse: { kind: 'refuse', problems },
+		refuse: { kind: 'fail', failure: { kind: 'invalid', problems } },
 		send: { kind: 'send', order: order! },
 		handBack: { kind: 'handBack', purchase },
 		leaveOut: { kind: 'leaveOut', because },
-		duplicate: { kind: 'duplicate', because },
-		holdBack: { kind: 'holdBack', outcome: name === 'no answer' ? outcome : undefined, reference },
-		wait: { kind: 'wait', reference },
-		conflict: { kind: 'conflict', with: knowledge.kind === 'conflict' ? knowledge.with : 'record' },
-		unrecognised: { kind: 'unrecognised' },
+		duplicate: { kind: 'fail', failure: { kind: 'duplicate', because } },
+		holdBack: { kind: 'fail', failure: { kind: 'unknown', reason: name === 'no answer' ? reason : undefined, reference } },
+		wait: { kind: 'wait' },
+		conflict: { kind: 'fail', failure: { kind: 'conflict', with: knowledge.kind === 'conflict' ? knowledge.with : 'record' } },
+		unrecognised: { kind: 'fail', failure: { kind: 'heldBack', obstacle: { kind: 'unrecognised' } } },
 		'left out': { kind: 'showInstead', order, instead: 'It was bought before, and would be left out' },
 		'held back': { kind: 'showInstead', order, instead: 'It may have been bought before, and would be held back (reference K7QM-3XPA)' },
 	};

@@ -5,11 +5,11 @@ import { connect, type Connection } from '../n8n/http';
 import { pause } from '../n8n/pause';
 import { refusalIn, UnknownN8n, type DatabaseRefusal } from '../n8n/rows';
 import { orderTrace, type Trace } from '../n8n/trace';
+import { decide } from './decide';
 import { readAnswer, readFailure } from './dispatch/answer';
 import { dispatch } from './dispatch/dispatch';
 import { RateLimit } from './dispatch/rateLimit';
 import type { Claim } from './journal/claim';
-import { decide } from './journal/decide';
 import { Journal } from './journal/journal';
 import type { Planned, Recalled } from './journal/recalled';
 import { readItems } from './order/items';
@@ -168,26 +168,11 @@ class Run {
 			case 'leaveOut':
 				report.leaveOut(item, decision.because);
 				return undefined;
-			case 'holdBack':
-				report.fail(item, {
-					kind: 'unknown',
-					reference: decision.reference,
-					reason: decision.outcome?.reason,
-					isRepeated: decision.isRepeated,
-				});
-				return undefined;
 			case 'wait':
 				this.waiting.push(recalled);
 				return undefined;
-			case 'duplicate':
-			case 'conflict':
-				report.fail(item, decision);
-				return undefined;
-			case 'unrecognised':
-				report.fail(item, { kind: 'heldBack', obstacle: decision });
-				return undefined;
-			case 'refuse':
-				report.fail(item, { kind: 'invalid', problems: decision.problems });
+			case 'fail':
+				report.fail(item, decision.failure);
 				return undefined;
 			case 'showInstead':
 				report.preview(item, { order: { ...decision.order?.body }, instead: decision.instead }, false);

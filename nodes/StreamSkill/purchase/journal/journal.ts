@@ -233,7 +233,7 @@ export class Journal {
 			case undefined:
 				// In the retry of a killed execution nobody is left who could answer; of a key or a lost claim, somebody may be.
 				if (mayBeAnswered && (one.isLost || !this.past.orders.includes(open))) return { kind: 'onItsWay', reference, references };
-				return { kind: 'unknown', outcome, reference, isRepeated: open !== taken && open.call !== undefined };
+				return { kind: 'unknown', reason: outcome?.reason, reference, isRepeated: open !== taken && open.call !== undefined };
 		}
 	}
 

@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { Call } from '../../n8n/host';
-import type { NotBought } from '../dispatch/outcome';
+import type { Reason } from '../dispatch/outcome';
 import type { Item, Order } from '../order/order';
 import type { KeyOwner } from './keys';
 import type { Names, PastOrder } from './past';
@@ -14,10 +14,10 @@ export type Knowledge =
 	/** Without its purchase where that is not at hand. */
 	| { kind: 'bought'; purchase?: IDataObject; because: Because }
 	/**
-	 * Sent, with its outcome where that is at hand, or perhaps not sent: it cannot be told. `isRepeated`: what was sent is
-	 * an equal order of another call, and this one may be that once more, or another.
+	 * Sent, with what came of it where that is at hand, or perhaps not sent: it cannot be told. `isRepeated`: what was sent
+	 * is an equal order of another call, and this one may be that once more, or another.
 	 */
-	| { kind: 'unknown'; outcome?: NotBought; reference: string; isRepeated?: boolean }
+	| { kind: 'unknown'; reason?: Reason; reference: string; isRepeated?: boolean }
 	/** Somebody else has sent it, and may still get the answer. With the references of all its records. */
 	| { kind: 'onItsWay'; reference: string; references: string[] }
 	/** Its Idempotency Key has bought another order, or is that of another order in the list. */

@@ -1,10 +1,9 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { NotBought } from '../dispatch/outcome';
-import type { Order, Reading } from '../order/order';
-import type { FieldProblems } from '../order/problems';
-import type { Knowledge } from './recalled';
-import type { Because } from './records';
+import type { Knowledge } from './journal/recalled';
+import type { Because } from './journal/records';
+import type { Order, Reading } from './order/order';
+import type { Failure } from './report/failure';
 
 export type Decision =
 	/** Place the order, or show it if it is a Dry Run. */
@@ -13,17 +12,9 @@ export type Decision =
 	| { kind: 'handBack'; purchase: IDataObject }
 	/** It was bought before: leave it out. */
 	| { kind: 'leaveOut'; because: Because }
-	/** It was bought before, and that is to be a failure. */
-	| { kind: 'duplicate'; because: Because }
-	/** It may have been bought before. */
-	| { kind: 'holdBack'; outcome?: NotBought; reference: string; isRepeated?: boolean }
 	/** Wait whether somebody else gets an answer for it. */
-	| { kind: 'wait'; reference: string }
-	/** Its Idempotency Key stands for another order. */
-	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
-	| { kind: 'unrecognised' }
-	/** Its fields are no order. */
-	| { kind: 'refuse'; problems: FieldProblems }
+	| { kind: 'wait' }
+	| { kind: 'fail'; failure: Failure }
 	/** Dry Run: show what would become of it in place of a purchase. */
 	| { kind: 'showInstead'; order?: Order; instead: string };
 
@@ -40,7 +31,8 @@ export function decide(reading: Reading, known: Knowledge): Decision {
 		case 'bought':
 			if (known.purchase) return { kind: 'handBack', purchase: known.purchase };
 			if (dryRun) return { kind: 'showInstead', order, instead: 'It was bought before, and would be left out' };
-			return { kind: onDuplicate === 'fail' && known.because !== 'confirmed' ? 'duplicate' : 'leaveOut', because: known.because };
+			if (onDuplicate === 'fail' && known.because !== 'confirmed') return fail({ kind: 'duplicate', because: known.because });
+			return { kind: 'leaveOut', because: known.because };
 		case 'unknown':
 		case 'onItsWay':
 			if (dryRun)
@@ -49,14 +41,14 @@ export function decide(reading: Reading, known: Knowledge): Decision {
 					order,
 					instead: `It may have been bought before, and would be held back (reference ${known.reference})`,
 				};
-			return known.kind === 'unknown'
-				? { kind: 'holdBack', outcome: known.outcome, reference: known.reference, isRepeated: known.isRepeated }
-				: { kind: 'wait', reference: known.reference };
+			return known.kind === 'unknown' ? fail(known) : { kind: 'wait' };
 		case 'conflict':
-			return { kind: 'conflict', with: known.with };
+			return fail(known);
 		case 'unrecognised':
-			return reading.kind === 'invalid' ? { kind: 'refuse', problems: reading.problems } : { kind: 'unrecognised' };
+			return fail(reading.kind === 'valid' ? { kind: 'heldBack', obstacle: known } : { kind: 'invalid', problems: reading.problems });
 		case 'new':
-			return reading.kind === 'invalid' ? { kind: 'refuse', problems: reading.problems } : { kind: 'send', order: reading.value };
+			return reading.kind === 'valid' ? { kind: 'send', order: reading.value } : fail({ kind: 'invalid', problems: reading.problems });
 	}
 }
+
+const fail = (failure: Failure): Decision => ({ kind: 'fail', failure });
