@@ -38,18 +38,16 @@ export class Recorder {
 	 */
 	async claim<R extends Recalled>(orders: R[]): Promise<Array<Attempt<R>>> {
 		const attempts = orders.map((planned): Attempt<R> => ({ planned, won: [], isLost: false }));
-		let isRefused = true;
+		let lost = attempts;
 		try {
 			// What is given back below has to be known of all of them.
 			const claimed = await Promise.allSettled(attempts.map(async (attempt) => await this.claimKey(attempt)));
 			for (const result of claimed) if (result.status === 'rejected') throw result.reason;
 			await this.claimInLists(attempts);
-			isRefused = false;
+			lost = attempts.filter(({ isLost }) => isLost);
 		} finally {
-			if (isRefused) for (const { won } of attempts) this.end(won, 'void');
+			for (const { won } of lost) this.end(won, 'void');
 		}
-		const lost = attempts.filter(({ isLost }) => isLost);
-		for (const { won } of lost) this.end(won, 'void');
 		if (lost.length > 0) await this.settle();
 		return attempts;
 	}
