@@ -109,11 +109,8 @@ class Run {
 		const orders = this.unobstructed(planned.filter(({ order }) => !order.dryRun));
 		const shown = planned.filter(({ order }) => order.dryRun);
 		const open = [...orders, ...shown, ...this.waiting];
-		const connection = await connect(
-			this.context,
-			settings.value.timeout,
-			open.map(({ item }) => item.itemIndex),
-		);
+		const itemIndexes = open.map(({ item }) => item.itemIndex);
+		const connection = await connect(this.context, settings.value.timeout, itemIndexes);
 		for (const { item } of open) {
 			const message = connection.obstacleTo(item.itemIndex);
 			if (message !== undefined) report.fail(item, { kind: 'heldBack', obstacle: { kind: 'credential', message } });

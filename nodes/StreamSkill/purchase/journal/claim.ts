@@ -1,15 +1,12 @@
 import type { NotBought, Outcome } from '../dispatch/outcome';
-import type { PastOrder } from './past';
+import type { PastOrder, PastOrders } from './past';
 import { CLAIM_LASTS, type End, type RecordId } from './records';
 import type { Planned } from './recalled';
 import { preferred } from './references';
 
 const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };
 
-/** Where a claim is kept. */
-export interface Book {
-	/** Keeps an order in the execution's data. */
-	keep(order: PastOrder): void;
+interface Book {
 	/** Tells n8n's database how records have ended, some time later, and what was bought. */
 	end(records: RecordId[], end: End, order?: string): void;
 }
@@ -26,6 +23,7 @@ export class Claim {
 	/** @param records one under each name of the order */
 	constructor(
 		readonly planned: Planned,
+		private readonly past: PastOrders,
 		private readonly book: Book,
 		records: RecordId[],
 	) {
@@ -36,7 +34,7 @@ export class Claim {
 
 	/** To be called before the order is sent: if nothing else follows, nobody knows what came of it. */
 	start() {
-		this.book.keep(this.sent);
+		this.past.keep(this.sent);
 	}
 
 	/** Whether it has waited for too long to be used: others only wait for what is on its way. */

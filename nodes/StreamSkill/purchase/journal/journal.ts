@@ -58,15 +58,13 @@ export class Journal {
 		private readonly timeout: number,
 	) {
 		const treatments = items.map(({ reading }) => reading.treatment);
-		this.stores = openStores(
-			context,
-			treatments.every(({ dryRun }) => dryRun),
-		);
+		const isPreview = treatments.every(({ dryRun }) => dryRun);
+		this.stores = openStores(context, isPreview);
 		this.run = this.stores.run;
 		this.past = this.stores.past;
 		this.confirmations = new Confirmations(treatments, this.past.usedReferences);
 		const { hasNotBought } = this.confirmations;
-		const repeatsManualOrders = treatments.every((treatment) => treatment.repeatManualOrders);
+		const repeatsManualOrders = treatments.every(({ repeatManualOrders }) => repeatManualOrders);
 		this.lookup = new Lookup(this.stores, { repeatsManualOrders, hasNotBought, timeout });
 		this.recorder = new Recorder(this.stores, context.logger);
 	}
@@ -97,10 +95,8 @@ export class Journal {
 	 */
 	async recall(): Promise<Recalled[]> {
 		const inputs = this.context.getInputData().map(({ json }) => json);
-		const names = namesOf(
-			inputs,
-			this.items.map(({ reading }) => reading),
-		);
+		const readings = this.items.map(({ reading }) => reading);
+		const names = namesOf(inputs, readings);
 		const callAt = callsOf(this.context);
 		this.list = this.items.map((item, index): Recalled => {
 			const call = callAt(item.itemIndex);
@@ -158,10 +154,8 @@ export class Journal {
 		if (!first) return;
 		const isFree = (order: PastOrder) =>
 			order.state.kind !== 'void' && !this.past.takenNow.has(order) && (order.call === undefined || first.call.isTryOf(order.call));
-		const found = match(
-			group.map(({ names, key }) => ({ names, keyState: stateOfKey(key) })),
-			this.past.orders.filter(isFree),
-		);
+		const seekers = group.map(({ names, key }) => ({ names, keyState: stateOfKey(key) }));
+		const found = match(seekers, this.past.orders.filter(isFree));
 		group.forEach((one, place) => {
 			const [order, ...others] = found[place] ?? [];
 			one.taken = order;
@@ -309,7 +303,7 @@ export class Journal {
 		const lost = orders.filter(isTaken);
 		for (const { planned, won, isLost } of await this.recorder.claim(orders.filter((order) => !isTaken(order)))) {
 			if (isLost) lost.push(planned);
-			else claims.push(new Claim(planned, this.recorder, won));
+			else claims.push(new Claim(planned, this.past, this.recorder, won));
 		}
 		for (const planned of lost) planned.isLost = true;
 		return { claims, lost };

@@ -84,12 +84,8 @@ export class List {
 			}
 			this.unseenFrom = this.end.part;
 			const records = await this.withStates(found, lease);
-			const orderOf = ({ name }: RecordId) => wanted.get(name)?.order;
-			await this.markOrders(
-				records.filter(({ state }) => state === 'bought'),
-				orderOf,
-				lease,
-			);
+			const bought = records.filter(({ state }) => state === 'bought');
+			await this.markOrders(bought, ({ name }) => wanted.get(name)?.order, lease);
 			return records.sort((a, b) => a.number - b.number);
 		});
 	}

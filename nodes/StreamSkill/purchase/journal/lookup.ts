@@ -73,10 +73,8 @@ export class Lookup {
 		const taken = new Set(bought.map(({ order }) => order));
 		const others = new Set(bought.flatMap((record) => (isOfItem(record) || taken.has(record.name) ? [] : record.name)));
 		for (const name of [...others].slice(0, MOST_ASKED)) {
-			await list.markOrder(
-				strange.filter(({ order }) => order === undefined),
-				name,
-			);
+			const open = strange.filter(({ order }) => order === undefined);
+			await list.markOrder(open, name);
 		}
 	}
 

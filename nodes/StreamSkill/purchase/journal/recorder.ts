@@ -4,7 +4,7 @@ import { refusalIn } from '../../n8n/rows';
 import { NAME } from '../../n8n/stored';
 import type { List } from './list';
 import { chainsOf } from './names';
-import type { Names, PastOrder } from './past';
+import type { Names } from './past';
 import type { Recalled } from './recalled';
 import { isOfItem, type End, type Ending, type RecordId } from './records';
 import type { Stores } from './stores';
@@ -65,11 +65,10 @@ export class Recorder {
 
 	/** Claims what orders go by besides their keys. */
 	async claimInLists(attempts: Attempt[]) {
-		for (const list of this.stores.lists)
-			await this.write(
-				list,
-				attempts.filter(({ isLost }) => !isLost),
-			);
+		for (const list of this.stores.lists) {
+			const open = attempts.filter(({ isLost }) => !isLost);
+			await this.write(list, open);
+		}
 	}
 
 	private async write(list: List, attempts: Attempt[]) {
@@ -105,11 +104,6 @@ export class Recorder {
 				this.ends.set(list, [...ends, ...(this.ends.get(list) ?? [])]);
 			}
 		}
-	}
-
-	/** Keeps an order in the execution's data. */
-	keep(order: PastOrder) {
-		this.stores.past.keep(order);
 	}
 
 	/**
