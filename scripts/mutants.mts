@@ -102,11 +102,16 @@ const mutants: Mutant[] = [
 	mutant('a list ends with its first row', 'findEnd', { returns: '' }, 'sequences|stored'),
 
 	// Whose order is whose.
-	mutant('an order is taken by its item alone', 'match', { value: 'sameOrder', is: '(_: Names) => [] as PastOrder[]' }, 'sequences|ledger'),
+	mutant(
+		'an order is taken by its item alone',
+		'match',
+		{ value: 'sameOrder', is: '(_: Names) => new Set<PastOrder>()' },
+		'sequences|ledger',
+	),
 	mutant('what others bought for an equal order is taken', 'findPastOrders', { value: 'equals', is: 'recalled' }, 'sequences'),
-	mutant('a mended order is new', 'match', { value: 'sameItem', is: '(_: Names) => [] as PastOrder[]' }, 'sequences|ledger'),
-	mutant('equal items have no place', 'match', { value: 'samePlace', is: '(_: Names) => [] as PastOrder[]' }, 'sequences'),
-	mutant('one past order is taken twice', 'match', { drops: 'orders?.delete(' }, 'sequences|sameOrder'),
+	mutant('a mended order is new', 'match', { value: 'sameItem', is: '(_: Names) => new Set<PastOrder>()' }, 'sequences|ledger'),
+	mutant('equal items have no place', 'match', { value: 'samePlace', is: '(_: Names) => new Set<PastOrder>()' }, 'sequences'),
+	mutant('one past order is taken twice', 'match', { drops: 'orders.delete(' }, 'sequences|sameOrder'),
 	mutant('a refused number is given again', 'next', { returns: '1' }, 'ledger|purchase|sequences'),
 	mutant('a complete call is not forgotten', 'PastOrders.close', { returns: '' }, 'ledger|stored'),
 

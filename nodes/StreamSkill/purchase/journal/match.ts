@@ -20,14 +20,15 @@ export interface Seeker {
  */
 export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
 	const free = new Set(past);
-	const byOrder = group(past, ({ order }) => order);
-	const byItem = group(past, ({ item }) => item);
-	const byPlace = group(past, ({ place }) => place);
+	const sameOrder = indexOf(past, ({ order }) => order);
+	const sameItem = indexOf(past, ({ item }) => item);
+	const samePlace = indexOf(past, ({ place }) => place);
+	const own = (names: Names) => [...sameItem(names), ...samePlace(names)];
 	const ordered = new Set(seekers.map(({ names }) => names.order));
 	const found: PastOrder[][] = seekers.map(() => []);
 
 	const take = (place: number, order: PastOrder) => {
-		for (const orders of [free, byOrder.get(order.order), byItem.get(order.item), byPlace.get(order.place)]) orders?.delete(order);
+		for (const orders of [free, sameOrder(order), sameItem(order), samePlace(order)]) orders.delete(order);
 		found[place]?.push(order);
 	};
 	/** Goes through the list once: each item that has none yet takes the first that fits. */
@@ -41,10 +42,6 @@ export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
 			}
 		});
 	};
-	const sameOrder = ({ order }: Names) => byOrder.get(order) ?? [];
-	const sameItem = ({ item }: Names) => byItem.get(item) ?? [];
-	const samePlace = ({ place }: Names) => byPlace.get(place) ?? [];
-	const own = (names: Names) => [...sameItem(names), ...samePlace(names)];
 
 	pass(sameOrder, ({ key }, { names }) => key !== undefined && key === names.key);
 	pass(own, ({ order }, { names }) => order !== undefined && order === names.order);
@@ -79,12 +76,12 @@ export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
 const scopesOf = ({ records }: PastOrder) =>
 	records.map(({ scope, name }) => `${isOfEditor({ scope }) ? 'editor' : scope} ${name.replace(/ .*/, '')}`);
 
-/** Has no group of orders without that name. */
-function group(orders: PastOrder[], nameOf: (order: PastOrder) => string | undefined): Map<string | undefined, Set<PastOrder>> {
-	const groups = new Map<string | undefined, Set<PastOrder>>();
+/** @returns what gives the orders with the same name of a kind: none where there is no name */
+function indexOf(orders: PastOrder[], nameOf: (names: Names) => string | undefined) {
+	const byName = new Map<string | undefined, Set<PastOrder>>();
 	for (const order of orders) {
 		const name = nameOf(order);
-		if (name !== undefined) groups.set(name, (groups.get(name) ?? new Set()).add(order));
+		if (name !== undefined) byName.set(name, (byName.get(name) ?? new Set()).add(order));
 	}
-	return groups;
+	return (names: Names) => byName.get(nameOf(names)) ?? new Set<PastOrder>();
 }
