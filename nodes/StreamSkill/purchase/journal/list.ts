@@ -217,11 +217,13 @@ export class List {
 
 	/** Others may have made the list longer. */
 	private async findEnd() {
-		let part = this.end.part;
+		let { part } = this.end;
 		let length = await this.rows.count(ROW.part(this.scope, part));
-		for (let next = length; next > 0; part++, length = next) {
-			next = await this.rows.count(ROW.part(this.scope, part + 1));
+		while (length > 0) {
+			const next = await this.rows.count(ROW.part(this.scope, part + 1));
 			if (next === 0) break;
+			part++;
+			length = next;
 		}
 		Object.assign(this.end, length >= PART_LENGTH ? { part: part + 1, length: 0 } : { part, length });
 	}
