@@ -162,7 +162,7 @@ export class List {
 	 * @param keys the records of keys that were claimed for the same orders
 	 * @returns those records that somebody else has claimed before
 	 */
-	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[] = []): Promise<Set<RecordId>> {
+	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[]): Promise<Set<RecordId>> {
 		return await this.exclusively(async (lease) => {
 			if (this.isShared) await this.findEnd();
 			const wanted = claims();
