@@ -62,18 +62,23 @@ test.each(cells)('$name, $column: $word', ({ name, column, word }) => {
 	const order = given.kind === 'valid' ? given.value : undefined;
 	const knowledge = known[name];
 	const because = knowledge.kind === 'bought' ? knowledge.because : 'earlier';
+	const instead = (text: string): Decision => ({
+		kind: 'previewed',
+		preview: { order: { ...order?.body }, instead: text },
+		wouldBeSent: false,
+	});
 	const decisions: Record<string, Decision> = {
-		refuse: { kind: 'fail', failure: { kind: 'invalid', problems } },
+		refuse: { kind: 'failed', failure: { kind: 'invalid', problems } },
 		send: { kind: 'send', order: order! },
-		handBack: { kind: 'handBack', purchase },
-		leaveOut: { kind: 'leaveOut', because },
-		duplicate: { kind: 'fail', failure: { kind: 'duplicate', because } },
-		holdBack: { kind: 'fail', failure: { kind: 'unknown', reason: name === 'no answer' ? reason : undefined, reference } },
+		handBack: { kind: 'bought', purchase, isNew: false },
+		leaveOut: { kind: 'leftOut', because },
+		duplicate: { kind: 'failed', failure: { kind: 'duplicate', because } },
+		holdBack: { kind: 'failed', failure: { kind: 'unknown', reason: name === 'no answer' ? reason : undefined, reference } },
 		wait: { kind: 'wait' },
-		conflict: { kind: 'fail', failure: { kind: 'conflict', with: knowledge.kind === 'conflict' ? knowledge.with : 'record' } },
-		unrecognised: { kind: 'fail', failure: { kind: 'heldBack', obstacle: { kind: 'unrecognised' } } },
-		'left out': { kind: 'showInstead', order, instead: 'It was bought before, and would be left out' },
-		'held back': { kind: 'showInstead', order, instead: 'It may have been bought before, and would be held back (reference K7QM-3XPA)' },
+		conflict: { kind: 'failed', failure: { kind: 'conflict', with: knowledge.kind === 'conflict' ? knowledge.with : 'record' } },
+		unrecognised: { kind: 'failed', failure: { kind: 'heldBack', obstacle: { kind: 'unrecognised' } } },
+		'left out': instead('It was bought before, and would be left out'),
+		'held back': instead('It may have been bought before, and would be held back (reference K7QM-3XPA)'),
 	};
 	expect(decide(given, knowledge)).toEqual(decisions[word]);
 });

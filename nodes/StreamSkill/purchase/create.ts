@@ -119,7 +119,8 @@ class Run {
 		this.waiting = this.waiting.filter(report.isOpen);
 
 		for (const { item, order } of shown.filter(report.isOpen)) {
-			report.preview(item, { order: { ...order.body }, request: orderRequest(order, connection.baseUrl(item.itemIndex)) }, true);
+			const request = orderRequest(order, connection.baseUrl(item.itemIndex));
+			report.note(item, { kind: 'previewed', preview: { order: { ...order.body }, request }, wouldBeSent: true });
 		}
 		await this.sendAll(orders.filter(report.isOpen), connection, settings.value);
 	}
@@ -154,25 +155,18 @@ class Run {
 	/** @returns the order, if it is to be placed or shown; otherwise what becomes of the item is settled, or waits */
 	private conclude(recalled: Recalled): Planned | undefined {
 		const { item, known } = recalled;
-		const { report } = this;
 		const decision = decide(item.reading, known);
 		switch (decision.kind) {
 			case 'send':
 				return Object.assign(recalled, { order: decision.order });
-			case 'handBack':
-				report.handBack(item, decision.purchase);
-				return undefined;
-			case 'leaveOut':
-				report.leaveOut(item, decision.because);
-				return undefined;
 			case 'wait':
 				this.waiting.push(recalled);
 				return undefined;
-			case 'fail':
-				report.fail(item, decision.failure);
-				return undefined;
-			case 'showInstead':
-				report.preview(item, { order: { ...decision.order?.body }, instead: decision.instead }, false);
+			case 'bought':
+			case 'leftOut':
+			case 'failed':
+			case 'previewed':
+				this.report.note(item, decision);
 				return undefined;
 		}
 	}

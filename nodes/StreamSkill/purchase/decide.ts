@@ -1,22 +1,15 @@
-import type { IDataObject } from 'n8n-workflow';
-
 import type { Knowledge } from './journal/recalled';
-import type { Because } from './journal/records';
 import type { Order, Reading } from './order/order';
 import type { Failure } from './report/failure';
+import type { Result } from './report/result';
 
 export type Decision =
 	/** Place the order, or show it if it is a Dry Run. */
 	| { kind: 'send'; order: Order }
-	/** It was bought before, and here is the purchase. */
-	| { kind: 'handBack'; purchase: IDataObject }
-	/** It was bought before: leave it out. */
-	| { kind: 'leaveOut'; because: Because }
 	/** Wait whether somebody else gets an answer for it. */
 	| { kind: 'wait' }
-	| { kind: 'fail'; failure: Failure }
-	/** Dry Run: show what would become of it in place of a purchase. */
-	| { kind: 'showInstead'; order?: Order; instead: string };
+	/** Send nothing: that is what became of it. */
+	| Result;
 
 /**
  * The one rule on what becomes of an item before anything is sent for it.
@@ -26,21 +19,20 @@ export type Decision =
  */
 export function decide(reading: Reading, known: Knowledge): Decision {
 	const { dryRun, onDuplicate } = reading.treatment;
-	const order = reading.kind === 'valid' ? reading.value : undefined;
+	const fail = (failure: Failure): Result => ({ kind: 'failed', failure });
+	const showInstead = (instead: string): Result => {
+		const order = reading.kind === 'valid' ? { ...reading.value.body } : {};
+		return { kind: 'previewed', preview: { order, instead }, wouldBeSent: false };
+	};
 	switch (known.kind) {
 		case 'bought':
-			if (known.purchase) return { kind: 'handBack', purchase: known.purchase };
-			if (dryRun) return { kind: 'showInstead', order, instead: 'It was bought before, and would be left out' };
+			if (known.purchase) return { kind: 'bought', purchase: known.purchase, isNew: false };
+			if (dryRun) return showInstead('It was bought before, and would be left out');
 			if (onDuplicate === 'fail' && known.because !== 'confirmed') return fail({ kind: 'duplicate', because: known.because });
-			return { kind: 'leaveOut', because: known.because };
+			return { kind: 'leftOut', because: known.because };
 		case 'unknown':
 		case 'onItsWay':
-			if (dryRun)
-				return {
-					kind: 'showInstead',
-					order,
-					instead: `It may have been bought before, and would be held back (reference ${known.reference})`,
-				};
+			if (dryRun) return showInstead(`It may have been bought before, and would be held back (reference ${known.reference})`);
 			return known.kind === 'unknown' ? fail(known) : { kind: 'wait' };
 		case 'conflict':
 			return fail(known);
@@ -50,5 +42,3 @@ export function decide(reading: Reading, known: Knowledge): Decision {
 			return reading.kind === 'valid' ? { kind: 'send', order: reading.value } : fail({ kind: 'invalid', problems: reading.problems });
 	}
 }
-
-const fail = (failure: Failure): Decision => ({ kind: 'fail', failure });

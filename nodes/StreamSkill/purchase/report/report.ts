@@ -3,22 +3,12 @@ import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-wor
 import { errorItem } from '../../n8n/errorItem';
 import { isCalled, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Confirmations } from '../journal/confirmations';
-import type { Because } from '../journal/records';
 import type { Item, Order } from '../order/order';
 import type { Failure, Obstacle } from './failure';
 import { describeBought } from './messages';
 import { errorJson, escapeHtml, runError, type FailedItem, type NamedItem } from './panel';
+import type { Result } from './result';
 import { summarise } from './summary';
-
-/** What became of an item. */
-type Result =
-	/** In this run, or handed back from an earlier try. */
-	| { kind: 'bought'; purchase: IDataObject; isNew: boolean }
-	| { kind: 'failed'; failure: Failure }
-	/** What a Dry Run shows of it. */
-	| { kind: 'previewed'; preview: IDataObject; wouldBeSent: boolean }
-	/** Bought before, and left out. */
-	| { kind: 'leftOut'; because: Because };
 
 /** What a person is told besides the items. */
 export interface Remarks {
@@ -45,20 +35,14 @@ export class Report {
 		return recourseOf(this.context, this.remarks.isLastDay);
 	}
 
+	/** To be called with what became of an item. */
+	note(item: Item, result: Result) {
+		this.results.set(item, result);
+		if (result.kind === 'failed') this.anyFailed = true;
+	}
+
 	bought(item: Item, purchase: IDataObject) {
-		this.results.set(item, { kind: 'bought', purchase, isNew: true });
-	}
-
-	handBack(item: Item, purchase: IDataObject) {
-		this.results.set(item, { kind: 'bought', purchase, isNew: false });
-	}
-
-	leaveOut(item: Item, because: Because) {
-		this.results.set(item, { kind: 'leftOut', because });
-	}
-
-	preview(item: Item, preview: IDataObject, wouldBeSent: boolean) {
-		this.results.set(item, { kind: 'previewed', preview, wouldBeSent });
+		this.note(item, { kind: 'bought', purchase, isNew: true });
 	}
 
 	/** Until it is told what came of it, the order may have been bought. That alone ends no run. */
@@ -72,8 +56,7 @@ export class Report {
 	}
 
 	fail(item: Item, failure: Failure) {
-		this.results.set(item, { kind: 'failed', failure });
-		this.anyFailed = true;
+		this.note(item, { kind: 'failed', failure });
 	}
 
 	/** Fails all of these items for one reason. */
