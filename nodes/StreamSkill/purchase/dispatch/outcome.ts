@@ -2,12 +2,6 @@ import type { IDataObject } from 'n8n-workflow';
 
 import type { FieldProblems } from '../order/problems';
 
-/** The API made the purchase and said so. */
-export interface Bought {
-	kind: 'bought';
-	purchase: IDataObject;
-}
-
 /** `rejected`: certainly not bought. `unknown`: may have been bought. */
 export interface NotBought {
 	kind: 'rejected' | 'unknown';
@@ -40,4 +34,6 @@ export interface Status {
 	retryAfterMs?: number;
 }
 
-export type Outcome = Bought | NotBought;
+export type Outcome =
+	/** The API made the purchase and said so. */
+	{ kind: 'bought'; purchase: IDataObject } | NotBought;
