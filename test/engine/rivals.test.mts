@@ -2,12 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { faults } from '../../tools/sandbox/sandbox.mts';
-import { deduplicator } from './engine.mts';
+import { createExecution, deduplicator } from './engine.mts';
 import { Random } from './random.mts';
 import { openShop, outcomes, processOf, purchasesOf, until, type Orders } from './shop.mts';
 
 const shop = openShop();
-const { order, finish, failBefore, lookUp, sold, sent } = shop;
+const { order, finish, failBefore, lookUp, slow, sold, sent } = shop;
 
 const SEEDS = Array.from({ length: 24 }, (_, i) => i + 1);
 const processes = ['main', 'worker'] as const;
@@ -166,3 +166,46 @@ test('a key whose answer comes while another execution looks is not lost', async
 		}),
 	);
 }, 60_000);
+
+describe('that have a list of several parts buy each order once, also the one that lags behind:', () => {
+	const channels = Array.from({ length: 450 }, (_, i) => `channel-${i}`);
+	const items = channels.map((channel) => ({ channel }));
+
+	/** One waits for the answer to its first order, while another one buys all the others. */
+	async function overtake(execute: (setup: Orders) => ReturnType<typeof order>, retry: (setup: Orders) => ReturnType<typeof order>) {
+		deduplicator.pause = undefined;
+		const inBatches = (batchSize: number): Orders => ({
+			onError: 'continueErrorOutput',
+			options: { timeout: 10_000, batching: { batch: { batchSize, batchInterval: 0 } } },
+		});
+		slow(channels[0], 3000);
+		const behind = execute({ ...inBatches(1), streamSkill: processOf('main') });
+		await until(() => channels[0] in sent());
+		await retry(inBatches(50));
+		expect(outcomes(await behind)).toEqual([]);
+		const times = channels.map((channel) => sold()[channel] ?? 0);
+		expect({ never: times.filter((count) => count === 0).length, twice: times.filter((count) => count > 1).length }).toEqual({
+			never: 0,
+			twice: 0,
+		});
+	}
+
+	test('two retries', async () => {
+		const original = await failBefore();
+		const retry = async (setup: Orders) => await order([], { ...setup, before: () => items, retryOf: original });
+		await overtake(retry, async (setup) => await retry({ ...setup, streamSkill: processOf('worker') }));
+	}, 60_000);
+
+	// n8n's public API lets one retry it (n8n 2.41.1: executions.public.controller.js).
+	test.each(processes)(
+		'an execution, and its retry while it still runs, in the process %s',
+		async (name) => {
+			const created = createExecution(items);
+			await overtake(
+				async (setup) => await order([], { ...setup, mode: 'trigger', retryOf: created }),
+				async (setup) => await order([], { ...setup, retryOf: created, streamSkill: processOf(name) }),
+			);
+		},
+		60_000,
+	);
+});
