@@ -35,8 +35,8 @@ export class List {
 	/** By part: see `probeEnds`. */
 	private readonly epochs = new Map<number, number>();
 
-	/** The first part that may have records which the last look has not seen. */
-	private unseenFrom = 1;
+	/** The first part that may have records which the look at all orders of this call has not seen: a later one is at some of them. */
+	private unseenFrom?: number;
 
 	/**
 	 * @param scope the ID of the list's first row
@@ -75,14 +75,14 @@ export class List {
 			let ranges = [...wanted].map(([name, { from, count }]) => ({ name, from, to: from + count - 1 }));
 			while (ranges.length > 0) {
 				const records = ranges.flatMap(({ name, from, to }) => this.recordsOf(name, from, to));
-				const claimed = await this.findParts(records, lease);
+				const claimed = await this.findParts(records, 1, this.end.part, lease);
 				found.push(...claimed.values());
 				// Numbers are given in turn: where the last one is taken, there may be more.
 				ranges = ranges
 					.filter(({ name, to }) => claimed.has(ENTRY.claimed(name, to)))
 					.map(({ name, from, to }) => ({ name, from: to + 1, to: to + 2 * (to - from + 1) }));
 			}
-			this.unseenFrom = this.end.part;
+			this.unseenFrom ??= this.end.part;
 			const records = await this.withStates(found, lease);
 			const bought = records.filter(({ state }) => state === 'bought');
 			await this.markOrders(bought, ({ name }) => wanted.get(name)?.order, lease);
@@ -94,11 +94,11 @@ export class List {
 		return Array.from({ length: to - from + 1 }, (_, i) => ({ scope: this.scope, name, number: from + i, part: 0 }));
 	}
 
-	/** @returns those that are claimed, with the part that they are in, by their entry */
-	private async findParts(records: RecordId[], lease: Lease): Promise<Map<string, RecordId>> {
+	/** @returns those that are claimed in these parts, with the part that they are in, by their entry */
+	private async findParts(records: RecordId[], first: number, last: number, lease: Lease): Promise<Map<string, RecordId>> {
 		const claimed = new Map<string, RecordId>();
 		let open = records;
-		for (let part = 1; part <= this.end.part && open.length > 0; part++) {
+		for (let part = first; part <= last && open.length > 0; part++) {
 			const known = await this.probe(part, open.map(claimOf), lease);
 			for (const record of open) if (known.has(claimOf(record))) claimed.set(claimOf(record), { ...record, part });
 			open = open.filter((record) => !known.has(claimOf(record)));
@@ -164,6 +164,7 @@ export class List {
 	 */
 	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[]): Promise<Set<RecordId>> {
 		return await this.exclusively(async (lease) => {
+			this.unseenFrom ??= this.end.part;
 			if (this.isShared) await this.findEnd();
 			const wanted = claims();
 			const { part } = this.end;
@@ -171,10 +172,7 @@ export class List {
 			for (const [other, group] of endsByPart) {
 				if (other !== part) await this.add(other, this.entriesOf(group), lease);
 			}
-			const taken = new Set<string>();
-			for (let older = this.isShared ? this.unseenFrom : part; older < part; older++) {
-				for (const entry of await this.probe(older, wanted.map(claimOf), lease)) taken.add(entry);
-			}
+			const taken = this.isShared ? await this.findParts(wanted, this.unseenFrom, part - 1, lease) : new Map<string, RecordId>();
 			const entries = [
 				...this.entriesOf(endsByPart.get(part)),
 				...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
@@ -185,7 +183,7 @@ export class List {
 			const known = await this.add(part, entries, lease);
 			this.end.length += entries.length - known.size;
 			if (this.end.length >= PART_LENGTH) Object.assign(this.end, { part: part + 1, length: 0 });
-			for (const record of wanted) record.part = part;
+			for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
 			const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
 			return new Set(lost);
 		});
