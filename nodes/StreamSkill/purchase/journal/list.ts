@@ -163,8 +163,9 @@ export class List {
 	 * @returns those records that somebody else has claimed before
 	 */
 	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[]): Promise<Set<RecordId>> {
+		const unseenFrom = (this.unseenFrom ??= this.end.part);
+		if (await this.isOvertaken()) this.share();
 		return await this.exclusively(async (lease) => {
-			this.unseenFrom ??= this.end.part;
 			if (this.isShared) await this.findEnd();
 			const wanted = claims();
 			const { part } = this.end;
@@ -172,7 +173,7 @@ export class List {
 			for (const [other, group] of endsByPart) {
 				if (other !== part) await this.add(other, this.entriesOf(group), lease);
 			}
-			const taken = this.isShared ? await this.findParts(wanted, this.unseenFrom, part - 1, lease) : new Map<string, RecordId>();
+			const taken = this.isShared ? await this.findParts(wanted, unseenFrom, part - 1, lease) : new Map<string, RecordId>();
 			const entries = [
 				...this.entriesOf(endsByPart.get(part)),
 				...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
@@ -187,6 +188,16 @@ export class List {
 			const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
 			return new Set(lost);
 		});
+	}
+
+	/**
+	 * Whether a retry has begun the next part, though the execution still runs: n8n's public API allows that (n8n 2.41.1:
+	 * execution.service.js, retry).
+	 */
+	private async isOvertaken(): Promise<boolean> {
+		const { part, length } = this.end;
+		if (this.isShared || part + length === 1) return false;
+		return (await this.rows.count(ROW.part(this.scope, part + 1))) > 0;
 	}
 
 	private entriesOf(ends: Ending[] = []): string[] {
