@@ -5,7 +5,7 @@ import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { createActive, createCalled, runWebhook, startWebhooks } from './executions.mts';
-import { confirm, uncertainIn } from './uncertain.mts';
+import { confirm, textOf, uncertainIn } from './uncertain.mts';
 import { startWorld, version, type World } from './world.mts';
 
 let world: World;
@@ -55,6 +55,18 @@ test('a sub-workflow goes on ordering after its caller was stopped, until it is 
 	);
 	// What had left n8n before may arrive after it.
 	expect(Object.keys(sent(world.sandbox)).filter((channel) => channel.startsWith('item')).length).toBeLessThanOrEqual(sentBefore + 1);
+});
+
+test('a failed execution that is debugged in the editor instead of retried buys again, as its message warns', async () => {
+	const { rest } = world.n8n;
+	world.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(403) });
+	const workflow = await createActive(world, webhookWorkflow('debugged', buy()));
+	const failed = await runWebhook(world, workflow, [...'abc']);
+	expect(textOf(failed)).toContain('"Debug in editor" would buy again what was bought.');
+	// It pins what has started the execution (editor-ui: useExecutionDebugging).
+	await rest.updateWorkflow(workflow.id, { pinData: { Webhook: outputItems(failed, 'Webhook') } });
+	expect(await rest.waitForExecution(await rest.runWorkflow(workflow.id))).toMatchObject({ status: 'success' });
+	expect(bought(world.sandbox)).toEqual({ a: 2, b: 1, c: 1 });
 });
 
 // n8n 1.x keeps nothing by which the retry of a killed execution could tell one order from another.

@@ -20,12 +20,13 @@ const order = orderOf();
 
 const RETRY =
 	'Then save the workflow, open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
+const NOT_DEBUG = '"Debug in editor" would buy again what was bought.';
 const next: Record<Recourse, string> = {
 	editor:
 		'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',
 	lastDay:
 		'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',
-	retry: `${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
+	retry: `${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	rest: 'Then order the rows that are left in a new execution, without those that were bought.',
 	anew: 'Then order this item alone in a new execution.',
 	tool: 'Then order it again if it is still wanted.',
@@ -225,8 +226,8 @@ describe('what to do', () => {
 		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
 		['editor', keyed, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
 		['lastDay', order, `${LOOK} ${CONFIRM} Then execute the workflow again, today.`],
-		['retry', order, `${LOOK} ${CONFIRM} ${RETRY}.`],
-		['retry', keyed, `${LOOK} ${CONFIRM} ${RETRY}.`],
+		['retry', order, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
+		['retry', keyed, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
 		['rest', order, `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
 		['rest', keyed, `${LOOK} ${CONFIRM} ${next.rest}`],
 		['anew', order, `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
