@@ -62,7 +62,7 @@ test('a failed execution that is debugged in the editor instead of retried buys 
 	world.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(403) });
 	const workflow = await createActive(world, webhookWorkflow('debugged', buy()));
 	const failed = await runWebhook(world, workflow, [...'abc']);
-	expect(textOf(failed)).toContain('"Debug in editor" would buy again what was bought.');
+	expect(textOf(failed)).toContain('Do not use "Debug in editor": it would buy again what was bought.');
 	// It pins what has started the execution (editor-ui: useExecutionDebugging).
 	await rest.updateWorkflow(workflow.id, { pinData: { Webhook: outputItems(failed, 'Webhook') } });
 	expect(await rest.waitForExecution(await rest.runWorkflow(workflow.id))).toMatchObject({ status: 'success' });

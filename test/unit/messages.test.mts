@@ -20,7 +20,7 @@ const order = orderOf();
 
 const RETRY =
 	'Then save the workflow, open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
-const NOT_DEBUG = '"Debug in editor" would buy again what was bought.';
+const NOT_DEBUG = 'Do not use "Debug in editor": it would buy again what was bought.';
 const next: Record<Recourse, string> = {
 	editor:
 		'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',

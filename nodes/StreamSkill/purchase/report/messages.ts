@@ -24,6 +24,9 @@ const NOT_REACHED = 'Check the Base URL in the StreamSkill API credential and th
 const RETRY =
 	'save the workflow, open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 
+/** n8n offers it beside the Retry arrow. What is executed there is started by hand, and n8n does not say what it was before. */
+const NOT_DEBUG = 'Do not use "Debug in editor": it would buy again what was bought.';
+
 const ORDER_THE_REST = 'Then order the rows that are left in a new execution, without those that were bought.';
 
 /** How a person goes on in the editor. With Repeat Manual Orders on, it would buy again what is bought. */
@@ -108,8 +111,8 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 				: `${executeAgain(treatment)}: an order that this node has bought by hand today or yesterday is left out, unless you change it.`;
 		case 'retry':
 			return isUncertain
-				? `Then ${RETRY}.`
-				: `Then ${RETRY}: what was bought is not bought again. A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`;
+				? `Then ${RETRY}. ${NOT_DEBUG}`
+				: `Then ${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`;
 		case 'rest':
 			return ORDER_THE_REST;
 		case 'anew':
