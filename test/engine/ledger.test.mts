@@ -319,6 +319,20 @@ describe('Stop', () => {
 	});
 });
 
+test('with On Error = Stop, an order that waits because of a rate limit is not sent once another one has failed', async () => {
+	shop.sandbox.fault({ match: { channel: 'a' }, times: 1, fault: faults.rateLimited({ 'retry-after': '1' }) });
+	shop.sandbox.fault({ match: { channel: 'b' }, fault: refused });
+	const result = await order(['a', 'b'], { options: { batching: { batch: { batchSize: 2, batchInterval: 0 } } } });
+	expect(sent()).toEqual(onceEach(['a', 'b']));
+	expect(handedOver(result)).toEqual({
+		bought: [],
+		failed: [
+			[0, 'rejected'],
+			[1, 'rejected'],
+		],
+	});
+});
+
 test('a purchase that cannot be logged is put out all the same', async () => {
 	jest.spyOn(logLines, 'push').mockImplementationOnce(() => {
 		throw new Error('disk full');
