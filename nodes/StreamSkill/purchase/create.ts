@@ -274,6 +274,11 @@ class Run {
 			await this.sendAnew(claim.planned, connection, trace, rateLimit);
 			return;
 		}
+		if (this.isOver()) {
+			claim.release();
+			this.leave([claim.planned]);
+			return;
+		}
 		const obstacle = this.obstacleToSending(claim.planned, connection);
 		if (obstacle) {
 			claim.release();
@@ -317,7 +322,7 @@ class Run {
 		if (ms === undefined) return false;
 		await this.journal.settle();
 		await pause(ms, this.stopSignal);
-		return this.stopSignal?.aborted !== true;
+		return !this.isOver();
 	}
 
 	/** What other orders, and other calls of the same execution, have come to since the order was claimed. */
