@@ -262,7 +262,7 @@ test('Stop cuts requests, but not of a caller without getExecutionCancelSignal (
 	expect(outcomes).toEqual({ own: 'cut', bare: 'answered' });
 });
 
-describe("an AI agent's tool (n8n/host.ts)", () => {
+describe("an AI agent's tool (n8n/host.ts, n8n/calls.ts)", () => {
 	let openAi: { id: string; name: string };
 	beforeAll(async () => {
 		openAi = await world.n8n.rest.createCredential({ name: 'Chat model', type: 'openAiApi', data: { apiKey: 'scripted', url: model.url } });

@@ -1,6 +1,7 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
-import { callsOf, isInLoop, isTool } from '../../n8n/host';
+import { callsOf } from '../../n8n/calls';
+import { isInLoop, isTool } from '../../n8n/host';
 import { pause } from '../../n8n/pause';
 import { isRetryWithoutRoot } from '../../n8n/root';
 import { refusalIn, type DatabaseRefusal } from '../../n8n/rows';
