@@ -306,6 +306,20 @@ describe('Stop', () => {
 		expect(sent()).toEqual({ a: 1, b: 1, c: 1 });
 	});
 
+	test('an order that is claimed anew after a rate limit is not sent', async () => {
+		shop.sandbox.fault({ times: 1, fault: faults.rateLimited({ 'retry-after': '1' }) });
+		let stop = () => {};
+		let settledAt: number | undefined;
+		deduplicator.pause = async () => {
+			if (shop.sandbox.requests.length === 0) return;
+			settledAt ??= performance.now();
+			if (performance.now() - settledAt > 900) stop();
+		};
+		const { run } = await order(['a'], { onStart: (stopIt) => void (stop = stopIt) });
+		expect(run.status).toBe('canceled');
+		expect(sent()).toEqual({ a: 1 });
+	});
+
 	test.each([
 		['of a rate limit', () => shop.sandbox.fault({ fault: faults.rateLimited({ 'retry-after': '1' }) })],
 		['between batches', () => {}],

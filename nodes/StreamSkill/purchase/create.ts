@@ -271,12 +271,7 @@ class Run {
 		const { itemIndex } = item;
 		if (claim.isStale) {
 			claim.release();
-			await this.sendAnew(claim.planned, connection, trace, rateLimit);
-			return;
-		}
-		if (this.isOver()) {
-			claim.release();
-			this.leave([claim.planned]);
+			if (!(await this.sendAnew(claim.planned, connection, trace, rateLimit))) this.leave([claim.planned]);
 			return;
 		}
 		const obstacle = this.obstacleToSending(claim.planned, connection);
@@ -300,21 +295,30 @@ class Run {
 				report.fail(item, { kind: 'unknown', reference: claim.reference, reason: outcome.reason });
 				break;
 			case 'rejected':
-				if (await this.waitsFor(rateLimit.waitAfter(outcome))) {
-					await this.sendAnew(claim.planned, connection, trace, rateLimit);
+				if ((await this.waitsFor(rateLimit.waitAfter(outcome))) && (await this.sendAnew(claim.planned, connection, trace, rateLimit)))
 					break;
-				}
 				report.fail(item, { kind: 'rejected', reason: outcome.reason });
 				if (connection.isAllRefused()) this.obstacle = { kind: 'token' };
 				break;
 		}
 	}
 
-	/** Claims an order anew that has waited and was not on its way meanwhile: somebody else may have bought it. */
-	private async sendAnew(planned: Planned, connection: Connection, trace: Trace, rateLimit: RateLimit) {
+	/**
+	 * Claims an order anew that has waited and was not on its way meanwhile: somebody else may have bought it.
+	 *
+	 * @returns whether it is known what became of it; otherwise nothing more is to be sent by now
+	 */
+	private async sendAnew(planned: Planned, connection: Connection, trace: Trace, rateLimit: RateLimit): Promise<boolean> {
 		this.report.forget(planned.item);
 		await this.journal.settle();
-		for (const claim of await this.claim([planned])) await this.send(claim, connection, trace, rateLimit);
+		for (const claim of await this.claim([planned])) {
+			if (this.isOver()) {
+				claim.release();
+				return false;
+			}
+			await this.send(claim, connection, trace, rateLimit);
+		}
+		return true;
 	}
 
 	/** Waits, so that an order can be sent again, and gives whether it may be. While it waits, it reads as not bought. */
