@@ -3,7 +3,7 @@
  * before the change would not be found any more: change the code back, not this file.
  */
 import { digest } from '../../nodes/StreamSkill/n8n/digest.ts';
-import { CUSTOM_DATA, DIGEST, ENTRY, KEY_ENTRIES, NAME, PAST_ORDERS, ROW } from '../../nodes/StreamSkill/n8n/stored.ts';
+import { CUSTOM_DATA, DIGEST, ENTRY, KEY_ENTRIES, KEYS_SCOPE, NAME, PAST_ORDERS, ROW } from '../../nodes/StreamSkill/n8n/stored.ts';
 import { namesOf } from '../../nodes/StreamSkill/purchase/journal/names.ts';
 import { referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
 import { readOrder, whatIsOrdered } from '../../nodes/StreamSkill/purchase/order/order.ts';
@@ -14,6 +14,7 @@ test.each([
 
 	['the orders of an execution', ROW.orders('node', 'root'), 'node:orders:root'],
 	['the orders by hand', ROW.editor('node', '2026-11-25'), 'node:editor:2026-11-25'],
+	['the lock on a list', ROW.lock('list'), 'list:lock'],
 	['the first row of a list', ROW.part('list', 1), 'list'],
 	['its second row', ROW.part('list', 2), 'list:2'],
 	['the claim of a key', ROW.claim('k', 2), 'streamskill:key:k:2'],
@@ -32,6 +33,7 @@ test.each([
 	['when a list was written to', ENTRY.written(29926800), 'written 29926800'],
 	['the mark of a reader', ENTRY.reading(0), 'reading'],
 
+	['what the keys of a workflow are told apart by', KEYS_SCOPE('w'), 'key w'],
 	['what the digest of a root is made of', DIGEST.root('7'), 'root 7'],
 	['what that of a key is made of', DIGEST.key('a'), 'key a'],
 	['one that is bought, in a later epoch', ENTRY.bought('order d', 2, 1), 'bought order d 2 in 1'],
@@ -52,7 +54,7 @@ test('the entries of a key, of which each end has another number', () => {
 });
 
 test('there is nothing else', () => {
-	expect(Object.keys(ROW)).toEqual(['orders', 'editor', 'part', 'claim', 'end', 'silent']);
+	expect(Object.keys(ROW)).toEqual(['orders', 'editor', 'lock', 'part', 'claim', 'end', 'silent']);
 	expect(Object.keys(ENTRY)).toEqual(['claimed', 'bought', 'boughtFor', 'void', 'silent', 'keyed', 'byHand', 'written', 'reading']);
 	expect(Object.keys(DIGEST)).toEqual(['root', 'key', 'reference']);
 	expect(Object.keys(NAME)).toEqual(['order', 'item']);

@@ -1,6 +1,7 @@
 import { sleep } from 'n8n-workflow';
 
 import { DatabaseRefusal, refusalIn, UnknownN8n, type Rows } from './rows';
+import { ROW } from './stored';
 
 /**
  * How many milliseconds somebody may hold the lock without a sign of life, before others take them for dead. Each of
@@ -40,7 +41,7 @@ const NOBODY_ELSE: Lease = { renew: async () => {} };
 export async function exclusively<T>(rows: Rows, row: string, isShared: boolean, work: (lease: Lease) => Promise<T>): Promise<T> {
 	return await oneAtATime(row, async () => {
 		if (!isShared) return await work(NOBODY_ELSE);
-		const lock = await Lock.take(rows, `${row}:lock`);
+		const lock = await Lock.take(rows, ROW.lock(row));
 		try {
 			return await work(lock);
 		} finally {

@@ -1,5 +1,6 @@
 /**
- * Everything that this node stores in people's n8n, by the names that it has there.
+ * Everything that this node stores in people's n8n, by the names that it has there. The past orders in an execution's
+ * data are a `Stored` (past.ts).
  *
  * NEVER CHANGE ONE: what was bought under it would be bought again.
  */
@@ -23,12 +24,17 @@ export const ROW = {
 	orders: (nodeId: string, root: string) => `${nodeId}:orders:${root}`,
 	/** The orders that a node has placed by hand on a day. */
 	editor: (nodeId: string, day: string) => `${nodeId}:editor:${day}`,
+	/** Is there while somebody works on a row. */
+	lock: (row: string) => `${row}:lock`,
 	part: (list: string, part: number) => (part === 1 ? list : `${list}:${part}`),
 	/** An Idempotency Key holds for a whole workflow. */
 	claim: (key: string, number: number) => `streamskill:key:${key}:${number}`,
 	end: (key: string, number: number) => `streamskill:key:${key}:${number}:end`,
 	silent: (key: string, number: number) => `streamskill:key:${key}:${number}:silent`,
 };
+
+/** What the Idempotency Keys of a workflow are told apart by, in references. */
+export const KEYS_SCOPE = (workflowId: string) => `key ${workflowId}`;
 
 /** From 0: what was said in an epoch that is over does not count. */
 const inEpoch = (epoch: number) => (epoch === 0 ? '' : ` in ${epoch}`);

@@ -1,7 +1,7 @@
 import { createHash } from 'crypto';
 
 import { isOfEditor, type RecordId } from './records';
-import { DIGEST } from '../../n8n/stored';
+import { DIGEST, KEYS_SCOPE, NAME } from '../../n8n/stored';
 
 /** Without what looks alike: 0 and O, 1 and I and L, 5 and S, 2 and Z, 8 and B, U and V. */
 const ALPHABET = '34679ACDEFGHJKMNPQRTWXY';
@@ -27,7 +27,7 @@ export function referenceOf({ scope, name, number }: RecordId): string {
 /** @returns the reference that is shown for an order with these records: its key's, else the editor's, else the order's, else the item's */
 export function preferred(records: RecordId[]): string {
 	const rank = ({ scope, name }: RecordId) =>
-		[!scope.startsWith('key '), !isOfEditor({ scope }), !name.startsWith('order ')].map(Number).join('');
+		[!scope.startsWith(KEYS_SCOPE('')), !isOfEditor({ scope }), !name.startsWith(NAME.order(''))].map(Number).join('');
 	const [first] = [...records].sort((a, b) => rank(a).localeCompare(rank(b)));
 	if (!first) throw new Error('an order without a record has no reference');
 	return referenceOf(first);

@@ -4,7 +4,7 @@ import { digest } from '../../n8n/digest';
 import { isManual } from '../../n8n/host';
 import { tokenRoot } from '../../n8n/root';
 import { Rows } from '../../n8n/rows';
-import { DIGEST, ROW } from '../../n8n/stored';
+import { DIGEST, KEYS_SCOPE, ROW } from '../../n8n/stored';
 import { Keys } from './keys';
 import { List } from './list';
 import { PastOrders } from './past';
@@ -58,7 +58,7 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 		unread.push(today, editor(1));
 	};
 	if (isByHand) joinEditor();
-	return { ...stores, keys: new Keys(rows, `key ${workflowId}`), own, lists, unread, joinEditor };
+	return { ...stores, keys: new Keys(rows, KEYS_SCOPE(workflowId)), own, lists, unread, joinEditor };
 }
 
 /** @returns the day (UTC), as the lists of what was ordered by hand have it in their IDs */
