@@ -76,7 +76,7 @@ class Run {
 	private readonly stopSignal;
 
 	/** Orders that somebody else has sent, and may still get the answer for. */
-	private waiting: Recalled[] = [];
+	private sentByOthers: Recalled[] = [];
 
 	/** What keeps all further orders back. */
 	private obstacle?: Obstacle;
@@ -103,12 +103,12 @@ class Run {
 
 		const { settings } = this;
 		if (settings.kind === 'invalid') {
-			report.holdBack([...planned, ...this.waiting], { kind: 'settings', problems: settings.problems });
+			report.holdBack([...planned, ...this.sentByOthers], { kind: 'settings', problems: settings.problems });
 			return;
 		}
 		const orders = this.unobstructed(planned.filter(({ order }) => !order.dryRun));
 		const shown = planned.filter(({ order }) => order.dryRun);
-		const open = [...orders, ...shown, ...this.waiting];
+		const open = [...orders, ...shown, ...this.sentByOthers];
 		const itemIndexes = open.map(({ item }) => item.itemIndex);
 		const connection = await connect(this.context, settings.value.timeout, itemIndexes);
 		for (const { item } of open) {
@@ -116,7 +116,7 @@ class Run {
 			if (message !== undefined) report.fail(item, { kind: 'heldBack', obstacle: { kind: 'credential', message } });
 		}
 		report.stopIfFailed();
-		this.waiting = this.waiting.filter(report.isOpen);
+		this.sentByOthers = this.sentByOthers.filter(report.isOpen);
 
 		for (const { item, order } of shown.filter(report.isOpen)) {
 			const request = orderRequest(order, connection.baseUrl(item.itemIndex));
@@ -158,9 +158,10 @@ class Run {
 		const decision = decide(item.reading, known);
 		switch (decision.kind) {
 			case 'send':
+				// The same object: by it, the journal sees what is claimed.
 				return Object.assign(recalled, { order: decision.order });
 			case 'wait':
-				this.waiting.push(recalled);
+				this.sentByOthers.push(recalled);
 				return undefined;
 			case 'bought':
 			case 'leftOut':
@@ -224,15 +225,18 @@ class Run {
 					break;
 				}
 				// Where n8n's database refuses, nothing shows any more what becomes of them.
-				if (this.waiting.length === 0 || journal.refusal) break;
-				const waiting = this.waiting.splice(0);
+				if (this.sentByOthers.length === 0 || journal.refusal) break;
+				const waiting = this.sentByOthers.splice(0);
 				await journal.wait(waiting, stopSignal);
+				if (stopSignal?.aborted) {
+					this.sentByOthers.push(...waiting);
+					break;
+				}
 				// What was sent before is settled: nothing of it may be held back once more.
-				open = stopSignal?.aborted ? [] : this.unobstructed(this.plan(waiting));
-				if (stopSignal?.aborted) this.waiting.push(...waiting);
+				open = this.unobstructed(this.plan(waiting));
 			}
 		} finally {
-			for (const { item, known } of this.waiting)
+			for (const { item, known } of this.sentByOthers)
 				if (known.kind === 'onItsWay') report.fail(item, { kind: 'unknown', reference: known.reference });
 			await journal.settle();
 		}
@@ -243,10 +247,14 @@ class Run {
 		return this.obstacle !== undefined || this.report.mustStop || this.stopSignal?.aborted === true;
 	}
 
-	/** What becomes of orders that are left when the run is over. With On Error = Stop, they were not tried. */
+	/**
+	 * What becomes of orders that are left when the run is over. With On Error = Stop, they were not tried, unless n8n's
+	 * database refuses: that is nothing which another order has come to.
+	 */
 	private leave(unsent: Planned[]) {
 		const obstacle = this.obstacle ?? (this.stopSignal?.aborted ? { kind: 'stopped' as const } : undefined);
-		if (obstacle && !(this.report.mustStop && obstacle.kind !== 'database')) this.report.holdBack(unsent, obstacle);
+		if (!obstacle || (this.report.mustStop && obstacle.kind !== 'database')) return;
+		this.report.holdBack(unsent, obstacle);
 	}
 
 	/** Claims orders. What somebody else was faster to claim is judged anew. */
@@ -295,7 +303,7 @@ class Run {
 				report.fail(item, { kind: 'unknown', reference: claim.reference, reason: outcome.reason });
 				break;
 			case 'rejected':
-				if ((await this.waitsFor(rateLimit.waitAfter(outcome))) && (await this.sendAnew(claim.planned, connection, trace, rateLimit)))
+				if ((await this.mayResendAfter(rateLimit.waitAfter(outcome))) && (await this.sendAnew(claim.planned, connection, trace, rateLimit)))
 					break;
 				report.fail(item, { kind: 'rejected', reason: outcome.reason });
 				if (connection.isAllRefused()) this.obstacle = { kind: 'token' };
@@ -322,7 +330,7 @@ class Run {
 	}
 
 	/** Waits, so that an order can be sent again, and gives whether it may be. While it waits, it reads as not bought. */
-	private async waitsFor(ms: number | undefined): Promise<boolean> {
+	private async mayResendAfter(ms: number | undefined): Promise<boolean> {
 		if (ms === undefined) return false;
 		await this.journal.settle();
 		await pause(ms, this.stopSignal);

@@ -106,7 +106,7 @@ export class Journal {
 				names: { ...names[index], ...(names[index]?.item === undefined && { place: `${call.id} ${index}` }) },
 				call,
 				known: { kind: 'new' },
-				isLost: false,
+				mayHaveRival: false,
 				waitedFor: new Set(),
 			};
 		});
@@ -222,12 +222,12 @@ export class Journal {
 				open.state = { kind: 'void' };
 				// Somebody else may have confirmed the same at the same moment, and have sent the order once more.
 				one.taken = undefined;
-				one.isLost = true;
+				one.mayHaveRival = true;
 				await this.findPastOrders([one]);
 				return await this.knowledgeOf(one);
 			case undefined:
 				// In the retry of a killed execution nobody is left who could answer; of a key or a lost claim, somebody may be.
-				if (mayBeAnswered && (one.isLost || !this.past.orders.includes(open))) return { kind: 'onItsWay', reference, references };
+				if (mayBeAnswered && (one.mayHaveRival || !this.past.orders.includes(open))) return { kind: 'onItsWay', reference, references };
 				return { kind: 'unknown', reason: outcome?.reason, reference, isRepeated: open !== taken && open.call !== undefined };
 		}
 	}
@@ -306,7 +306,7 @@ export class Journal {
 			if (isLost) lost.push(planned);
 			else claims.push(new Claim(planned, this.past, this.recorder, won));
 		}
-		for (const planned of lost) planned.isLost = true;
+		for (const planned of lost) planned.mayHaveRival = true;
 		return { claims, lost };
 	}
 
