@@ -164,7 +164,6 @@ export class List {
 	 */
 	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[]): Promise<Set<RecordId>> {
 		const unseenFrom = (this.unseenFrom ??= this.end.part);
-		if (await this.isOvertaken()) this.share();
 		return await this.exclusively(async (lease) => {
 			if (this.isShared) await this.findEnd();
 			const wanted = claims();
@@ -186,18 +185,10 @@ export class List {
 			if (this.end.length >= PART_LENGTH) Object.assign(this.end, { part: part + 1, length: 0 });
 			for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
 			const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
+			// n8n's public API retries an execution that still runs (n8n 2.41.1: execution.service.js, retry).
+			if (lost.length > 0) this.share();
 			return new Set(lost);
 		});
-	}
-
-	/**
-	 * Whether a retry has begun the next part, though the execution still runs: n8n's public API allows that (n8n 2.41.1:
-	 * execution.service.js, retry).
-	 */
-	private async isOvertaken(): Promise<boolean> {
-		const { part, length } = this.end;
-		if (this.isShared || part + length === 1) return false;
-		return (await this.rows.count(ROW.part(this.scope, part + 1))) > 0;
 	}
 
 	private entriesOf(ends: Ending[] = []): string[] {
