@@ -43,6 +43,13 @@ const mutants: Mutant[] = [
 	mutant('a refused token is sent again', 'obstacleToSending', { condition: 'connection.isRefused', is: false }, 'account'),
 	mutant('an order is sent before it is kept', 'Claim.start', { returns: '' }, 'ledger|tool|sequences'),
 	mutant('nothing is settled at the end', 'sendAll', { drops: 'await journal.settle(' }, 'keys|stored|sequences'),
+	mutant(
+		'what has failed leaves an order that waits',
+		'mayResendAfter',
+		{ returns: 'ms !== undefined' },
+		'ledger',
+		'not sent once another',
+	),
 	mutant('what is claimed and not sent stays claimed', 'Claim.release', { returns: '' }, 'keys|sequences'),
 
 	// How orders go out.
@@ -99,6 +106,13 @@ const mutants: Mutant[] = [
 	mutant('a look leaves a mark', 'recordAndRemove', { drops: 'await this.rows.remove(' }, 'sequences|identity'),
 	mutant('what a killed reader left counts as settled', 'probeEnds', { condition: 'ENTRY.reading', is: false }, 'identity|rivals'),
 	mutant('what a rival has claimed is claimed', 'List.write', { value: 'lost', is: '[]' }, 'rivals|lock'),
+	mutant(
+		'a retry beside its execution is not noticed',
+		'List.write',
+		{ drops: 'if (lost.length > 0) this.share(' },
+		'rivals',
+		'several parts',
+	),
 	mutant('a list ends with its first row', 'findEnd', { returns: '' }, 'sequences|stored'),
 
 	// Whose order is whose.
