@@ -1,10 +1,12 @@
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
 
+import type { Field } from '../../nodes/StreamSkill/purchase/order/kinds.ts';
 import { readOrder, type OrderParameters } from '../../nodes/StreamSkill/purchase/order/order.ts';
 import { readAnswer, readFailure } from '../../nodes/StreamSkill/purchase/dispatch/answer.ts';
 import type { Answer } from '../../nodes/StreamSkill/n8n/http.ts';
 import { readSettings } from '../../nodes/StreamSkill/purchase/order/settings.ts';
+import { BODY, ORDER_OPTIONS, RUN_OPTIONS } from '../../nodes/StreamSkill/purchase/order/table.ts';
 
 const integer = (maximum?: number) => ({ type: 'integer', minimum: 1, ...(maximum && { maximum }) });
 
@@ -48,37 +50,39 @@ const word = (...words: string[]) => fc.constantFrom(...words, '', null);
 const mostly = <T,>(likely: fc.Arbitrary<T>) => fc.oneof({ weight: 15, arbitrary: likely as fc.Arbitrary<unknown> }, anything);
 const text = fc.oneof(fc.string({ minLength: 1 }), fc.string({ unit: 'grapheme' }), fc.double());
 
-const options = fc.record(
-	{
-		acceptLanguage: mostly(word('en', 'ru')),
-		batching: mostly(fc.record({ batch: fc.record({ batchSize: mostly(wholeNumber), batchInterval: mostly(wholeNumber) }) })),
-		dryRun: mostly(truth),
-		expand: mostly(fc.oneof(fc.array(word('api', 'tarif', 'parent', 'chatbot')), word('tarif,api', ' tarif ,,', 'x'))),
-		idempotencyKey: mostly(text),
-		maxPurchases: mostly(wholeNumber),
-		onDuplicate: mostly(word('skip', 'fail')),
-		repeatManualOrders: mostly(truth),
-		confirmedBought: mostly(fc.string()),
-		timeout: mostly(wholeNumber),
-	},
-	{ requiredKeys: [] },
-);
+const anyOption = {
+	acceptLanguage: mostly(word('en', 'ru')),
+	batching: mostly(fc.record({ batch: fc.record({ batchSize: mostly(wholeNumber), batchInterval: mostly(wholeNumber) }) })),
+	dryRun: mostly(truth),
+	expand: mostly(fc.oneof(fc.array(word('api', 'tarif', 'parent', 'chatbot')), word('tarif,api', ' tarif ,,', 'x'))),
+	idempotencyKey: mostly(text),
+	maxPurchases: mostly(wholeNumber),
+	onDuplicate: mostly(word('skip', 'fail')),
+	repeatManualOrders: mostly(truth),
+	confirmedBought: mostly(fc.string()),
+	timeout: mostly(wholeNumber),
+};
+const options = fc.record(anyOption, { requiredKeys: [] });
 
+const anyField = {
+	comment: mostly(text),
+	duration: mostly(wholeNumber),
+	interval: mostly(wholeNumber),
+	lang: mostly(word('auto', 'en', 'zh-hk')),
+	quantity: mostly(wholeNumber),
+	start: mostly(truth),
+};
 const parameters: fc.Arbitrary<OrderParameters> = fc.record({
 	tarifId: mostly(wholeNumber),
 	channel: mostly(text),
-	additionalFields: fc.record(
-		{
-			comment: mostly(text),
-			duration: mostly(wholeNumber),
-			interval: mostly(wholeNumber),
-			lang: mostly(word('auto', 'en', 'zh-hk')),
-			quantity: mostly(wholeNumber),
-			start: mostly(truth),
-		},
-		{ requiredKeys: [] },
-	),
+	additionalFields: fc.record(anyField, { requiredKeys: [] }),
 	options,
+});
+
+test('every field and every option is tried', () => {
+	const optional = Object.entries<Field>(BODY).flatMap(([key, { name = key, required }]) => (required ? [] : name));
+	expect(Object.keys(anyField).sort()).toEqual(optional.sort());
+	expect(Object.keys(anyOption).sort()).toEqual(['batching', ...Object.keys({ ...ORDER_OPTIONS, ...RUN_OPTIONS })].sort());
 });
 
 const expectSentences = (problems: Record<string, string[]>) => {
