@@ -125,8 +125,8 @@ test.each([
 	expect(find(name).typeOptions).toEqual(range);
 });
 
-test.each(['quantity', 'interval', 'duration'])('%s says what it orders when it is added and left as it is', (name) => {
-	const { default: added, description } = find(name);
+const numbers = inside(find('additionalFields')).filter(({ type }) => type === 'number');
+test.each(numbers)('$name says what it orders when it is added and left as it is', ({ default: added, description }) => {
 	expect(description).toContain(`Added and left as it is, it orders ${String(added)}.`);
 });
 

@@ -60,6 +60,7 @@ const anyOption = {
 	onDuplicate: mostly(word('skip', 'fail')),
 	repeatManualOrders: mostly(truth),
 	confirmedBought: mostly(fc.string()),
+	confirmedNotBought: mostly(fc.string()),
 	timeout: mostly(wholeNumber),
 };
 const options = fc.record(anyOption, { requiredKeys: [] });
