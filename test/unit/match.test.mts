@@ -277,3 +277,24 @@ test('a list in another sequence is recognised row by row, whatever became of it
 		}),
 	);
 });
+
+describe('a mended item, by the records that a crash has left', () => {
+	const record = (name: string, scope = SCOPE) => ({ scope, name, number: 1, part: 1 });
+	const ofItem: PastOrder = { item: 'row a', records: [record('item row a')], state: { kind: 'bought' } };
+	const ofOrder = (state: PastState, scope?: string): PastOrder => ({ order: 'x', records: [record('order x', scope)], state });
+	const seeker: Seeker = { names: { item: 'row a', order: 'x' } };
+	const matched = (past: PastOrder[]) => match([seeker], past)[0].map((order) => past.indexOf(order));
+
+	test('it was bought, and what it orders now was ordered for another one', () => {
+		expect(matched([ofOrder({ kind: 'unknown', isSilent: true }), ofItem])).toEqual([1]);
+	});
+
+	test('it was bought, and so was what it orders now: that may be the same order', () => {
+		expect(matched([ofItem, ofOrder({ kind: 'bought' })])).toEqual([1, 0]);
+	});
+
+	test('it was bought for what it ordered before: what it orders now is not its own', () => {
+		const before: PastOrder = { ...ofItem, order: 'a', records: [record('order a'), record('item row a')] };
+		expect(matched([before, ofOrder({ kind: 'bought' }, 'node:editor:2026-11-26')])).toEqual([0]);
+	});
+});
