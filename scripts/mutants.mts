@@ -43,13 +43,7 @@ const mutants: Mutant[] = [
 	mutant('a refused token is sent again', 'obstacleToSending', { condition: 'connection.isRefused', is: false }, 'account'),
 	mutant('an order is sent before it is kept', 'Claim.start', { returns: '' }, 'ledger|tool|sequences'),
 	mutant('nothing is settled at the end', 'sendAll', { drops: 'await journal.settle(' }, 'keys|stored|sequences'),
-	mutant(
-		'what has failed leaves an order that waits',
-		'mayResendAfter',
-		{ returns: 'ms !== undefined' },
-		'ledger',
-		'not sent once another',
-	),
+	mutant('Stop leaves an order that is claimed anew', 'sendAnew', { condition: 'this.isOver()', is: false }, 'ledger', 'claimed anew'),
 	mutant('what is claimed and not sent stays claimed', 'Claim.release', { returns: '' }, 'keys|sequences'),
 
 	// How orders go out.
