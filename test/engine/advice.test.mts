@@ -390,7 +390,7 @@ describe('a defect of the node', () => {
 	};
 
 	test.each(onContinue)('comes out as an item for each order where it is met before there is a run (%s)', async (onError) => {
-		jest.spyOn(PastOrders.prototype, 'endOf').mockImplementationOnce(broken);
+		jest.spyOn(PastOrders.prototype, 'listState').mockImplementationOnce(broken);
 		const first = await order(list, { onError });
 		expect(outcomes(first)).toEqual(['notSent', 'notSent', 'notSent']);
 		reads(first, 'The StreamSkill node stopped unexpectedly: x is not a function', "with the lines of n8n's log");
@@ -408,7 +408,7 @@ describe('a defect of the node', () => {
 	});
 
 	test('ends the execution with its own words where On Error is Stop', async () => {
-		jest.spyOn(PastOrders.prototype, 'endOf').mockImplementationOnce(broken);
+		jest.spyOn(PastOrders.prototype, 'listState').mockImplementationOnce(broken);
 		expect((await order(list)).error?.message).toBe('x is not a function');
 		expect(sent()).toEqual({});
 	});

@@ -27,6 +27,14 @@ import { StreamSkill } from '../../nodes/StreamSkill/StreamSkill.node.ts';
 import { isDead, step } from './crash.mts';
 import { MemoryDeduplicator } from './deduplicator.mts';
 
+/** How long a retry waits in case that its execution still runs in another process. Nearly all tests have one process. */
+export const patience = { isReal: false };
+
+jest.mock('../../nodes/StreamSkill/purchase/journal/records.ts', () => {
+	const records = jest.requireActual<{ NOTICED_WITHIN: number }>('../../nodes/StreamSkill/purchase/journal/records.ts');
+	return Object.defineProperty({ ...records }, 'NOTICED_WITHIN', { get: () => (patience.isReal ? records.NOTICED_WITHIN : 0) });
+});
+
 /** What of the node's settings and parameters a test chooses. */
 export interface NodeSetup {
 	parameters?: INodeParameters;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { faults } from '../../tools/sandbox/sandbox.mts';
-import { createExecution, deduplicator } from './engine.mts';
+import { createExecution, deduplicator, patience } from './engine.mts';
 import { Random } from './random.mts';
 import { openShop, outcomes, processOf, purchasesOf, until, type Orders } from './shop.mts';
 
@@ -43,6 +43,8 @@ function trial(seed: number): Trial {
 
 const ofTrial = (counts: Record<string, number>, { channels }: Trial) => channels.map((channel) => counts[channel] ?? 0);
 
+beforeAll(() => void (patience.isReal = true));
+afterAll(() => void (patience.isReal = false));
 beforeEach(() => {
 	const random = new Random(1);
 	deduplicator.pause = async () => (random.chance(0.6) ? await sleep(random.next() * 8) : undefined);
@@ -209,3 +211,29 @@ describe('that have a list of several parts buy each order once, also the one th
 		60_000,
 	);
 });
+
+// In queue mode, or where a new n8n process shows what the old one still runs as crashed.
+test('an execution, and its retry in another process while it still runs, buy each order once', async () => {
+	await Promise.all(
+		SEEDS.map(async (seed) => {
+			const channels = Array.from({ length: 30 }, (_, i) => `${seed}/${i}`);
+			const created = createExecution(channels.map((channel) => ({ channel })));
+			const setup: Orders = {
+				workflowId: `workflow ${seed}`,
+				onError: 'continueErrorOutput',
+				options: { timeout: 10_000, batching: { batch: { batchSize: 1, batchInterval: 0 } } },
+			};
+			for (const channel of channels) shop.sandbox.fault({ match: { channel }, fault: faults.latency(250) });
+			const first = order([], { ...setup, mode: 'trigger', retryOf: created, streamSkill: processOf('main') });
+			await until(() => channels[0] in sent());
+			await order([], { ...setup, retryOf: created, streamSkill: processOf('worker') });
+			await first;
+			const times = channels.map((channel) => sold()[channel] ?? 0);
+			expect({ seed, never: times.filter((count) => count === 0).length, twice: times.filter((count) => count > 1).length }).toEqual({
+				seed,
+				never: 0,
+				twice: 0,
+			});
+		}),
+	);
+}, 60_000);

@@ -72,10 +72,14 @@ const entries = (all: string[], perOrder: number) =>
 		'written 29926800',
 	].sort();
 
+/** What an execution remembers of a list that it shares with others from the start, or has for itself. */
+const shared = (length: number) => ({ part: 1, length, isShared: true });
+const alone = (length: number) => ({ part: 1, length, isShared: false, aloneAt: NOW });
+
 const execution = (list: string, stored: object, length = 14) => ({
 	streamSkillOrders: {
 		used: { [list]: numbered(...names) },
-		ends: { [list]: { part: 1, length } },
+		lists: { [list]: list.endsWith(BY_ID) ? shared(length) : alone(length) },
 		complete: 0,
 		quiet: { executionId: '7', scopes: {} },
 		usedReferences: [],
@@ -116,11 +120,7 @@ test('of three orders by hand', async () => {
 	expect(await leave({ token: 'token', mode: 'manual' })).toEqual({
 		execution: execution(LIST, {
 			used: { [LIST]: numbered(...names), [BY_HAND]: numbered(...orders) },
-			ends: {
-				[LIST]: { part: 1, length: 15 },
-				[BY_HAND]: { part: 1, length: 7 },
-				'streamskill-1:editor:2026-11-24': { part: 1, length: 0 },
-			},
+			lists: { [LIST]: alone(15), [BY_HAND]: shared(7), 'streamskill-1:editor:2026-11-24': shared(0) },
 			orders: kept(['0', '0'], (place) => [...inList(LIST)(place), record(BY_HAND, orders[place])]),
 		}),
 		customData: { streamSkillPurchases: '1' },

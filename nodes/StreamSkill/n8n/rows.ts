@@ -63,6 +63,22 @@ export class Rows {
 		return new Set(processed.map(String));
 	}
 
+	/**
+	 * The same for a row that others may make at the same time.
+	 *
+	 * @returns undefined if somebody else was faster by a moment
+	 */
+	async insert(row: string, entries: Entries): Promise<Set<string> | undefined> {
+		let refusal: DatabaseRefusal;
+		try {
+			return await this.add(row, entries);
+		} catch (error) {
+			refusal = refusalIn(error);
+		}
+		if (refusal instanceof UnknownN8n || (await this.count(row)) === 0) throw refusal;
+		return undefined;
+	}
+
 	/** n8n searches the row for each entry, so a call takes some hundred at most. */
 	async remove(row: string, entries: Entries): Promise<void> {
 		if (entries.length === 0) return;

@@ -26,6 +26,8 @@ export const ROW = {
 	editor: (nodeId: string, day: string) => `${nodeId}:editor:${day}`,
 	/** Is there while somebody works on a row. */
 	lock: (row: string) => `${row}:lock`,
+	/** Is there once others work on a list than the execution that has begun it. */
+	shared: (list: string) => `${list}:shared`,
 	part: (list: string, part: number) => (part === 1 ? list : `${list}:${part}`),
 	/** An Idempotency Key holds for a whole workflow. */
 	claim: (key: string, number: number) => `streamskill:key:${key}:${number}`,
@@ -51,6 +53,8 @@ export const ENTRY = {
 	keyed: (key: string, number: number, epoch: number) => `key ${key} ${number}${inEpoch(epoch)}`,
 	/** The execution was started by hand: if n8n is killed, nothing else tells that to its retry. */
 	byHand: 'by hand',
+	/** Of the row that tells it. */
+	shared: 'shared',
 	/** Somebody has written to the list in that minute. */
 	written: (minute: number) => `written ${minute}`,
 	/** There while somebody looks up how records have ended. Who dies meanwhile ends the epoch. */

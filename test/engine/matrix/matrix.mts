@@ -16,7 +16,7 @@ import { hasFailed, Model, type Cell, type Fate } from './model.mts';
 const waits: number[] = [];
 jest.mock('n8n-workflow', () => {
 	const actual = jest.requireActual<object>('n8n-workflow');
-	return { ...actual, sleep: async (ms: number) => void waits.push(ms) };
+	return { ...actual, sleep: async (ms: number) => void (ms > 0 && waits.push(ms)) };
 });
 
 /**

@@ -1,4 +1,4 @@
-import { refusalIn, UnknownN8n, type DatabaseRefusal, type Rows } from '../../n8n/rows';
+import type { Rows } from '../../n8n/rows';
 import type { End, FoundRecord, RecordId } from './records';
 import { KEY_ENTRIES, ROW } from '../../n8n/stored';
 
@@ -73,7 +73,7 @@ export class Keys {
 	/** @returns whether the key is now claimed for this order, by this claim */
 	async claim({ name, number }: RecordId, order: string): Promise<boolean> {
 		const row = ROW.claim(name, number);
-		const known = await this.insert(row, [KEY_ENTRIES.claim, order]);
+		const known = await this.rows.insert(row, [KEY_ENTRIES.claim, order]);
 		if (known === undefined) return false;
 		if (!known.has(KEY_ENTRIES.claim)) return true;
 		if (!known.has(order)) await this.rows.remove(row, [order]);
@@ -91,12 +91,12 @@ export class Keys {
 		const { name, number } = record;
 		switch (end) {
 			case 'silent':
-				await this.insert(ROW.silent(name, number), KEY_ENTRIES.silent);
+				await this.rows.insert(ROW.silent(name, number), KEY_ENTRIES.silent);
 				return true;
 			case 'void': {
 				const row = ROW.end(name, number);
 				if ((await this.rows.count(row)) > 0) return (await this.state(record)) === 'void';
-				const known = await this.insert(row, KEY_ENTRIES.void);
+				const known = await this.rows.insert(row, KEY_ENTRIES.void);
 				return known?.size === 0;
 			}
 			case 'bought': {
@@ -117,19 +117,7 @@ export class Keys {
 
 	private async markBought({ name, number }: RecordId) {
 		const row = ROW.end(name, number);
-		if ((await this.insert(row, KEY_ENTRIES.bought)) === undefined) await this.rows.add(row, KEY_ENTRIES.bought);
-	}
-
-	/** @returns which entries were there, or undefined if somebody else has inserted the row at the same moment */
-	private async insert(row: string, entries: readonly string[]): Promise<Set<string> | undefined> {
-		let refusal: DatabaseRefusal;
-		try {
-			return await this.rows.add(row, entries);
-		} catch (error) {
-			refusal = refusalIn(error);
-		}
-		if (refusal instanceof UnknownN8n || (await this.rows.count(row)) === 0) throw refusal;
-		return undefined;
+		if ((await this.rows.insert(row, KEY_ENTRIES.bought)) === undefined) await this.rows.add(row, KEY_ENTRIES.bought);
 	}
 }
 

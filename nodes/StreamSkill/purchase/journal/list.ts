@@ -1,7 +1,9 @@
+import { sleep } from 'n8n-workflow';
+
 import { exclusively, type Lease } from '../../n8n/lock';
 import type { Rows } from '../../n8n/rows';
 import { groupBy } from './groups';
-import type { Ending, FoundRecord, ListEnd, RecordId } from './records';
+import { ALONE_FOR, NOTICED_WITHIN, type Ending, type FoundRecord, type ListState, type RecordId } from './records';
 import { ENTRY, ROW } from '../../n8n/stored';
 
 /** How many entries a row has before the list goes on in the next one: n8n writes a row whole each time. */
@@ -40,20 +42,31 @@ export class List {
 
 	/**
 	 * @param scope the ID of the list's first row
-	 * @param isShared whether another n8n process may write to it at the same time
 	 * @param isByHand whether it is to say that its execution was started by hand
 	 */
 	constructor(
 		private readonly rows: Rows,
 		readonly scope: string,
-		private readonly end: ListEnd,
-		private isShared: boolean,
+		private readonly state: ListState,
 		private readonly isByHand: boolean,
 	) {}
 
-	/** To be called when it turns out that another process may write to it. */
-	share() {
-		this.isShared = true;
+	/** To be called before a list is read that another execution has begun: if that still runs, it takes the lock from now on. */
+	async share() {
+		if (this.state.isShared) return;
+		await this.rows.insert(ROW.shared(this.scope), [ENTRY.shared]);
+		await sleep(NOTICED_WITHIN);
+		this.state.isShared = true;
+	}
+
+	/** Looks whether somebody shares it by now: n8n's public API retries an execution that still runs. */
+	private async notice() {
+		const { state } = this;
+		const now = Date.now();
+		// The clock may have been put back.
+		if (state.isShared || Math.abs(now - (state.aloneAt ?? 0)) < ALONE_FOR) return;
+		if ((await this.rows.count(ROW.shared(this.scope))) > 0) state.isShared = true;
+		else state.aloneAt = now;
 	}
 
 	/** Only reads. */
@@ -75,14 +88,14 @@ export class List {
 			let ranges = [...wanted].map(([name, { from, count }]) => ({ name, from, to: from + count - 1 }));
 			while (ranges.length > 0) {
 				const records = ranges.flatMap(({ name, from, to }) => this.recordsOf(name, from, to));
-				const claimed = await this.findParts(records, 1, this.end.part, lease);
+				const claimed = await this.findParts(records, 1, this.state.part, lease);
 				found.push(...claimed.values());
 				// Numbers are given in turn: where the last one is taken, there may be more.
 				ranges = ranges
 					.filter(({ name, to }) => claimed.has(ENTRY.claimed(name, to)))
 					.map(({ name, from, to }) => ({ name, from: to + 1, to: to + 2 * (to - from + 1) }));
 			}
-			this.unseenFrom ??= this.end.part;
+			this.unseenFrom ??= this.state.part;
 			const records = await this.withStates(found, lease);
 			const bought = records.filter(({ state }) => state === 'bought');
 			await this.markOrders(bought, ({ name }) => wanted.get(name)?.order, lease);
@@ -111,7 +124,7 @@ export class List {
 		return await this.exclusively(async (lease) => {
 			await this.findEnd();
 			const own = new Set<RecordId>();
-			for (let part = 1; part <= this.end.part; part++) {
+			for (let part = 1; part <= this.state.part; part++) {
 				const open = records.filter((record) => !own.has(record));
 				const entryOf = ({ name, number }: RecordId, epoch: number) => ENTRY.keyed(name, number, epoch);
 				for (const record of await this.probeEnds(part, open, entryOf, lease)) own.add(record);
@@ -163,16 +176,18 @@ export class List {
 	 * @returns those records that somebody else has claimed before
 	 */
 	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[]): Promise<Set<RecordId>> {
-		const unseenFrom = (this.unseenFrom ??= this.end.part);
+		const unseenFrom = (this.unseenFrom ??= this.state.part);
+		await this.notice();
+		const { isShared } = this.state;
 		return await this.exclusively(async (lease) => {
-			if (this.isShared) await this.findEnd();
+			if (isShared) await this.findEnd();
 			const wanted = claims();
-			const { part } = this.end;
+			const { part } = this.state;
 			const endsByPart = groupBy(ends, ({ record }) => record.part);
 			for (const [other, group] of endsByPart) {
 				if (other !== part) await this.add(other, this.entriesOf(group), lease);
 			}
-			const taken = this.isShared ? await this.findParts(wanted, unseenFrom, part - 1, lease) : new Map<string, RecordId>();
+			const taken = isShared ? await this.findParts(wanted, unseenFrom, part - 1, lease) : new Map<string, RecordId>();
 			const entries = [
 				...this.entriesOf(endsByPart.get(part)),
 				...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
@@ -181,12 +196,10 @@ export class List {
 				...(this.isByHand ? [ENTRY.byHand] : []),
 			];
 			const known = await this.add(part, entries, lease);
-			this.end.length += entries.length - known.size;
-			if (this.end.length >= PART_LENGTH) Object.assign(this.end, { part: part + 1, length: 0 });
+			this.state.length += entries.length - known.size;
+			if (this.state.length >= PART_LENGTH) Object.assign(this.state, { part: part + 1, length: 0 });
 			for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
 			const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
-			// n8n's public API retries an execution that still runs (n8n 2.41.1: execution.service.js, retry).
-			if (lost.length > 0) this.share();
 			return new Set(lost);
 		});
 	}
@@ -204,7 +217,7 @@ export class List {
 			await this.findEnd();
 			const now = Date.now();
 			const minutes = Array.from({ length: Math.ceil(ms / MINUTE) + 1 }, (_, i) => ENTRY.written(minuteOf(now) - i));
-			for (const part of [this.end.part - 1, this.end.part]) {
+			for (const part of [this.state.part - 1, this.state.part]) {
 				if (part > 0 && (await this.probe(part, minutes, lease)).size > 0) return false;
 			}
 			return true;
@@ -212,12 +225,12 @@ export class List {
 	}
 
 	private async exclusively<T>(work: (lease: Lease) => Promise<T>): Promise<T> {
-		return await exclusively(this.rows, this.scope, this.isShared, work);
+		return await exclusively(this.rows, this.scope, this.state.isShared, work);
 	}
 
 	/** Others may have made the list longer. */
 	private async findEnd() {
-		let { part } = this.end;
+		let { part } = this.state;
 		let length = await this.rows.count(ROW.part(this.scope, part));
 		while (length > 0) {
 			const next = await this.rows.count(ROW.part(this.scope, part + 1));
@@ -225,7 +238,7 @@ export class List {
 			part++;
 			length = next;
 		}
-		Object.assign(this.end, length >= PART_LENGTH ? { part: part + 1, length: 0 } : { part, length });
+		Object.assign(this.state, length >= PART_LENGTH ? { part: part + 1, length: 0 } : { part, length });
 	}
 
 	private async add(part: number, entries: string[], lease: Lease): Promise<Set<string>> {

@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { NotBought } from '../dispatch/outcome';
-import { isOfEditor, isOfItem, type FoundRecord, type ListEnd, type RecordId } from './records';
+import { isOfEditor, isOfItem, type FoundRecord, type ListState, type RecordId } from './records';
 import { PAST_ORDERS } from '../../n8n/stored';
 
 /** What an order goes by: see `names.ts`. */
@@ -39,7 +39,7 @@ interface Stored {
 	/** By scope and name: the highest number that was given or seen. */
 	used: Record<string, Record<string, number>>;
 	/** By scope. */
-	ends: Record<string, ListEnd>;
+	lists: Record<string, ListState>;
 	orders: PastOrder[];
 	/** How many purchases are forgotten here because their call is complete. */
 	complete: number;
@@ -75,7 +75,7 @@ export class PastOrders {
 	constructor(container: object, { root, executionId, isPreview }: { root?: string; executionId: string; isPreview: boolean }) {
 		const data = container as { [PAST_ORDERS]?: Stored };
 		this.isNew = data[PAST_ORDERS] === undefined;
-		const stored: Stored = data[PAST_ORDERS] ?? { root, used: {}, ends: {}, orders: [], complete: 0 };
+		const stored: Stored = data[PAST_ORDERS] ?? { root, used: {}, lists: {}, orders: [], complete: 0 };
 		this.stored = isPreview ? (JSON.parse(JSON.stringify(stored)) as Stored) : stored;
 		if (!isPreview) data[PAST_ORDERS] = stored;
 		if (this.stored.quiet?.executionId !== executionId) this.stored.quiet = { executionId, scopes: {} };
@@ -100,7 +100,7 @@ export class PastOrders {
 
 	/** Whether this is a retry of an execution that has placed orders by hand. */
 	get isByHand(): boolean {
-		return Object.keys(this.stored.ends).some((scope) => isOfEditor({ scope }));
+		return Object.keys(this.stored.lists).some((scope) => isOfEditor({ scope }));
 	}
 
 	get lost(): Stored['lost'] {
@@ -116,8 +116,9 @@ export class PastOrders {
 		return (this.stored.usedReferences ??= []);
 	}
 
-	endOf(scope: string): ListEnd {
-		return (this.stored.ends[scope] ??= { part: 1, length: 0 });
+	/** @param isShared whether all who write to a new list know that they share it */
+	listState(scope: string, isShared: boolean): ListState {
+		return (this.stored.lists[scope] ??= { part: 1, length: 0, isShared });
 	}
 
 	/** Whether any number in a list was given or seen: what is there may be what this call itself has written. */

@@ -47,11 +47,22 @@ export const isOfItem = ({ name }: Pick<RecordId, 'name'>) => name.startsWith(NA
 /** Whether a record is one of what a node has ordered by hand. */
 export const isOfEditor = ({ scope }: Pick<RecordId, 'scope'>) => scope.includes(':editor:');
 
-/** Where a list ends. It outlives the call of the node, so that a loop does not count anew in each round. */
-export interface ListEnd {
+/** For how many milliseconds an execution that has its list for itself need not look whether others have come to share it. */
+export const ALONE_FOR = 500;
+
+/** For how many milliseconds those wait who come, so that it has noticed them even if n8n is busy. */
+export const NOTICED_WITHIN = 2000;
+
+/** What is remembered of a list. It outlives the call of the node, so that a loop does not look anew in each round. */
+export interface ListState {
+	/** The part that it ends in. */
 	part: number;
 	/** Entries in that part. */
 	length: number;
+	/** Whether another n8n process may write to it at the same time, and whoever writes to it knows that. */
+	isShared: boolean;
+	/** When it was last seen that nobody shares it, in milliseconds since 1970. */
+	aloneAt?: number;
 }
 
 /** How it is known that an order was bought whose purchase is not at hand. */

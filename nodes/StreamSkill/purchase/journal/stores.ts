@@ -22,6 +22,8 @@ export interface Stores {
 	own?: List;
 	/** Where orders may be on record that the execution's own data does not know. */
 	unread: List[];
+	/** Whether others may be writing to the execution's own list. */
+	mayHaveRivals: boolean;
 	/** Whether nothing may be recorded. */
 	isPreview: boolean;
 	/** To be called if it turns out that the execution was started by hand: what the node has ordered by hand counts as well. */
@@ -37,21 +39,21 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 
 	const { id: nodeId } = context.getNode();
 	const scope = ROW.orders(nodeId, token ?? past.root ?? newRoot);
-	const stores: Stores = { run: digest(scope).slice(0, 8), past, lists: [], unread: [], isPreview, joinEditor: () => {} };
+	// Others may have the same root: retries, and, in n8n 1.x, a worker that n8n took for stalled.
+	const mayHaveRivals = token === undefined || context.getMode() === 'retry' || past.lost !== undefined;
+	const stores: Stores = { run: digest(scope).slice(0, 8), past, lists: [], unread: [], mayHaveRivals, isPreview, joinEditor: () => {} };
 	const { id: workflowId } = context.getWorkflow();
 	if (!workflowId) return stores;
 
 	const rows = new Rows(context);
-	// Others may have the same root: retries, and, in n8n 1.x, a worker that n8n took for stalled.
-	const mayHaveRivals = token === undefined || context.getMode() === 'retry' || past.lost !== undefined;
 	const isByHand = isManual(context) || past.isByHand;
-	const own = new List(rows, scope, past.endOf(scope), mayHaveRivals, isByHand);
+	const own = new List(rows, scope, past.listState(scope, token === undefined), isByHand);
 	const lists = [own];
 	const unread = mayHaveRivals || past.isNew ? [own] : [];
 	const joinEditor = () => {
 		const editor = (daysAgo: number) => {
 			const id = ROW.editor(nodeId, dayOf(daysAgo));
-			return new List(rows, id, past.endOf(id), true, false);
+			return new List(rows, id, past.listState(id, true), false);
 		};
 		const today = editor(0);
 		lists.push(today);
