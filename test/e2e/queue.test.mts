@@ -258,6 +258,17 @@ test('a failed execution retried twice at the same moment, by two workers, buys 
 	expect(bought(world.sandbox)).toEqual(onceEach(channels));
 });
 
+test('executions that are retried while they still run, by two workers, buy nothing twice', async () => {
+	const workflow = await createActive(world, webhookWorkflow('beside', streamSkill(order, { onError: 'continueErrorOutput' })));
+	const lists = series('beside', 6).map((name) => series(name, 30));
+	world.sandbox.fault({ fault: faults.latency(300) });
+	const ids = await startWebhooks(world, workflow, lists);
+	await until(() => lists.every(([first]) => first in sent(world.sandbox)), 'The first order of each');
+	const { rest } = world.n8n;
+	await Promise.all(ids.map(async (id) => await Promise.all([rest.retryExecution(id), rest.waitForExecution(id)])));
+	expect(bought(world.sandbox)).toEqual(onceEach(lists.flat()));
+});
+
 test('a worker that is told to stop first ends what it has begun', async () => {
 	const workflow = await createActive(world, webhookWorkflow('stopped', streamSkill(order)));
 	const calls = series('stopped', 2 * CONCURRENCY).map((call) => series(call, 3));

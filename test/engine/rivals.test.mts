@@ -1,6 +1,8 @@
 /** Executions at the same time, while n8n's database takes its time before it reads and before it writes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { IRunExecutionData } from 'n8n-workflow';
+
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { createExecution, deduplicator, patience } from './engine.mts';
 import { Random } from './random.mts';
@@ -201,15 +203,24 @@ describe('that have a list of several parts buy each order once, also the one th
 	// n8n's public API lets one retry it (n8n 2.41.1: executions.public.controller.js).
 	test.each(processes)(
 		'an execution, and its retry while it still runs, in the process %s',
+		async (name) => await overtakeBesides(createExecution(items), name),
+		60_000,
+	);
+
+	test.each(processes)(
+		'the same in a loop (%s)',
 		async (name) => {
-			const created = createExecution(items);
-			await overtake(
-				async (setup) => await order([], { ...setup, mode: 'trigger', retryOf: created }),
-				async (setup) => await order([], { ...setup, retryOf: created, streamSkill: processOf(name) }),
-			);
+			const rounds = Array.from({ length: 10 }, (_, i) => items.slice(25 * i, 25 * (i + 1)));
+			await overtakeBesides(createExecution(...rounds), name);
 		},
 		60_000,
 	);
+
+	const overtakeBesides = async (created: IRunExecutionData, name: (typeof processes)[number]) =>
+		await overtake(
+			async (setup) => await order([], { ...setup, mode: 'trigger', retryOf: created }),
+			async (setup) => await order([], { ...setup, retryOf: created, streamSkill: processOf(name) }),
+		);
 });
 
 // In queue mode, or where a new n8n process shows what the old one still runs as crashed.

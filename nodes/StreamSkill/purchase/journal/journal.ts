@@ -106,7 +106,7 @@ export class Journal {
 				names: { ...names[index], ...(names[index]?.item === undefined && { place: `${call.id} ${index}` }) },
 				call,
 				known: { kind: 'new' },
-				mayHaveRival: false,
+				mayHaveRival: this.stores.isRetried,
 				waitedFor: new Set(),
 			};
 		});

@@ -22,8 +22,10 @@ export interface Stores {
 	own?: List;
 	/** Where orders may be on record that the execution's own data does not know. */
 	unread: List[];
-	/** Whether others may be writing to the execution's own list. */
-	mayHaveRivals: boolean;
+	/** Whether this may be the retry of another execution, which may still run. */
+	isSecond: boolean;
+	/** Whether it is the other one: it still runs, and is being retried. */
+	isRetried: boolean;
 	/** Whether nothing may be recorded. */
 	isPreview: boolean;
 	/** To be called if it turns out that the execution was started by hand: what the node has ordered by hand counts as well. */
@@ -39,17 +41,28 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 
 	const { id: nodeId } = context.getNode();
 	const scope = ROW.orders(nodeId, token ?? past.root ?? newRoot);
+	const state = past.listState(scope, token === undefined);
 	// Others may have the same root: retries, and, in n8n 1.x, a worker that n8n took for stalled.
-	const mayHaveRivals = token === undefined || context.getMode() === 'retry' || past.lost !== undefined;
-	const stores: Stores = { run: digest(scope).slice(0, 8), past, lists: [], unread: [], mayHaveRivals, isPreview, joinEditor: () => {} };
+	const isSecond = token === undefined || context.getMode() === 'retry' || past.lost !== undefined;
+	const isRetried = state.isShared && !isSecond;
+	const stores: Stores = {
+		run: digest(scope).slice(0, 8),
+		past,
+		lists: [],
+		unread: [],
+		isSecond,
+		isRetried,
+		isPreview,
+		joinEditor: () => {},
+	};
 	const { id: workflowId } = context.getWorkflow();
 	if (!workflowId) return stores;
 
 	const rows = new Rows(context);
 	const isByHand = isManual(context) || past.isByHand;
-	const own = new List(rows, scope, past.listState(scope, token === undefined), isByHand);
+	const own = new List(rows, scope, state, isByHand);
 	const lists = [own];
-	const unread = mayHaveRivals || past.isNew ? [own] : [];
+	const unread = isSecond || isRetried || past.isNew ? [own] : [];
 	const joinEditor = () => {
 		const editor = (daysAgo: number) => {
 			const id = ROW.editor(nodeId, dayOf(daysAgo));
