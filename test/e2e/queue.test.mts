@@ -260,8 +260,8 @@ test('a failed execution retried twice at the same moment, by two workers, buys 
 
 test('executions that are retried while they still run, by two workers, buy nothing twice', async () => {
 	const workflow = await createActive(world, webhookWorkflow('beside', streamSkill(order, { onError: 'continueErrorOutput' })));
-	const lists = series('beside', 6).map((name) => series(name, 30));
-	world.sandbox.fault({ fault: faults.latency(300) });
+	const lists = series('beside', 3).map((name) => series(name, 80));
+	world.sandbox.fault({ fault: faults.latency(50) });
 	const ids = await startWebhooks(world, workflow, lists);
 	await until(() => lists.every(([first]) => first in sent(world.sandbox)), 'The first order of each');
 	const { rest } = world.n8n;
