@@ -94,19 +94,22 @@ const mutants: Mutant[] = [
 		{ condition: 'last.number > number', is: false },
 		'sequences|keys',
 	),
-	mutant('a lost INSERT is a refusal of the database', 'Keys.insert', { condition: 'this.rows.count(row)', is: false }, 'keys|rivals'),
+	mutant('a lost INSERT is a refusal of the database', 'Rows.insert', { condition: 'this.count(row)', is: false }, 'keys|rivals'),
 
 	// Lists.
 	mutant('a look leaves a mark', 'recordAndRemove', { drops: 'await this.rows.remove(' }, 'sequences|identity'),
 	mutant('what a killed reader left counts as settled', 'probeEnds', { condition: 'ENTRY.reading', is: false }, 'identity|rivals'),
 	mutant('what a rival has claimed is claimed', 'List.write', { value: 'lost', is: '[]' }, 'rivals|lock'),
 	mutant(
-		'a retry beside its execution is not noticed',
-		'List.write',
-		{ drops: 'if (lost.length > 0) this.share(' },
+		'a retry beside its execution does not say so',
+		'List.share',
+		{ drops: 'await this.rows.insert(' },
 		'rivals',
-		'several parts',
+		'still runs|in a loop',
 	),
+	mutant('a retry beside its execution does not wait', 'List.share', { drops: 'await sleep(' }, 'rivals', 'still runs|in a loop'),
+	mutant('a retry beside its execution is not noticed', 'List.notice', { returns: '' }, 'rivals', 'still runs|in a loop'),
+	mutant('a retry beside its execution is forgotten', 'openStores', { value: 'isRetried', is: 'false' }, 'rivals', 'still runs|in a loop'),
 	mutant('a list ends with its first row', 'findEnd', { returns: '' }, 'sequences|stored'),
 
 	// Whose order is whose.
