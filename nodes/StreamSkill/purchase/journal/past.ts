@@ -154,7 +154,17 @@ export class PastOrders {
 		if (record.number <= (numbers[record.name] ?? 0)) return;
 		numbers[record.name] = record.number;
 		if (order !== undefined && this.joinOrder(record, names)) return;
+		if (isOfEditor(record) && this.joinByHand(record, state, names)) return;
 		this.adopt({ ...record, state }, names);
+	}
+
+	/** An order by hand has a record of its execution and one of its day: of two that are in the same state, each is one more name of the other. */
+	private joinByHand(record: RecordId, state: FoundRecord['state'], { order }: Names): boolean {
+		if (state === 'void' || order === undefined) return false;
+		const { kind } = pastState(state);
+		const other = this.orders.find((one) => one.order === order && one.state.kind === kind && !one.records.some(isOfEditor));
+		other?.records.push(record);
+		return other !== undefined;
 	}
 
 	/**
