@@ -43,8 +43,8 @@ describe('the reference that is shown', () => {
 	test.each([
 		['of the key', [item, order, editor, key], key],
 		['of what was ordered by hand', [item, order, editor], editor],
-		['of what is ordered', [item, order], order],
-		['of the item', [item], item],
+		['of the item', [item, order], item],
+		['of what is ordered', [order], order],
 		[
 			'of a key above all, whatever its name',
 			[order, record({ scope: 'key workflow', name: 'item k' })],

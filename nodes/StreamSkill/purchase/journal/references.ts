@@ -1,7 +1,7 @@
 import { createHash } from 'crypto';
 
-import { isOfEditor, type RecordId } from './records';
-import { DIGEST, KEYS_SCOPE, NAME } from '../../n8n/stored';
+import { isOfEditor, isOfItem, type RecordId } from './records';
+import { DIGEST, KEYS_SCOPE } from '../../n8n/stored';
 
 /** Without what looks alike: 0 and O, 1 and I and L, 5 and S, 2 and Z, 8 and B, U and V. */
 const ALPHABET = '34679ACDEFGHJKMNPQRTWXY';
@@ -24,10 +24,10 @@ export function referenceOf({ scope, name, number }: RecordId): string {
 	return `${code.slice(0, 4)}-${code.slice(4)}`;
 }
 
-/** @returns the reference that is shown for an order with these records: its key's, else the editor's, else the order's, else the item's */
+/** @returns the reference that is shown for an order with these records: its key's, else the editor's, else the item's, which it keeps when its fields are mended, else the order's */
 export function preferred(records: RecordId[]): string {
 	const rank = ({ scope, name }: RecordId) =>
-		[!scope.startsWith(KEYS_SCOPE('')), !isOfEditor({ scope }), !name.startsWith(NAME.order(''))].map(Number).join('');
+		[!scope.startsWith(KEYS_SCOPE('')), !isOfEditor({ scope }), !isOfItem({ name })].map(Number).join('');
 	const [first] = [...records].sort((a, b) => rank(a).localeCompare(rank(b)));
 	if (!first) throw new Error('an order without a record has no reference');
 	return referenceOf(first);
