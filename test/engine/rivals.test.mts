@@ -1,7 +1,8 @@
 /** Executions at the same time, while n8n's database takes its time before it reads and before it writes. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { IRunExecutionData } from 'n8n-workflow';
+import type { IDataObject, IRunExecutionData } from 'n8n-workflow';
 
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { createExecution, deduplicator, patience } from './engine.mts';
@@ -247,4 +248,86 @@ test('an execution, and its retry in another process while it still runs, buy ea
 			});
 		}),
 	);
+}, 60_000);
+
+describe.each([
+	['in its first round', []],
+	['in its second round', ['r']],
+])('an execution that is retried while it waits for an answer %s', (_name, round) => {
+	const toItems = (channels: string[]) => channels.map((channel) => ({ channel }));
+	const setup: Orders = {
+		onError: 'continueErrorOutput',
+		options: { timeout: 10_000, batching: { batch: { batchSize: 1, batchInterval: 0 } } },
+	};
+
+	async function besides(...items: object[]) {
+		const created = createExecution(...(round.length > 0 ? [toItems(round)] : []), [{ channel: 's' }, ...items] as IDataObject[]);
+		const first = order([], { ...setup, mode: 'trigger', retryOf: created, streamSkill: processOf('main') });
+		await until(() => 's' in sent());
+		await order([], { ...setup, retryOf: created, streamSkill: processOf('worker') });
+		return await first;
+	}
+
+	test('waits for what the retry has on its way', async () => {
+		slow('s', 3000);
+		slow('a', 3500);
+		expect(outcomes(await besides({ channel: 'a' }))).toEqual([]);
+		expect(sold().a).toBe(1);
+	}, 60_000);
+
+	test('buys what the retry was refused', async () => {
+		slow('s', 3000);
+		slow('a', 3500);
+		shop.sandbox.fault({ match: { channel: 'a' }, times: 1, fault: faults.rejected(422) });
+		expect(outcomes(await besides({ channel: 'a' }))).toEqual([]);
+		expect(sold().a).toBe(1);
+	}, 60_000);
+
+	test('buys one of two that order the same, if the retry was refused one', async () => {
+		slow('s', 5000);
+		shop.sandbox.fault({ match: { channel: 'x' }, times: 1, fault: faults.rejected(422) });
+		await besides({ channel: 'x', n: 1 }, { channel: 'x', n: 2 });
+		expect(sold().x).toBe(2);
+	}, 60_000);
+});
+
+test('an execution that comes to the node after its retry waits for what that has on its way', async () => {
+	slow('a', 4000);
+	const created = createExecution([{ channel: 'a' }, { channel: 'b' }]);
+	const setup: Orders = {
+		onError: 'continueErrorOutput',
+		options: { timeout: 10_000, batching: { batch: { batchSize: 1, batchInterval: 0 } } },
+	};
+	const retry = order([], { ...setup, retryOf: created, streamSkill: processOf('worker') });
+	await until(() => 'a' in sent());
+	expect(outcomes(await order([], { ...setup, mode: 'trigger', retryOf: created, streamSkill: processOf('main') }))).toEqual([]);
+	await retry;
+	expect(sold()).toEqual({ a: 1, b: 1 });
+}, 60_000);
+
+test('an execution whose process is slow when it is retried sends nothing that the retry may have claimed', async () => {
+	const who = new AsyncLocalStorage<string>();
+	// The look at whether others share the list, and the write after it: together they take longer than the retry waits.
+	let slowWrites = 0;
+	deduplicator.pause = async (before) =>
+		before === 'write' && who.getStore() === 'first' && slowWrites-- > 0 ? await sleep(1200) : undefined;
+	slow('s', 1500);
+	for (const channel of 'abc') slow(channel, 300);
+	const created = createExecution([...'sabc'].map((channel) => ({ channel })));
+	const setup: Orders = {
+		onError: 'continueErrorOutput',
+		options: { timeout: 10_000, batching: { batch: { batchSize: 1, batchInterval: 0 } } },
+	};
+	const execute = async (more: Orders) => await order([], { ...setup, retryOf: created, ...more });
+	const first = who.run('first', async () => await execute({ mode: 'trigger', streamSkill: processOf('main') }));
+	await until(() => 's' in sent());
+	slowWrites = 2;
+	await sleep(1600);
+	const retry = await execute({ streamSkill: processOf('worker') });
+	expect(outcomes(await first)).not.toContain('rejected');
+	expect(Math.max(...Object.values(sold()))).toBe(1);
+	deduplicator.pause = undefined;
+	await execute({ options: { ...setup.options, ...lookUp(retry) } });
+	await execute({ options: { ...setup.options, ...lookUp(retry) } });
+	expect(sold()).toEqual({ s: 1, a: 1, b: 1, c: 1 });
 }, 60_000);

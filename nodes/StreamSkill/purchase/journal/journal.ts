@@ -106,7 +106,7 @@ export class Journal {
 				names: { ...names[index], ...(names[index]?.item === undefined && { place: `${call.id} ${index}` }) },
 				call,
 				known: { kind: 'new' },
-				mayHaveRival: this.stores.isRetried,
+				mayHaveRival: false,
 				waitedFor: new Set(),
 			};
 		});
@@ -227,7 +227,8 @@ export class Journal {
 				return await this.knowledgeOf(one);
 			case undefined:
 				// In the retry of a killed execution nobody is left who could answer; of a key or a lost claim, somebody may be.
-				if (mayBeAnswered && (one.mayHaveRival || !this.past.orders.includes(open))) return { kind: 'onItsWay', reference, references };
+				if (mayBeAnswered && (one.mayHaveRival || this.stores.isRetried || !this.past.orders.includes(open)))
+					return { kind: 'onItsWay', reference, references };
 				return { kind: 'unknown', reason: outcome?.reason, reference, isRepeated: open !== taken && open.call !== undefined };
 		}
 	}

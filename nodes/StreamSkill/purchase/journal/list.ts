@@ -1,7 +1,7 @@
 import { sleep } from 'n8n-workflow';
 
 import { exclusively, type Lease } from '../../n8n/lock';
-import type { Rows } from '../../n8n/rows';
+import { DatabaseRefusal, type Rows } from '../../n8n/rows';
 import { groupBy } from './groups';
 import { ALONE_FOR, NOTICED_WITHIN, type Ending, type FoundRecord, type ListState, type RecordId } from './records';
 import { ENTRY, ROW } from '../../n8n/stored';
@@ -59,12 +59,15 @@ export class List {
 		this.state.isShared = true;
 	}
 
-	/** Looks whether somebody shares it by now: n8n's public API retries an execution that still runs. */
-	private async notice() {
+	/**
+	 * Looks whether somebody shares it by now, unless it has looked so many milliseconds ago at most: n8n's public API
+	 * retries an execution that still runs.
+	 */
+	private async notice(ms: number) {
 		const { state } = this;
 		const now = Date.now();
 		// The clock may have been put back.
-		if (state.isShared || Math.abs(now - (state.aloneAt ?? 0)) < ALONE_FOR) return;
+		if (state.isShared || Math.abs(now - (state.aloneAt ?? 0)) < ms) return;
 		if ((await this.rows.count(ROW.shared(this.scope))) > 0) state.isShared = true;
 		else state.aloneAt = now;
 	}
@@ -177,7 +180,7 @@ export class List {
 	 */
 	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[]): Promise<Set<RecordId>> {
 		const unseenFrom = (this.unseenFrom ??= this.state.part);
-		await this.notice();
+		await this.notice(ALONE_FOR);
 		const { isShared } = this.state;
 		return await this.exclusively(async (lease) => {
 			if (isShared) await this.findEnd();
@@ -196,6 +199,9 @@ export class List {
 				...(this.isByHand ? [ENTRY.byHand] : []),
 			];
 			const known = await this.add(part, entries, lease);
+			// It took so long that a retry may have written meanwhile, and this may have wiped that out.
+			await this.notice(NOTICED_WITHIN);
+			if (this.state.isShared !== isShared) throw new DatabaseRefusal('n8n was too busy to keep the lock on its list of orders');
 			this.state.length += entries.length - known.size;
 			if (this.state.length >= PART_LENGTH) Object.assign(this.state, { part: part + 1, length: 0 });
 			for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
@@ -207,7 +213,12 @@ export class List {
 	private entriesOf(ends: Ending[] = []): string[] {
 		return ends.flatMap(({ record: { name, number, part }, end, order }) => {
 			const epoch = this.epochOf(part);
-			return [ENTRY[end](name, number, epoch), ...(order === undefined ? [] : [ENTRY.boughtFor(order, name, number, epoch)])];
+			return [
+				// An UPDATE of somebody who did not know of others yet may have wiped it out.
+				...(this.state.isShared ? [ENTRY.claimed(name, number)] : []),
+				ENTRY[end](name, number, epoch),
+				...(order === undefined ? [] : [ENTRY.boughtFor(order, name, number, epoch)]),
+			];
 		});
 	}
 

@@ -33,11 +33,11 @@ export class Lookup {
 
 	/** Reads what is there under the names of these orders into the execution's own data. */
 	async learn(recalled: Recalled[]) {
-		const { past, unread, own, isSecond } = this.stores;
+		const { past, unread, own, isRetry } = this.stores;
 		const { repeatsManualOrders, hasNotBought, timeout } = this.purpose;
 		for (const list of unread) {
 			const chains = recalled.flatMap(({ names }) => chainsOf(names, list));
-			if (list === own && isSecond) await list.share();
+			if (list === own && isRetry) await list.share();
 			await this.refresh(list);
 			if (await list.isEmpty()) continue;
 			if (list === own && past.isNew && !past.knows(list.scope)) {

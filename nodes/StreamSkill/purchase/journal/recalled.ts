@@ -35,7 +35,7 @@ export interface Recalled {
 	taken?: PastOrder;
 	/** The last record of its Idempotency Key, and for which order that was claimed. */
 	key?: FoundRecord & { owner?: KeyOwner };
-	/** Whether somebody else may have it on its way: one was faster to claim it, retries this execution, or may have confirmed the same just now. */
+	/** Whether somebody else may have it on its way: one was faster to claim it, or may have confirmed the same just now. */
 	mayHaveRival: boolean;
 	/** Records that were waited for: whoever claimed them is taken to be silent. */
 	waitedFor: Set<string>;

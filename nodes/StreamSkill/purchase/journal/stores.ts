@@ -21,11 +21,11 @@ export interface Stores {
 	/** That of the execution and its retries. */
 	own?: List;
 	/** Where orders may be on record that the execution's own data does not know. */
-	unread: List[];
-	/** Whether this may be the retry of another execution, which may still run. */
-	isSecond: boolean;
+	readonly unread: List[];
+	/** Whether this is the retry of another execution, which may still run. */
+	isRetry: boolean;
 	/** Whether it is the other one: it still runs, and is being retried. */
-	isRetried: boolean;
+	readonly isRetried: boolean;
 	/** Whether nothing may be recorded. */
 	isPreview: boolean;
 	/** To be called if it turns out that the execution was started by hand: what the node has ordered by hand counts as well. */
@@ -41,17 +41,14 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 
 	const { id: nodeId } = context.getNode();
 	const scope = ROW.orders(nodeId, token ?? past.root ?? newRoot);
-	const state = past.listState(scope, token === undefined);
-	// Others may have the same root: retries, and, in n8n 1.x, a worker that n8n took for stalled.
-	const isSecond = token === undefined || context.getMode() === 'retry' || past.lost !== undefined;
-	const isRetried = state.isShared && !isSecond;
+	const isRetry = context.getMode() === 'retry';
 	const stores: Stores = {
 		run: digest(scope).slice(0, 8),
 		past,
 		lists: [],
 		unread: [],
-		isSecond,
-		isRetried,
+		isRetry,
+		isRetried: false,
 		isPreview,
 		joinEditor: () => {},
 	};
@@ -60,9 +57,11 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 
 	const rows = new Rows(context);
 	const isByHand = isManual(context) || past.isByHand;
+	// In an n8n without token, others may always have the same root: retries, and a worker that n8n took for stalled.
+	const state = past.listState(scope, token === undefined);
 	const own = new List(rows, scope, state, isByHand);
 	const lists = [own];
-	const unread = isSecond || isRetried || past.isNew ? [own] : [];
+	const unread = isRetry || past.isNew ? [own] : [];
 	const joinEditor = () => {
 		const editor = (daysAgo: number) => {
 			const id = ROW.editor(nodeId, dayOf(daysAgo));
@@ -73,7 +72,20 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 		unread.push(today, editor(1));
 	};
 	if (isByHand) joinEditor();
-	return { ...stores, keys: new Keys(rows, KEYS_SCOPE(workflowId)), own, lists, unread, joinEditor };
+	return {
+		...stores,
+		keys: new Keys(rows, KEYS_SCOPE(workflowId)),
+		own,
+		lists,
+		get unread() {
+			if (state.isShared && !unread.includes(own)) unread.unshift(own);
+			return unread;
+		},
+		get isRetried() {
+			return state.isShared && token !== undefined && !isRetry;
+		},
+		joinEditor,
+	};
 }
 
 /** @returns the day (UTC), as the lists of what was ordered by hand have it in their IDs */
