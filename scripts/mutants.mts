@@ -109,7 +109,28 @@ const mutants: Mutant[] = [
 	),
 	mutant('a retry beside its execution does not wait', 'List.share', { drops: 'await sleep(' }, 'rivals', 'still runs|in a loop'),
 	mutant('a retry beside its execution is not noticed', 'List.notice', { returns: '' }, 'rivals', 'still runs|in a loop'),
-	mutant('a retry beside its execution is forgotten', 'openStores', { value: 'isRetried', is: 'false' }, 'rivals', 'still runs|in a loop'),
+	mutant('a retry beside its execution is forgotten', 'openStores', { drops: 'if (state.isShared' }, 'rivals', 'in a loop|second round'),
+	mutant(
+		'a slow write beside a retry counts',
+		'List.write',
+		{ condition: 'this.state.isShared !== isShared', is: false },
+		'rivals',
+		'process is slow',
+	),
+	mutant(
+		'what a slow write has wiped out stays away',
+		'entriesOf',
+		{ condition: 'this.state.isShared', is: false },
+		'rivals',
+		'process is slow',
+	),
+	mutant('by hand, one order counts twice', 'joinByHand', { returns: 'false' }, 'byHandTwice'),
+	mutant(
+		"the order's reference is shown before the item's",
+		'preferred',
+		{ value: 'rank', is: '({ name }: RecordId) => String(Number(isOfItem({ name })))' },
+		'mendedAndBack',
+	),
 	mutant('a list ends with its first row', 'findEnd', { returns: '' }, 'sequences|stored'),
 
 	// Whose order is whose.
