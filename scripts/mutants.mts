@@ -131,6 +131,7 @@ const mutants: Mutant[] = [
 		{ value: 'rank', is: '({ name }: RecordId) => String(Number(isOfItem({ name })))' },
 		'mendedAndBack',
 	),
+	mutant('the record of an earlier try is joined', 'mayBeOfOneTry', { returns: 'true' }, 'mendedAndBack'),
 	mutant('a list ends with its first row', 'findEnd', { returns: '' }, 'sequences|stored'),
 
 	// Whose order is whose.

@@ -4,24 +4,25 @@ import { openShop, type Orders } from '../shop.mts';
 const shop = openShop();
 const { order, kill, lose, lookUp, sold, sent } = shop;
 
-test('what was said of the first order does not hold for the one that was sent in its place', async () => {
-	const setup = (tarifId: number, options: object = {}): Orders => ({
-		onError: 'continueErrorOutput',
-		parameters: { tarifId },
-		options: { timeout: 10_000, ...options },
-	});
-	const killed = await kill(['a'], { at: 'send', channel: 'a' }, setup(1));
-	const notBought: string[] = [];
-	let held = await order([], { ...setup(1), retryOf: killed });
-	lose('a', true);
-	for (let tries = 0; sent().a === undefined && tries < 3; tries++) {
-		notBought.push(String(lookUp(held).confirmedNotBought));
-		held = await order([], { ...setup(2, { confirmedNotBought: notBought.join(' ') }), retryOf: killed });
-	}
-	expect(sold()).toEqual({ a: 1 });
-	const { confirmedBought } = lookUp(held);
-	await order([], { ...setup(1, { confirmedBought, confirmedNotBought: notBought.join(' ') }), retryOf: killed });
-	expect(sold()).toEqual({ a: 1 });
-	// The item keeps its reference, whatever it orders.
-	expect(notBought).toHaveLength(1);
-});
+test.each(['trigger', 'manual'] as const)(
+	'what was said of the first order does not hold for the one that was sent in its place (%s)',
+	async (mode) => {
+		const setup = (tarifId: number, options: object = {}): Orders => ({
+			onError: 'continueErrorOutput',
+			parameters: { tarifId },
+			options: { timeout: 10_000, ...options },
+		});
+		const killed = await kill(['a'], { at: 'send', channel: 'a' }, { ...setup(1), mode });
+		const notBought: string[] = [];
+		let held = await order([], { ...setup(1), retryOf: killed });
+		lose('a', true);
+		for (let tries = 0; sent().a === undefined && tries < 3; tries++) {
+			notBought.push(String(lookUp(held).confirmedNotBought));
+			held = await order([], { ...setup(2, { confirmedNotBought: notBought.join(' ') }), retryOf: killed });
+		}
+		expect(sold()).toEqual({ a: 1 });
+		const { confirmedBought } = lookUp(held);
+		await order([], { ...setup(1, { confirmedBought, confirmedNotBought: notBought.join(' ') }), retryOf: killed });
+		expect(sold()).toEqual({ a: 1 });
+	},
+);

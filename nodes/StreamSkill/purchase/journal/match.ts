@@ -1,5 +1,5 @@
 import type { Names, PastOrder } from './past';
-import { isOfEditor } from './records';
+import { isOfEditor, isOfItem } from './records';
 
 /** An item that looks for its past order. */
 export interface Seeker {
@@ -65,11 +65,24 @@ export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
 		const isMended = first.order !== undefined && first.order !== names.order;
 		for (const other of [...(isMended ? [] : sameOrder(names)), ...sameItem(names)]) {
 			if (other.state.kind !== first.state.kind || scopesOf(other).some((scope) => scopes.has(scope))) continue;
+			if (!mayBeOfOneTry(first, other)) continue;
 			take(place, other);
 			for (const scope of scopesOf(other)) scopes.add(scope);
 		}
 	});
 	return found;
+}
+
+/**
+ * Each time that an item is tried, it takes the next number under each of its names: a lower one of what it orders is of
+ * a try before its last. Of one that was bought, the item's record itself says what it was.
+ */
+function mayBeOfOneTry(one: PastOrder, other: PastOrder): boolean {
+	if (one.state.kind !== 'unknown') return true;
+	const records = [...one.records, ...other.records];
+	const item = records.find(isOfItem);
+	const order = records.find((record) => record.scope === item?.scope && !isOfItem(record));
+	return item === undefined || order === undefined || order.number >= item.number;
 }
 
 /** An order has one record under each kind of name, for the execution and for the editor, which has a list for each day. */
