@@ -31,8 +31,8 @@ import { MemoryDeduplicator } from './deduplicator.mts';
 export const patience = { isReal: false };
 
 jest.mock('../../nodes/StreamSkill/purchase/journal/records.ts', () => {
-	const records = jest.requireActual<{ NOTICED_WITHIN: number }>('../../nodes/StreamSkill/purchase/journal/records.ts');
-	return Object.defineProperty({ ...records }, 'NOTICED_WITHIN', { get: () => (patience.isReal ? records.NOTICED_WITHIN : 0) });
+	const records = jest.requireActual<{ SHARED_AFTER: number }>('../../nodes/StreamSkill/purchase/journal/records.ts');
+	return Object.defineProperty({ ...records }, 'SHARED_AFTER', { get: () => (patience.isReal ? records.SHARED_AFTER : 0) });
 });
 
 /** What of the node's settings and parameters a test chooses. */

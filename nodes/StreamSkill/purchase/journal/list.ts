@@ -3,7 +3,7 @@ import { sleep } from 'n8n-workflow';
 import { exclusively, type Lease } from '../../n8n/lock';
 import { DatabaseRefusal, type Rows } from '../../n8n/rows';
 import { groupBy } from './groups';
-import { ALONE_FOR, NOTICED_WITHIN, type Ending, type FoundRecord, type ListState, type RecordId } from './records';
+import { ALONE_FOR, NOTICED_WITHIN, SHARED_AFTER, type Ending, type FoundRecord, type ListState, type RecordId } from './records';
 import { ENTRY, ROW } from '../../n8n/stored';
 
 /** How many entries a row has before the list goes on in the next one: n8n writes a row whole each time. */
@@ -55,7 +55,7 @@ export class List {
 	async share() {
 		if (this.state.isShared) return;
 		await this.rows.insert(ROW.shared(this.scope), [ENTRY.shared]);
-		await sleep(NOTICED_WITHIN);
+		await sleep(SHARED_AFTER);
 		this.state.isShared = true;
 	}
 

@@ -50,8 +50,11 @@ export const isOfEditor = ({ scope }: Pick<RecordId, 'scope'>) => scope.includes
 /** For how many milliseconds an execution that has its list for itself need not look whether others have come to share it. */
 export const ALONE_FOR = 500;
 
-/** For how many milliseconds those wait who come, so that it has noticed them even if n8n is busy. */
-export const NOTICED_WITHIN = 2000;
+/** After so many milliseconds it has noticed them, or what it has written does not count. */
+export const NOTICED_WITHIN = 1900;
+
+/** For how many milliseconds those wait who come: a little longer. */
+export const SHARED_AFTER = 2000;
 
 /** What is remembered of a list. It outlives the call of the node, so that a loop does not look anew in each round. */
 export interface ListState {
