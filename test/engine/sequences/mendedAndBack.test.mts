@@ -17,7 +17,7 @@ test.each(['trigger', 'manual'] as const)(
 		let held = await order([], { ...setup(1), retryOf: killed });
 		lose('a', true);
 		for (let tries = 0; sent().a === undefined && tries < 3; tries++) {
-			notBought.push(String(lookUp(held).confirmedNotBought));
+			notBought.push(lookUp(held).confirmedNotBought as string);
 			held = await order([], { ...setup(2, { confirmedNotBought: notBought.join(' ') }), retryOf: killed });
 		}
 		expect(sold()).toEqual({ a: 1 });
