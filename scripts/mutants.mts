@@ -107,7 +107,7 @@ const mutants: Mutant[] = [
 		'rivals',
 		'still runs|in a loop',
 	),
-	mutant('a retry beside its execution does not wait', 'List.share', { drops: 'await sleep(' }, 'rivals', 'still runs|in a loop'),
+	mutant('a retry beside its execution does not wait', 'List.share', { drops: 'await pause(' }, 'rivals', 'still runs|in a loop'),
 	mutant('a retry beside its execution is not noticed', 'List.notice', { returns: '' }, 'rivals', 'still runs|in a loop'),
 	mutant('a retry beside its execution is forgotten', 'openStores', { drops: 'if (state.isShared' }, 'rivals', 'in a loop|second round'),
 	mutant(

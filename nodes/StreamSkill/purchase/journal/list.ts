@@ -1,6 +1,5 @@
-import { sleep } from 'n8n-workflow';
-
 import { exclusively, type Lease } from '../../n8n/lock';
+import { pause } from '../../n8n/pause';
 import { DatabaseRefusal, type Rows } from '../../n8n/rows';
 import { groupBy } from './groups';
 import { ALONE_FOR, NOTICED_WITHIN, SHARED_AFTER, type Ending, type FoundRecord, type ListState, type RecordId } from './records';
@@ -55,7 +54,7 @@ export class List {
 	async share() {
 		if (this.state.isShared) return;
 		await this.rows.insert(ROW.shared(this.scope), [ENTRY.shared]);
-		await sleep(SHARED_AFTER);
+		await pause(SHARED_AFTER);
 		this.state.isShared = true;
 	}
 
