@@ -27,7 +27,7 @@ import { StreamSkill } from '../../nodes/StreamSkill/StreamSkill.node.ts';
 import { isDead, step } from './crash.mts';
 import { MemoryDeduplicator } from './deduplicator.mts';
 
-/** How long a retry waits in case that its execution still runs in another process. Nearly all tests have one process. */
+/** How long a retry waits in case its execution still runs in another process. Nearly all tests have one process. */
 export const patience = { isReal: false };
 
 jest.mock('../../nodes/StreamSkill/purchase/journal/records.ts', () => {
