@@ -103,7 +103,7 @@ const mutants: Mutant[] = [
 	mutant(
 		'a retry beside its execution does not say so',
 		'List.share',
-		{ drops: 'await this.rows.insert(' },
+		{ drops: 'await this.beginGeneration(' },
 		'rivals',
 		'still runs|in a loop',
 	),
@@ -115,14 +115,22 @@ const mutants: Mutant[] = [
 		'List.write',
 		{ condition: 'this.state.isShared !== isShared', is: false },
 		'rivals',
-		'process is slow',
+		'writes late',
 	),
 	mutant(
-		'what a slow write has wiped out stays away',
-		'entriesOf',
-		{ condition: 'this.state.isShared', is: false },
+		'a retry goes on where its execution may write late',
+		'List.end',
+		{ condition: 'await this.isLeft', is: false },
 		'rivals',
-		'process is slow',
+		'writes late',
+	),
+	mutant('a lock is broken, and the list goes on where it was', 'Lock.take', { drops: 'await leave(' }, 'rivals', 'writes late'),
+	mutant(
+		'a write for which the lock was too short counts',
+		'exclusively',
+		{ drops: 'lock.checkWithin(' },
+		'rivals|lock',
+		'writes late|last write',
 	),
 	mutant('by hand, one order counts twice', 'joinByHand', { returns: 'false' }, 'byHandTwice'),
 	mutant(
@@ -150,10 +158,10 @@ const mutants: Mutant[] = [
 
 	// n8n's database.
 	mutant('no queue within a process', 'oneAtATime', { value: 'turn', is: 'work()' }, 'tool|rivals'),
-	mutant('no lock between processes', 'exclusively', { condition: '!isShared', is: true }, 'lock|rivals'),
-	mutant('a lost lock is not noticed', 'Lock.renew', { condition: 'now > this.until', is: false }, 'lock'),
+	mutant('no lock between processes', 'exclusively', { condition: 'await isShared', is: true }, 'lock|rivals'),
+	mutant('a lost lock is not noticed', 'Lock.renew', { drops: 'this.checkWithin(' }, 'lock'),
 	mutant('a lock is not renewed', 'Lock.renew', { drops: 'await this.rows.add(' }, 'lock'),
-	mutant("the lock of others is cleared with one's own", 'Lock.release', { condition: 'this.until', is: true }, 'lock'),
+	mutant("the lock of others is cleared with one's own", 'Lock.release', { condition: 'isWithin', is: true }, 'lock'),
 	mutant('another n8n works on the wrong row', 'Rows.on', { condition: 'isRead', is: false }, 'keys'),
 	mutant('an entry twice', 'Rows.add', { value: 'each', is: '[...entries]' }, 'tool|sequences'),
 

@@ -26,8 +26,8 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 	/** Lets a test break n8n's database. */
 	fail = false;
 
-	/** Lets a test hold up a call: before n8n reads the row, and before it writes it. */
-	pause?: (before: 'read' | 'write') => Promise<unknown>;
+	/** Lets a test hold up a call: before n8n reads the row, and before it writes it, with what it is to record. */
+	pause?: (before: 'read' | 'write', entries: DeduplicationItemTypes[]) => Promise<unknown>;
 
 	/**
 	 * Calls what `work` is on the row's list, which it may change.
@@ -37,17 +37,18 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 	private async onRow<T>(
 		{ workflow, node }: ICheckProcessedContextData,
 		work: (key: string, list?: DeduplicationItemTypes[]) => T,
+		entries: DeduplicationItemTypes[] = [],
 	): Promise<T> {
 		const key = `${workflow.id} ${node?.id}`;
 		this.calls++;
 		if (this.fail) throw new Error('SQLITE_BUSY: database is locked');
 		await step('database');
 		await new Promise((resolve) => setImmediate(resolve));
-		await this.pause?.('read');
+		await this.pause?.('read', entries);
 		const stored = this.lists.get(key);
 		const list = stored && [...stored];
 		await new Promise((resolve) => setImmediate(resolve));
-		await this.pause?.('write');
+		await this.pause?.('write', entries);
 		const result = work(key, list);
 		await step('written');
 		return result;
@@ -65,19 +66,23 @@ export class MemoryDeduplicator implements IDataDeduplicator {
 		{ maxEntries }: ICheckProcessedOptions,
 	): Promise<IDeduplicationOutput> {
 		assertSaved(contextData);
-		return await this.onRow(contextData, (key, stored) => {
-			const known = new Set(stored);
-			const output = {
-				new: items.filter((item) => !known.has(item)),
-				processed: items.filter((item) => known.has(item)),
-			};
-			const list = [...(stored ?? []), ...output.new];
-			if (maxEntries) list.splice(0, list.length - maxEntries);
-			if (stored) this.update(key, list);
-			else if (this.lists.has(key)) throw new Error('SQLITE_CONSTRAINT: UNIQUE constraint failed');
-			else this.lists.set(key, list);
-			return output;
-		});
+		return await this.onRow(
+			contextData,
+			(key, stored) => {
+				const known = new Set(stored);
+				const output = {
+					new: items.filter((item) => !known.has(item)),
+					processed: items.filter((item) => known.has(item)),
+				};
+				const list = [...(stored ?? []), ...output.new];
+				if (maxEntries) list.splice(0, list.length - maxEntries);
+				if (stored) this.update(key, list);
+				else if (this.lists.has(key)) throw new Error('SQLITE_CONSTRAINT: UNIQUE constraint failed');
+				else this.lists.set(key, list);
+				return output;
+			},
+			items,
+		);
 	}
 
 	async removeProcessed(

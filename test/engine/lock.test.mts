@@ -2,7 +2,7 @@
 import type { DeduplicationItemTypes, IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from '../../nodes/StreamSkill/n8n/digest.ts';
-import { exclusively, type Lease } from '../../nodes/StreamSkill/n8n/lock.ts';
+import { exclusively as exclusivelyOn, type Lease } from '../../nodes/StreamSkill/n8n/lock.ts';
 import { DatabaseRefusal, Rows } from '../../nodes/StreamSkill/n8n/rows.ts';
 import { createExecution, deduplicator } from './engine.mts';
 import { openShop, told, until } from './shop.mts';
@@ -65,9 +65,20 @@ test('another process that works for long, and renews the lock, is not taken for
 	letTimeFly();
 	const clear = jest.spyOn(deduplicator, 'clearAllProcessedItems');
 	letOthersRenew(9);
-	expect(await exclusively(rows(), ROW, true, async () => await Promise.resolve('in turn'))).toBe('in turn');
+	expect(await exclusively(true, async () => await Promise.resolve('in turn'))).toBe('in turn');
 	// By whoever had it last.
 	expect(clear).toHaveBeenCalledTimes(1);
+});
+
+test('nobody breaks the lock of another process before they have left the row to it', async () => {
+	letTimeFly();
+	const seen: boolean[] = [];
+	await exclusively(
+		true,
+		async () => {},
+		async () => void seen.push(await Promise.resolve(deduplicator.lists.has(LOCK))),
+	);
+	expect(seen).toEqual([true]);
 });
 
 test('without the lock nothing is bought, and no order is touched', async () => {
@@ -77,7 +88,7 @@ test('without the lock nothing is bought, and no order is touched', async () => 
 	expect(told(failed)).toEqual([[0, 'notSent']]);
 	expect(failed[0].json.error).toMatch(/other executions have kept its list of orders locked for too long/);
 	expect(sent()).toEqual({});
-	expect([...deduplicator.lists]).toEqual([[LOCK, ['locked 0']]]);
+	expect(new Set([...deduplicator.lists.values()].flat())).toEqual(new Set(['locked 0', 'left']));
 });
 
 test.each([1, 10])('others that are faster to insert the lock, %d times in a row, are waited for', async (times) => {
@@ -137,6 +148,10 @@ function rows(): Rows {
 	} as unknown as IExecuteFunctions);
 }
 
+/** Others who break the lock do so after `leave`. */
+const exclusively = async <T,>(isShared: boolean, work: (lease: Lease) => Promise<T>, leave = async () => {}) =>
+	await exclusivelyOn(rows(), ROW, async () => await Promise.resolve(isShared), work, leave);
+
 describe('who has the lock', () => {
 	beforeEach(() => void deduplicator.lists.delete(LOCK));
 
@@ -151,7 +166,7 @@ describe('who has the lock', () => {
 
 	test('may work for as long as it renews', async () => {
 		const time = clock();
-		await exclusively(rows(), ROW, true, async (lease) => {
+		await exclusively(true, async (lease) => {
 			for (let renewals = 0; renewals < 10; renewals++) {
 				const before = length();
 				time.forward(4000);
@@ -165,7 +180,7 @@ describe('who has the lock', () => {
 
 	test('does not ask the database each time', async () => {
 		const time = clock();
-		await exclusively(rows(), ROW, true, async (lease) => {
+		await exclusively(true, async (lease) => {
 			const before = length();
 			for (let i = 0; i < 5; i++) await lease.renew();
 			time.forward(2000);
@@ -176,7 +191,7 @@ describe('who has the lock', () => {
 
 	test('has lost it after a pause that others may have taken for death, and says so before it writes', async () => {
 		const time = clock();
-		const work = exclusively(rows(), ROW, true, async (lease: Lease) => {
+		const work = exclusively(true, async (lease: Lease) => {
 			time.forward(5001);
 			deduplicator.lists.set(LOCK, ['another']);
 			await lease.renew();
@@ -185,8 +200,16 @@ describe('who has the lock', () => {
 		expect(deduplicator.lists.get(LOCK)).toEqual(['another']);
 	});
 
+	test('has lost it if its last write takes so long that others may have broken the lock', async () => {
+		const time = clock();
+		const lasts = async (ms: number) => await exclusively(true, async () => await Promise.resolve(time.forward(ms)));
+		await lasts(9900);
+		deduplicator.lists.delete(LOCK);
+		await expect(lasts(10_001)).rejects.toThrow('n8n was too busy to keep the lock on its list of orders');
+	});
+
 	test('goes by a clock that nobody sets', async () => {
-		await exclusively(rows(), ROW, true, async (lease) => {
+		await exclusively(true, async (lease) => {
 			jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000);
 			await lease.renew();
 		});
@@ -194,7 +217,7 @@ describe('who has the lock', () => {
 	});
 
 	test('gives it free when its work fails', async () => {
-		const work = exclusively(rows(), ROW, true, async () => await Promise.reject(new Error('a bug')));
+		const work = exclusively(true, async () => await Promise.reject(new Error('a bug')));
 		await expect(work).rejects.toThrow('a bug');
 		expect(deduplicator.lists.has(LOCK)).toBe(false);
 	});
@@ -211,11 +234,7 @@ test('within one process, work on a row is done in turn, with a lock or without,
 			steps.push(`${name} ends`);
 			if (fails) throw new Error(name);
 		};
-	const all = [
-		exclusively(rows(), ROW, true, work('first', true)),
-		exclusively(rows(), ROW, false, work('second')),
-		exclusively(rows(), ROW, true, work('third')),
-	];
+	const all = [exclusively(true, work('first', true)), exclusively(false, work('second')), exclusively(true, work('third'))];
 	await Promise.allSettled(all);
 	expect(steps).toEqual(['first', 'second', 'third'].flatMap((name) => [`${name} begins`, `${name} ends`]));
 });

@@ -73,8 +73,8 @@ const entries = (all: string[], perOrder: number) =>
 	].sort();
 
 /** What an execution remembers of a list that it shares with others from the start, or has for itself. */
-const shared = (length: number) => ({ part: 1, length, isShared: true });
-const alone = (length: number) => ({ part: 1, length, isShared: false, aloneAt: NOW });
+const shared = (length: number) => ({ part: 1, earlier: [], length, isShared: true });
+const alone = (length: number) => ({ part: 1, earlier: [], length, isShared: false, aloneAt: NOW });
 
 const execution = (list: string, stored: object, length = 14) => ({
 	streamSkillOrders: {

@@ -17,7 +17,7 @@ test.each([
 	['the lock on a list', ROW.lock('list'), 'list:lock'],
 	['the first row of a list', ROW.part('list', 1), 'list'],
 	['its second row', ROW.part('list', 2), 'list:2'],
-	['that which tells that a list is shared', ROW.shared('l'), 'l:shared'],
+	['the mark that ends its first generation', ROW.part('list', GENERATION), 'list:10000'],
 	['the claim of a key', ROW.claim('k', 2), 'streamskill:key:k:2'],
 	['how it ended', ROW.end('k', 2), 'streamskill:key:k:2:end'],
 	['that nobody waits for it', ROW.silent('k', 2), 'streamskill:key:k:2:silent'],
@@ -31,7 +31,7 @@ test.each([
 	['one that is silent', ENTRY.silent('order d', 2, 0), 'silent order d 2'],
 	['the key that was claimed for an order of a list', ENTRY.keyed('k', 2, 0), 'key k 2'],
 	['that an execution was started by hand', ENTRY.byHand, 'by hand'],
-	['that others share a list', ENTRY.shared, 'shared'],
+	['what is in a mark that ends a generation', ENTRY.left, 'left'],
 	['when a list was written to', ENTRY.written(29926800), 'written 29926800'],
 	['the mark of a reader', ENTRY.reading(0), 'reading'],
 
@@ -56,19 +56,8 @@ test('the entries of a key, of which each end has another number', () => {
 });
 
 test('there is nothing else', () => {
-	expect(Object.keys(ROW)).toEqual(['orders', 'editor', 'lock', 'shared', 'part', 'claim', 'end', 'silent']);
-	expect(Object.keys(ENTRY)).toEqual([
-		'claimed',
-		'bought',
-		'boughtFor',
-		'void',
-		'silent',
-		'keyed',
-		'byHand',
-		'shared',
-		'written',
-		'reading',
-	]);
+	expect(Object.keys(ROW)).toEqual(['orders', 'editor', 'lock', 'part', 'claim', 'end', 'silent']);
+	expect(Object.keys(ENTRY)).toEqual(['claimed', 'bought', 'boughtFor', 'void', 'silent', 'keyed', 'byHand', 'left', 'written', 'reading']);
 	expect(Object.keys(DIGEST)).toEqual(['root', 'key', 'reference']);
 	expect(Object.keys(NAME)).toEqual(['order', 'item']);
 });

@@ -18,6 +18,9 @@ const MAX_WAIT = 4 * PATIENCE;
 /** How many times in a row n8n's database may refuse before it is taken for broken. */
 const MAX_FAILURES = 10;
 
+/** Why nothing that was written may count. */
+export const TOO_BUSY = 'n8n was too busy to keep the lock on its list of orders';
+
 /** A lock that is held. */
 export interface Lease {
 	/**
@@ -36,14 +39,23 @@ const NOBODY_ELSE: Lease = { renew: async () => {} };
  *
  * @param row the ID of the row that the work changes
  * @param isShared whether another n8n process may change it at the same time
- * @throws DatabaseRefusal when n8n's database refuses, or others keep the lock for too long
+ * @param leave is called before the lock is broken: whoever had it may still write to the row, and wipe out what others do
+ * @throws DatabaseRefusal when n8n's database refuses, others keep the lock for too long, or it may have been lost meanwhile
  */
-export async function exclusively<T>(rows: Rows, row: string, isShared: boolean, work: (lease: Lease) => Promise<T>): Promise<T> {
+export async function exclusively<T>(
+	rows: Rows,
+	row: string,
+	isShared: () => Promise<boolean>,
+	work: (lease: Lease) => Promise<T>,
+	leave: () => Promise<void>,
+): Promise<T> {
 	return await oneAtATime(row, async () => {
-		if (!isShared) return await work(NOBODY_ELSE);
-		const lock = await Lock.take(rows, ROW.lock(row));
+		if (!(await isShared())) return await work(NOBODY_ELSE);
+		const lock = await Lock.take(rows, ROW.lock(row), leave);
 		try {
-			return await work(lock);
+			const result = await work(lock);
+			lock.checkWithin(PATIENCE);
+			return result;
 		} finally {
 			await lock.release();
 		}
@@ -56,11 +68,11 @@ class Lock implements Lease {
 	private constructor(
 		private readonly rows: Rows,
 		private readonly row: string,
-		/** Until when nobody else breaks it, as a time of the monotonic clock. */
-		private until: number,
+		/** The last sign of life, as a time of the monotonic clock. */
+		private renewedAt: number,
 	) {}
 
-	static async take(rows: Rows, row: string): Promise<Lock> {
+	static async take(rows: Rows, row: string, leave: () => Promise<void>): Promise<Lock> {
 		const start = performance.now();
 		let patience = patienceOfOne();
 		let owner = 0;
@@ -69,15 +81,17 @@ class Lock implements Lease {
 		while (performance.now() - start < MAX_WAIT) {
 			let refusal: DatabaseRefusal | undefined;
 			try {
-				const until = performance.now() + LEASE;
+				const now = performance.now();
 				const current = await rows.count(row);
-				if (current === 0 && (await rows.add(row, ownerEntries())).size === 0) return new Lock(rows, row, until);
+				if (current === 0 && (await rows.add(row, ownerEntries())).size === 0) return new Lock(rows, row, now);
 				failures = 0;
 				if (current !== owner) {
 					owner = current;
 					ownedSince = performance.now();
 				} else if (current > 0 && performance.now() - ownedSince > patience) {
-					await rows.clear(row);
+					await leave();
+					// Others may have broken it meanwhile.
+					if ((await rows.count(row)) === owner) await rows.clear(row);
 					patience = patienceOfOne();
 				}
 			} catch (error) {
@@ -93,15 +107,24 @@ class Lock implements Lease {
 
 	async renew() {
 		const now = performance.now();
-		if (now > this.until) throw new DatabaseRefusal('n8n was too busy to keep the lock on its list of orders');
-		if (now < this.until - LEASE / 2) return;
+		this.checkWithin(LEASE);
+		if (now - this.renewedAt < LEASE / 2) return;
 		// To those who wait, another number of entries is another owner.
 		await this.rows.add(this.row, [`renewed ${++this.renewals}`]);
-		this.until = now + LEASE;
+		this.renewedAt = now;
+	}
+
+	/** @throws DatabaseRefusal if the last sign of life is longer ago */
+	checkWithin(ms: number) {
+		if (!this.isWithin(ms)) throw new DatabaseRefusal(TOO_BUSY);
 	}
 
 	async release() {
-		if (performance.now() <= this.until) await this.rows.clear(this.row);
+		if (this.isWithin(LEASE)) await this.rows.clear(this.row);
+	}
+
+	private isWithin(ms: number) {
+		return performance.now() - this.renewedAt <= ms;
 	}
 }
 

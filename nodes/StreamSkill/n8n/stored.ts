@@ -26,14 +26,16 @@ export const ROW = {
 	editor: (nodeId: string, day: string) => `${nodeId}:editor:${day}`,
 	/** Is there while somebody works on a row. */
 	lock: (row: string) => `${row}:lock`,
-	/** Is there once others work on a list than the execution that has begun it. */
-	shared: (list: string) => `${list}:shared`,
+	/** From 1. Each 10,000th is only the mark that ends a generation. */
 	part: (list: string, part: number) => (part === 1 ? list : `${list}:${part}`),
 	/** An Idempotency Key holds for a whole workflow. */
 	claim: (key: string, number: number) => `streamskill:key:${key}:${number}`,
 	end: (key: string, number: number) => `streamskill:key:${key}:${number}:end`,
 	silent: (key: string, number: number) => `streamskill:key:${key}:${number}:silent`,
 };
+
+/** How many numbers of rows each generation of a list has. */
+export const GENERATION = 10_000;
 
 /** What the Idempotency Keys of a workflow are told apart by, in references. */
 export const KEYS_SCOPE = (workflowId: string) => `key ${workflowId}`;
@@ -53,8 +55,8 @@ export const ENTRY = {
 	keyed: (key: string, number: number, epoch: number) => `key ${key} ${number}${inEpoch(epoch)}`,
 	/** The execution was started by hand: if n8n is killed, nothing else tells that to its retry. */
 	byHand: 'by hand',
-	/** Of the row that tells it. */
-	shared: 'shared',
+	/** Of the mark that ends a generation of a list: others work on it than those who have begun that. */
+	left: 'left',
 	/** Somebody has written to the list in that minute. */
 	written: (minute: number) => `written ${minute}`,
 	/** There while somebody looks up how records have ended. Who dies meanwhile ends the epoch. */

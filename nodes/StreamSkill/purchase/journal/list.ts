@@ -1,9 +1,9 @@
-import { exclusively, type Lease } from '../../n8n/lock';
+import { exclusively, TOO_BUSY, type Lease } from '../../n8n/lock';
 import { pause } from '../../n8n/pause';
 import { DatabaseRefusal, type Rows } from '../../n8n/rows';
 import { groupBy } from './groups';
 import { ALONE_FOR, NOTICED_WITHIN, SHARED_AFTER, type Ending, type FoundRecord, type ListState, type RecordId } from './records';
-import { ENTRY, ROW } from '../../n8n/stored';
+import { ENTRY, GENERATION, ROW } from '../../n8n/stored';
 
 /** How many entries a row has before the list goes on in the next one: n8n writes a row whole each time. */
 const PART_LENGTH = 1000;
@@ -11,9 +11,24 @@ const PART_LENGTH = 1000;
 /** How many entries are looked up in one call: n8n searches the row for each that it removes again. */
 const CHUNK = 200;
 
+/** @returns the number of the mark that ends the generation of a part; the next one begins with the part after it */
+const markAfter = (part: number) => (Math.floor(part / GENERATION) + 1) * GENERATION;
+
 const MINUTE = 60_000;
 
 const minuteOf = (time: number) => Math.floor(time / MINUTE);
+
+/** Where a list ends. */
+type End = Pick<ListState, 'part' | 'earlier' | 'length'>;
+
+const goOn = ({ part, earlier, length }: End, next: number): End => ({
+	part: next,
+	earlier: length > 0 ? [...earlier, part] : earlier,
+	length: 0,
+});
+
+/** A part that is full is not the last one. */
+const endPart = (end: End): End => (end.length < PART_LENGTH ? end : goOn(end, end.part + 1));
 
 /** The entry that claims a record. */
 const claimOf = ({ name, number }: RecordId) => ENTRY.claimed(name, number);
@@ -50,12 +65,28 @@ export class List {
 		private readonly isByHand: boolean,
 	) {}
 
-	/** To be called before a list is read that another execution has begun: if that still runs, it takes the lock from now on. */
+	/** Whether another n8n process may write to it at the same time, and whoever writes to it knows that. */
+	get isShared(): boolean {
+		return this.state.isShared;
+	}
+
+	/**
+	 * To be called before a list is read that another execution has begun: if that still runs, it finds the list shared
+	 * from now on.
+	 */
 	async share() {
-		if (this.state.isShared) return;
-		await this.rows.insert(ROW.shared(this.scope), [ENTRY.shared]);
+		await this.beginGeneration();
 		await pause(SHARED_AFTER);
 		this.state.isShared = true;
+	}
+
+	/**
+	 * Leaves the rows that are there to somebody who does not know of others: what that one writes late would wipe out what
+	 * they have written to the same row since. Of the mark nothing can be wiped out: everybody writes the same.
+	 */
+	private async beginGeneration() {
+		const { part } = await this.end();
+		await this.rows.insert(this.rowOf(markAfter(part)), [ENTRY.left]);
 	}
 
 	/**
@@ -64,21 +95,31 @@ export class List {
 	 */
 	private async notice(ms: number) {
 		const { state } = this;
-		const now = Date.now();
 		// The clock may have been put back.
-		if (state.isShared || Math.abs(now - (state.aloneAt ?? 0)) < ms) return;
-		if ((await this.rows.count(ROW.shared(this.scope))) > 0) state.isShared = true;
-		else state.aloneAt = now;
+		const isDue = !state.isShared && Math.abs(Date.now() - (state.aloneAt ?? 0)) >= ms;
+		if (isDue && (await this.isLeft(state.part))) state.isShared = true;
+	}
+
+	/** @returns whether somebody has begun another generation than that of this part */
+	private async isLeft(part: number): Promise<boolean> {
+		const { state } = this;
+		const now = Date.now();
+		const isLeft = (await this.rows.count(this.rowOf(markAfter(part)))) > 0;
+		if (!isLeft && !state.isShared && markAfter(part) === markAfter(state.part)) state.aloneAt = now;
+		return isLeft;
 	}
 
 	/** Only reads. */
 	async isEmpty(): Promise<boolean> {
-		return (await this.rows.count(this.scope)) === 0;
+		const { length, earlier } = await this.end();
+		return length === 0 && earlier.length === 0;
 	}
 
 	/** @returns whether its execution was started by hand. Only for a list that is not empty. */
 	async wasByHand(): Promise<boolean> {
-		return await this.exclusively(async (lease) => (await this.probe(1, [ENTRY.byHand], lease)).size > 0);
+		return await this.exclusively(
+			async (lease) => (await this.probe(this.state.earlier[0] ?? this.state.part, [ENTRY.byHand], lease)).size > 0,
+		);
 	}
 
 	/** @returns the records under these names, each chain from its number on, in the sequence of their numbers */
@@ -90,7 +131,7 @@ export class List {
 			let ranges = [...wanted].map(([name, { from, count }]) => ({ name, from, to: from + count - 1 }));
 			while (ranges.length > 0) {
 				const records = ranges.flatMap(({ name, from, to }) => this.recordsOf(name, from, to));
-				const claimed = await this.findParts(records, 1, this.state.part, lease);
+				const claimed = await this.findParts(records, this.parts, lease);
 				found.push(...claimed.values());
 				// Numbers are given in turn: where the last one is taken, there may be more.
 				ranges = ranges
@@ -109,11 +150,16 @@ export class List {
 		return Array.from({ length: to - from + 1 }, (_, i) => ({ scope: this.scope, name, number: from + i, part: 0 }));
 	}
 
+	private get parts(): number[] {
+		return [...this.state.earlier, this.state.part];
+	}
+
 	/** @returns those that are claimed in these parts, with the part that they are in, by their entry */
-	private async findParts(records: RecordId[], first: number, last: number, lease: Lease): Promise<Map<string, RecordId>> {
+	private async findParts(records: RecordId[], parts: number[], lease: Lease): Promise<Map<string, RecordId>> {
 		const claimed = new Map<string, RecordId>();
 		let open = records;
-		for (let part = first; part <= last && open.length > 0; part++) {
+		for (const part of parts) {
+			if (open.length === 0) break;
 			const known = await this.probe(part, open.map(claimOf), lease);
 			for (const record of open) if (known.has(claimOf(record))) claimed.set(claimOf(record), { ...record, part });
 			open = open.filter((record) => !known.has(claimOf(record)));
@@ -126,7 +172,7 @@ export class List {
 		return await this.exclusively(async (lease) => {
 			await this.findEnd();
 			const own = new Set<RecordId>();
-			for (let part = 1; part <= this.state.part; part++) {
+			for (const part of this.parts) {
 				const open = records.filter((record) => !own.has(record));
 				const entryOf = ({ name, number }: RecordId, epoch: number) => ENTRY.keyed(name, number, epoch);
 				for (const record of await this.probeEnds(part, open, entryOf, lease)) own.add(record);
@@ -179,45 +225,43 @@ export class List {
 	 */
 	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[]): Promise<Set<RecordId>> {
 		const unseenFrom = (this.unseenFrom ??= this.state.part);
-		await this.notice(ALONE_FOR);
-		const { isShared } = this.state;
-		return await this.exclusively(async (lease) => {
-			if (isShared) await this.findEnd();
-			const wanted = claims();
-			const { part } = this.state;
-			const endsByPart = groupBy(ends, ({ record }) => record.part);
-			for (const [other, group] of endsByPart) {
-				if (other !== part) await this.add(other, this.entriesOf(group), lease);
-			}
-			const taken = isShared ? await this.findParts(wanted, unseenFrom, part - 1, lease) : new Map<string, RecordId>();
-			const entries = [
-				...this.entriesOf(endsByPart.get(part)),
-				...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
-				...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.epochOf(part))),
-				ENTRY.written(minuteOf(Date.now())),
-				...(this.isByHand ? [ENTRY.byHand] : []),
-			];
-			const known = await this.add(part, entries, lease);
-			// It took so long that a retry may have written meanwhile, and this may have wiped that out.
-			await this.notice(NOTICED_WITHIN);
-			if (this.state.isShared !== isShared) throw new DatabaseRefusal('n8n was too busy to keep the lock on its list of orders');
-			this.state.length += entries.length - known.size;
-			if (this.state.length >= PART_LENGTH) Object.assign(this.state, { part: part + 1, length: 0 });
-			for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
-			const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
-			return new Set(lost);
-		});
+		return await this.exclusively(
+			async (lease) => {
+				const { isShared } = this.state;
+				if (isShared) await this.findEnd();
+				const wanted = claims();
+				const { part } = this.state;
+				const endsByPart = groupBy(ends, ({ record }) => record.part);
+				for (const [other, group] of endsByPart) {
+					if (other !== part) await this.add(other, this.entriesOf(group), lease);
+				}
+				const unseen = this.state.earlier.filter((earlier) => earlier >= unseenFrom);
+				const taken = isShared ? await this.findParts(wanted, unseen, lease) : new Map<string, RecordId>();
+				const entries = [
+					...this.entriesOf(endsByPart.get(part)),
+					...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
+					...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.epochOf(part))),
+					ENTRY.written(minuteOf(Date.now())),
+					...(this.isByHand ? [ENTRY.byHand] : []),
+				];
+				const known = await this.add(part, entries, lease);
+				this.state.length += entries.length - known.size;
+				// It took so long that a retry may not have seen it.
+				await this.notice(NOTICED_WITHIN);
+				if (this.state.isShared !== isShared) throw new DatabaseRefusal(TOO_BUSY);
+				Object.assign(this.state, endPart(this.state));
+				for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
+				const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
+				return new Set(lost);
+			},
+			async () => await this.notice(ALONE_FOR),
+		);
 	}
 
 	private entriesOf(ends: Ending[] = []): string[] {
 		return ends.flatMap(({ record: { name, number, part }, end, order }) => {
 			const epoch = this.epochOf(part);
-			return [
-				// An UPDATE of somebody who did not know of others yet may have wiped it out.
-				...(this.state.isShared ? [ENTRY.claimed(name, number)] : []),
-				ENTRY[end](name, number, epoch),
-				...(order === undefined ? [] : [ENTRY.boughtFor(order, name, number, epoch)]),
-			];
+			return [ENTRY[end](name, number, epoch), ...(order === undefined ? [] : [ENTRY.boughtFor(order, name, number, epoch)])];
 		});
 	}
 
@@ -227,34 +271,49 @@ export class List {
 			await this.findEnd();
 			const now = Date.now();
 			const minutes = Array.from({ length: Math.ceil(ms / MINUTE) + 1 }, (_, i) => ENTRY.written(minuteOf(now) - i));
-			for (const part of [this.state.part - 1, this.state.part]) {
-				if (part > 0 && (await this.probe(part, minutes, lease)).size > 0) return false;
+			for (const part of this.parts.reverse()) {
+				if ((await this.probe(part, minutes, lease)).size > 0) return false;
 			}
 			return true;
 		});
 	}
 
-	private async exclusively<T>(work: (lease: Lease) => Promise<T>): Promise<T> {
-		return await exclusively(this.rows, this.scope, this.state.isShared, work);
+	private async exclusively<T>(work: (lease: Lease) => Promise<T>, before = async () => {}): Promise<T> {
+		const isShared = async () => {
+			await before();
+			return this.state.isShared;
+		};
+		return await exclusively(this.rows, this.scope, isShared, work, async () => await this.beginGeneration());
 	}
 
-	/** Others may have made the list longer. */
+	/**
+	 * Others may have made the list longer. Only for whoever has the lock: what is on its way to a generation before the
+	 * last one has come by then, or does not count.
+	 */
 	private async findEnd() {
-		let { part } = this.state;
-		let length = await this.rows.count(ROW.part(this.scope, part));
-		while (length > 0) {
-			const next = await this.rows.count(ROW.part(this.scope, part + 1));
-			if (next === 0) break;
-			part++;
-			length = next;
+		Object.assign(this.state, await this.end());
+	}
+
+	/** @returns where the list ends by now */
+	private async end(): Promise<End> {
+		const { part, earlier } = this.state;
+		let end: End = { part, earlier, length: 0 };
+		for (;;) {
+			end.length = await this.rows.count(this.rowOf(end.part));
+			if (end.length > 0 && (await this.rows.count(this.rowOf(end.part + 1))) > 0) end = goOn(end, end.part + 1);
+			else if (await this.isLeft(end.part)) end = goOn(end, markAfter(end.part) + 1);
+			else return endPart(end);
 		}
-		Object.assign(this.state, length >= PART_LENGTH ? { part: part + 1, length: 0 } : { part, length });
+	}
+
+	private rowOf(part: number): string {
+		return ROW.part(this.scope, part);
 	}
 
 	private async add(part: number, entries: string[], lease: Lease): Promise<Set<string>> {
 		if (entries.length === 0) return new Set();
 		await lease.renew();
-		return await this.rows.add(ROW.part(this.scope, part), entries);
+		return await this.rows.add(this.rowOf(part), entries);
 	}
 
 	/**
@@ -303,7 +362,7 @@ export class List {
 	}
 
 	private async recordAndRemove(part: number, entries: string[], lease: Lease): Promise<Set<string>> {
-		const row = ROW.part(this.scope, part);
+		const row = this.rowOf(part);
 		await lease.renew();
 		const there = await this.rows.add(row, entries);
 		await lease.renew();

@@ -37,12 +37,12 @@ export class Lookup {
 		const { repeatsManualOrders, hasNotBought, timeout } = this.purpose;
 		for (const list of unread) {
 			const chains = recalled.flatMap(({ names }) => chainsOf(names, list));
-			if (list === own && isRetry) await list.share();
+			if (list === own && isRetry && !list.isShared) await list.share();
 			await this.refresh(list);
 			if (await list.isEmpty()) continue;
 			if (list === own && past.isNew && !past.knows(list.scope)) {
 				past.lost = 'unmet';
-				await list.share();
+				if (!isRetry) await list.share();
 				if (await list.wasByHand()) this.stores.joinEditor();
 			}
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.

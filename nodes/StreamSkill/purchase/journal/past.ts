@@ -118,7 +118,7 @@ export class PastOrders {
 
 	/** @param isShared whether all who write to a new list know that they share it */
 	listState(scope: string, isShared: boolean): ListState {
-		return (this.stored.lists[scope] ??= { part: 1, length: 0, isShared });
+		return (this.stored.lists[scope] ??= { part: 1, earlier: [], length: 0, isShared });
 	}
 
 	/** Whether any number in a list was given or seen: what is there may be what this call itself has written. */

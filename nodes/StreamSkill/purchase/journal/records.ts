@@ -60,6 +60,8 @@ export const SHARED_AFTER = 2000;
 export interface ListState {
 	/** The part that it ends in. */
 	part: number;
+	/** Those before it that are not empty. */
+	earlier: number[];
 	/** Entries in that part. */
 	length: number;
 	/** Whether another n8n process may write to it at the same time, and whoever writes to it knows that. */
