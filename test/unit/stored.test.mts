@@ -3,7 +3,17 @@
  * before the change would not be found any more: change the code back, not this file.
  */
 import { digest } from '../../nodes/StreamSkill/n8n/digest.ts';
-import { CUSTOM_DATA, DIGEST, ENTRY, GENERATION, KEY_ENTRIES, KEYS_SCOPE, NAME, PAST_ORDERS, ROW } from '../../nodes/StreamSkill/n8n/stored.ts';
+import {
+	CUSTOM_DATA,
+	DIGEST,
+	ENTRY,
+	GENERATION,
+	KEY_ENTRIES,
+	KEYS_SCOPE,
+	NAME,
+	PAST_ORDERS,
+	ROW,
+} from '../../nodes/StreamSkill/n8n/stored.ts';
 import { namesOf } from '../../nodes/StreamSkill/purchase/journal/names.ts';
 import { referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
 import { readOrder, whatIsOrdered } from '../../nodes/StreamSkill/purchase/order/order.ts';
