@@ -259,7 +259,12 @@ const work = mkdtempSync(join(tmpdir(), 'streamskill-mutants-'));
 /** @returns the test that fails first, if one does; a run that hangs is noticed as well */
 function failureOf([file, name]: Mutant['tests']): string | undefined {
 	const args = ['node_modules/jest/bin/jest.js', '--bail', '--forceExit', `engine/(${file})`, ...(name ? ['-t', name] : [])];
-	const { status, stderr } = spawnSync(process.execPath, args, { cwd: work, timeout: 600_000, encoding: 'utf8' });
+	const { status, stderr } = spawnSync(process.execPath, args, {
+		cwd: work,
+		env: { ...process.env, STREAMSKILL_MATRIX: 'full' },
+		timeout: 600_000,
+		encoding: 'utf8',
+	});
 	if (status !== 0) return /● (.*)/.exec(stderr)?.[1] ?? `none of ${file} to its end`;
 	if (!/^Tests:.* passed/m.test(stderr)) throw new Error(`No test is called ${file} ${name}`);
 	return undefined;
