@@ -239,7 +239,8 @@ export class N8nRest {
 	private async send(method: string, path: string, body?: unknown, timeout = 120_000): Promise<WebhookAnswer> {
 		const response = await fetch(this.url + path, {
 			method,
-			headers: { 'content-type': 'application/json', cookie: this.cookie },
+			// n8n may close a connection that was kept just when the next request goes out.
+			headers: { 'content-type': 'application/json', cookie: this.cookie, connection: 'close' },
 			body: body === undefined ? undefined : JSON.stringify(body),
 			signal: AbortSignal.timeout(timeout),
 		}).catch((error: Error) => {
