@@ -40,7 +40,7 @@ test.each([
 	['one that is void', ENTRY.void('order d', 2, 0), 'void order d 2'],
 	['one that is silent', ENTRY.silent('order d', 2, 0), 'silent order d 2'],
 	['the key that was claimed for an order of a list', ENTRY.keyed('k', 2, 0), 'key k 2'],
-	['that an execution was started by hand', ENTRY.byHand, 'by hand'],
+	['that an execution was started by hand', ENTRY.byHand(0), 'by hand'],
 	['what is in a mark that ends a generation', ENTRY.left, 'left'],
 	['when a list was written to', ENTRY.written(29926800), 'written 29926800'],
 	['the mark of a reader', ENTRY.reading(0), 'reading'],

@@ -54,7 +54,7 @@ export const ENTRY = {
 	/** The Idempotency Key that was claimed for an order of this list. */
 	keyed: (key: string, number: number, epoch: number) => `key ${key} ${number}${inEpoch(epoch)}`,
 	/** The execution was started by hand: if n8n is killed, nothing else tells that to its retry. */
-	byHand: 'by hand',
+	byHand: (epoch: number) => `by hand${inEpoch(epoch)}`,
 	/** Of the mark that ends a generation of a list: others work on it than those who have begun that. */
 	left: 'left',
 	/** Somebody has written to the list in that minute. */

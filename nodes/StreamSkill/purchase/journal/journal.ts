@@ -121,6 +121,8 @@ export class Journal {
 		await this.unlessRefused(async () => await this.lookup.joinKeys(recalled));
 		for (const one of recalled) await this.unlessRefused(async () => void (one.known = await this.knowledgeOf(one)));
 		await this.unlessRefused(async () => {
+			// What could not be looked up says nothing of what is on record.
+			if (this.refusal) return;
 			if (this.isBlind(recalled)) await this.holdBackBlindly(recalled);
 			if (this.recognisesNone(recalled)) await this.holdBackWhatIsUnrecognised(recalled);
 		});

@@ -117,8 +117,9 @@ export class List {
 
 	/** @returns whether its execution was started by hand. Only for a list that is not empty. */
 	async wasByHand(): Promise<boolean> {
+		const part = this.state.earlier[0] ?? this.state.part;
 		return await this.exclusively(
-			async (lease) => (await this.probe(this.state.earlier[0] ?? this.state.part, [ENTRY.byHand], lease)).size > 0,
+			async (lease) => (await this.probeEnds(part, ['by hand'], (_, epoch) => ENTRY.byHand(epoch), lease)).size > 0,
 		);
 	}
 
@@ -242,7 +243,7 @@ export class List {
 					...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
 					...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.epochOf(part))),
 					ENTRY.written(minuteOf(Date.now())),
-					...(this.isByHand ? [ENTRY.byHand] : []),
+					...(this.isByHand ? [ENTRY.byHand(this.epochOf(part))] : []),
 				];
 				const known = await this.add(part, entries, lease);
 				this.state.length += entries.length - known.size;
@@ -335,13 +336,8 @@ export class List {
 	 * mark as well, and with that the epoch is over: what was said in it does not count, and what is said from then on
 	 * is said in the next.
 	 */
-	private async probeEnds<R extends RecordId>(
-		part: number,
-		records: R[],
-		entryOf: (record: R, epoch: number) => string,
-		lease: Lease,
-	): Promise<Set<R>> {
-		const known = new Set<R>();
+	private async probeEnds<T>(part: number, records: T[], entryOf: (record: T, epoch: number) => string, lease: Lease): Promise<Set<T>> {
+		const known = new Set<T>();
 		for (let i = 0; i < records.length; ) {
 			const epoch = this.epochOf(part);
 			const chunk = records.slice(i, i + CHUNK);

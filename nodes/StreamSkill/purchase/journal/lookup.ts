@@ -40,8 +40,8 @@ export class Lookup {
 			if (list === own && isRetry && !list.isShared) await list.share();
 			await this.refresh(list);
 			if (await list.isEmpty()) continue;
-			if (list === own && past.isNew && !past.knows(list.scope)) {
-				past.lost = 'unmet';
+			const hasLostData = list === own && past.isNew && !past.knows(list.scope);
+			if (hasLostData) {
 				if (!isRetry) await list.share();
 				if (await list.wasByHand()) this.stores.joinEditor();
 			}
@@ -63,6 +63,7 @@ export class Lookup {
 				const of = { ...names.get(record.name), ...(order !== undefined && { order }) };
 				past.learn(isRepeated(record) ? { ...record, state: 'void' } : record, of);
 			}
+			if (hasLostData) past.lost = 'unmet';
 		}
 	}
 

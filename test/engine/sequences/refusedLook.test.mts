@@ -1,0 +1,55 @@
+/** n8n's database refuses once while a retry looks up what was ordered before. */
+import { deduplicator } from '../engine.mts';
+import { openShop, outcomes, wordsOf, type Orders } from '../shop.mts';
+import { loop } from '../wirings.mts';
+
+const shop = openShop();
+const { finish, kill, order, sold } = shop;
+
+const oneByOne: Orders = { onError: 'continueErrorOutput', options: { batching: { batch: { batchSize: 1, batchInterval: 0 } } } };
+
+afterEach(() => jest.restoreAllMocks());
+
+/** Refuses the first call that has an entry which begins so. */
+function refuseOnce(method: 'checkProcessedAndRecord' | 'removeProcessed', start: string) {
+	const call = deduplicator[method].bind(deduplicator) as (...args: unknown[]) => Promise<never>;
+	const spy = jest.spyOn(deduplicator, method);
+	spy.mockImplementation(async (...args) => {
+		const [entries, , { node }] = args;
+		if (!entries.some((entry) => String(entry).startsWith(start))) return await call(...args);
+		spy.mockRestore();
+		// n8n reads it first.
+		void node?.id;
+		throw new Error('SQLITE_BUSY: database is locked');
+	});
+}
+
+test('what it leaves behind does not make an order by hand of one in production', async () => {
+	await order(['c'], { mode: 'manual' });
+	const killed = await kill(['a', 'c'], { at: 'send', channel: 'a' }, oneByOne);
+	refuseOnce('removeProcessed', 'by hand');
+	await order([], { ...oneByOne, retryOf: killed });
+	expect(sold()).toEqual({ c: 1 });
+	await finish(killed, oneByOne);
+	expect(sold()).toEqual({ a: 1, c: 2 });
+});
+
+test('the message is what the database says', async () => {
+	const killed = await kill(['a', 'b', 'c'], { at: 'send', channel: 'a' }, oneByOne);
+	refuseOnce('checkProcessedAndRecord', 'reading');
+	const retry = await order([], { ...oneByOne, retryOf: killed });
+	expect(outcomes(retry)).toEqual(['notSent', 'notSent', 'notSent']);
+	expect(wordsOf(retry)).toContain('SQLITE_BUSY');
+	await finish(killed, oneByOne);
+	expect(sold()).toEqual({ a: 1, b: 1, c: 1 });
+});
+
+test.each(['reading', 'order'])('in a loop, orders that were never sent do not become uncertain (%s)', async (start) => {
+	const setup: Orders = { onError: 'continueErrorOutput', wiring: loop({ size: 2, errorsToo: true }) };
+	const killed = await kill(['a', 'b', 'c', 'd'], { at: 'send', channel: 'a', ended: ['Start', 'Loop'] }, setup);
+	refuseOnce('checkProcessedAndRecord', start);
+	const retry = await order([], { ...setup, retryOf: killed });
+	expect(outcomes(retry)).not.toContain('unknown');
+	await finish(killed, setup);
+	expect(sold()).toEqual({ a: 1, b: 1, c: 1, d: 1 });
+});
