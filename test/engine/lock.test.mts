@@ -65,30 +65,27 @@ test('another process that works for long, and renews the lock, is not taken for
 	letTimeFly();
 	const clear = jest.spyOn(deduplicator, 'clearAllProcessedItems');
 	letOthersRenew(9);
-	expect(await exclusively(true, async () => await Promise.resolve('in turn'))).toBe('in turn');
+	expect(await exclusively(new Place(), async () => await Promise.resolve('in turn'))).toBe('in turn');
 	// By whoever had it last.
 	expect(clear).toHaveBeenCalledTimes(1);
 });
 
-test('nobody breaks the lock of another process before they have left the row to it', async () => {
+test('the lock of a process that gives no sign of life is left to it', async () => {
 	letTimeFly();
-	const seen: boolean[] = [];
-	await exclusively(
-		true,
-		async () => {},
-		async () => void seen.push(await Promise.resolve(deduplicator.lists.has(LOCK))),
-	);
-	expect(seen).toEqual([true]);
+	const place = new Place();
+	const locked = await exclusively(place, async () => await Promise.resolve([...deduplicator.lists.keys()]));
+	expect(locked).toEqual([LOCK, `${LOCK}1`]);
+	expect([...deduplicator.lists]).toEqual([[LOCK, ['locked 0']]]);
 });
 
 test('without the lock nothing is bought, and no order is touched', async () => {
 	letTimeFly();
-	jest.spyOn(deduplicator, 'clearAllProcessedItems').mockImplementation(async (_scope, { node }) => void node?.id);
+	letOthersRenew(Infinity);
 	const { failed } = await buy();
 	expect(told(failed)).toEqual([[0, 'notSent']]);
 	expect(failed[0].json.error).toMatch(/other executions have kept its list of orders locked for too long/);
 	expect(sent()).toEqual({});
-	expect(new Set([...deduplicator.lists.values()].flat())).toEqual(new Set(['locked 0', 'left']));
+	expect([...deduplicator.lists.keys()]).toEqual([LOCK]);
 });
 
 test.each([1, 10])('others that are faster to insert the lock, %d times in a row, are waited for', async (times) => {
@@ -116,21 +113,20 @@ function beFaster(times: number) {
 	});
 }
 
-test('who stalls with the lock for so long that others may have it buys nothing, and leaves it to them', async () => {
+test('who stalls with the lock for so long that others may have gone on without it buys nothing', async () => {
 	const record = deduplicator.checkProcessedAndRecord.bind(deduplicator);
 	deduplicator.lists.delete(LOCK);
 	jest.spyOn(deduplicator, 'checkProcessedAndRecord').mockImplementationOnce(async (...locking) => {
 		const answer = await record(...locking);
 		const later = performance.now() + 30_000;
 		jest.spyOn(performance, 'now').mockReturnValue(later);
-		deduplicator.lists.set(LOCK, ['another']);
 		return answer;
 	});
 	const { failed } = await buy();
 	expect(told(failed)).toEqual([[0, 'notSent']]);
 	expect(failed[0].json.error).toMatch(/n8n was too busy to keep the lock on its list of orders/);
 	expect(sent()).toEqual({});
-	expect([...deduplicator.lists]).toEqual([[LOCK, ['another']]]);
+	expect([...deduplicator.lists]).toEqual([]);
 });
 
 /** The rows as the node of an execution has them. */
@@ -148,9 +144,25 @@ function rows(): Rows {
 	} as unknown as IExecuteFunctions);
 }
 
-/** Others who break the lock do so after `leave`. */
-const exclusively = async <T,>(isShared: boolean, work: (lease: Lease) => Promise<T>, leave = async () => {}) =>
-	await exclusivelyOn(rows(), ROW, async () => await Promise.resolve(isShared), work, leave);
+/** A place that is locked by LOCK until somebody gives it up, and by another row then. */
+class Place {
+	times = 0;
+
+	constructor(private readonly shared = true) {}
+
+	isShared = async () => await Promise.resolve(this.shared);
+	lock = () => `${ROW}:lock${this.gone || ''}`;
+	giveUp = async () => await Promise.resolve(void this.times++);
+	follow = async () => {
+		const hasGone = this.gone < this.times;
+		this.gone = this.times;
+		return await Promise.resolve(hasGone);
+	};
+
+	private gone = 0;
+}
+
+const exclusively = async <T,>(place: Place, work: (lease: Lease) => Promise<T>) => await exclusivelyOn(rows(), ROW, place, work);
 
 describe('who has the lock', () => {
 	beforeEach(() => void deduplicator.lists.delete(LOCK));
@@ -166,7 +178,7 @@ describe('who has the lock', () => {
 
 	test('may work for as long as it renews', async () => {
 		const time = clock();
-		await exclusively(true, async (lease) => {
+		await exclusively(new Place(), async (lease) => {
 			for (let renewals = 0; renewals < 10; renewals++) {
 				const before = length();
 				time.forward(4000);
@@ -180,7 +192,7 @@ describe('who has the lock', () => {
 
 	test('does not ask the database each time', async () => {
 		const time = clock();
-		await exclusively(true, async (lease) => {
+		await exclusively(new Place(), async (lease) => {
 			const before = length();
 			for (let i = 0; i < 5; i++) await lease.renew();
 			time.forward(2000);
@@ -191,25 +203,21 @@ describe('who has the lock', () => {
 
 	test('has lost it after a pause that others may have taken for death, and says so before it writes', async () => {
 		const time = clock();
-		const work = exclusively(true, async (lease: Lease) => {
+		const work = exclusively(new Place(), async (lease: Lease) => {
 			time.forward(5001);
-			deduplicator.lists.set(LOCK, ['another']);
 			await lease.renew();
 		});
 		await expect(work).rejects.toThrow(DatabaseRefusal);
-		expect(deduplicator.lists.get(LOCK)).toEqual(['another']);
 	});
 
-	test('has lost it if its last write takes so long that others may have broken the lock', async () => {
-		const time = clock();
-		const lasts = async (ms: number) => await exclusively(true, async () => await Promise.resolve(time.forward(ms)));
-		await lasts(9900);
-		deduplicator.lists.delete(LOCK);
-		await expect(lasts(10_001)).rejects.toThrow('n8n was too busy to keep the lock on its list of orders');
+	test('has written nothing that counts if others have given the place up meanwhile', async () => {
+		const place = new Place();
+		const work = exclusively(place, place.giveUp);
+		await expect(work).rejects.toThrow('n8n was too busy to keep the lock on its list of orders');
 	});
 
 	test('goes by a clock that nobody sets', async () => {
-		await exclusively(true, async (lease) => {
+		await exclusively(new Place(), async (lease) => {
 			jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000);
 			await lease.renew();
 		});
@@ -217,7 +225,7 @@ describe('who has the lock', () => {
 	});
 
 	test('gives it free when its work fails', async () => {
-		const work = exclusively(true, async () => await Promise.reject(new Error('a bug')));
+		const work = exclusively(new Place(), async () => await Promise.reject(new Error('a bug')));
 		await expect(work).rejects.toThrow('a bug');
 		expect(deduplicator.lists.has(LOCK)).toBe(false);
 	});
@@ -234,7 +242,11 @@ test('within one process, work on a row is done in turn, with a lock or without,
 			steps.push(`${name} ends`);
 			if (fails) throw new Error(name);
 		};
-	const all = [exclusively(true, work('first', true)), exclusively(false, work('second')), exclusively(true, work('third'))];
+	const all = [
+		exclusively(new Place(), work('first', true)),
+		exclusively(new Place(false), work('second')),
+		exclusively(new Place(), work('third')),
+	];
 	await Promise.allSettled(all);
 	expect(steps).toEqual(['first', 'second', 'third'].flatMap((name) => [`${name} begins`, `${name} ends`]));
 });

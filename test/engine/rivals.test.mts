@@ -1,12 +1,10 @@
 /** Executions at the same time, while n8n's database takes its time before it reads and before it writes. */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { IDataObject, IRunExecutionData } from 'n8n-workflow';
 
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { createExecution, deduplicator, patience } from './engine.mts';
-import { passTime } from './clock.mts';
 import { Random } from './random.mts';
 import { openShop, outcomes, processOf, purchasesOf, until, type Orders } from './shop.mts';
 
@@ -44,9 +42,6 @@ function trial(seed: number): Trial {
 		},
 	};
 }
-
-/** Which of the executions makes a call of the database. */
-const who = new AsyncLocalStorage<string>();
 
 const ofTrial = (counts: Record<string, number>, { channels }: Trial) => channels.map((channel) => counts[channel] ?? 0);
 
@@ -308,54 +303,3 @@ test('an execution that comes to the node after its retry waits for what that ha
 	await retry;
 	expect(sold()).toEqual({ a: 1, b: 1 });
 }, 60_000);
-
-describe.each([
-	['an execution that is being retried', 'trigger'],
-	['a retry that has lost its lock', 'retry'],
-] as const)('what %s writes late', (_name, mode) => {
-	const created = createExecution([...'sabc'].map((channel) => ({ channel })));
-	const inBatches = (batchSize: number, more = {}): Orders => ({
-		retryOf: created,
-		onError: 'continueErrorOutput',
-		options: { timeout: 10_000, batching: { batch: { batchSize, batchInterval: 0 } }, ...more },
-	});
-
-	test.each([
-		['bought', 100],
-		['on its way', 3000],
-	])(
-		'wipes out nothing that another retry has %s, and is not sent',
-		async (_state, answerAfter) => {
-			for (const channel of 'abc') slow(channel, answerAfter);
-			let goOn = () => {};
-			const held = new Promise<void>((resolve) => (goOn = resolve));
-			let isHeldUp = false;
-			deduplicator.pause = async (before, entries) => {
-				const isClaim = entries.some((entry) => String(entry).startsWith('order'));
-				if (who.getStore() !== 'late' || before !== 'write' || !isClaim || (mode === 'trigger' && sold().s !== 1)) return;
-				deduplicator.pause = undefined;
-				isHeldUp = true;
-				await held;
-			};
-			const late = who.run('late', async () => await order([], { ...inBatches(1), mode, streamSkill: processOf('main') }));
-			await until(() => mode === 'retry' || isHeldUp);
-			// All at once, so that the late write wipes out what its execution does not claim itself.
-			const other = order([], { ...inBatches(4), streamSkill: processOf('worker') });
-			if (mode === 'retry') {
-				await until(() => isHeldUp);
-				await sleep(1000);
-				passTime(25_000);
-			}
-			await until(() => 'c' in (answerAfter > 1000 ? sent() : sold()));
-			await sleep(50);
-			goOn();
-			expect((await late).failed.map(({ json }) => json.error)).toContainEqual(
-				expect.stringContaining('n8n was too busy to keep the lock on its list of orders'),
-			);
-
-			for (const result of [await late, await other, await other]) await order([], inBatches(1, lookUp(result)));
-			expect(sold()).toEqual({ s: 1, a: 1, b: 1, c: 1 });
-		},
-		60_000,
-	);
-});

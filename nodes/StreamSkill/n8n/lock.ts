@@ -1,7 +1,6 @@
 import { sleep } from 'n8n-workflow';
 
 import { DatabaseRefusal, refusalIn, UnknownN8n, type Rows } from './rows';
-import { ROW } from './stored';
 
 /**
  * How many milliseconds somebody may hold the lock without a sign of life, before others take them for dead. Each of
@@ -34,27 +33,35 @@ export interface Lease {
 const NOBODY_ELSE: Lease = { renew: async () => {} };
 
 /**
- * Runs work on a row, one at a time: a queue keeps it apart within this n8n process, and a lock between processes. The
- * lock is a row as well: of two INSERTs at once one fails, and whoever is done removes it.
- *
- * @param row the ID of the row that the work changes
- * @param isShared whether another n8n process may change it at the same time
- * @param leave is called before the lock is broken: whoever had it may still write to the row, and wipe out what others do
- * @throws DatabaseRefusal when n8n's database refuses, others keep the lock for too long, or it may have been lost meanwhile
+ * Something that one works on at a time. A lock is never taken away from somebody: whatever that one has on its way may
+ * still come. Others give the place up where it is locked, and go on in another one that has a lock of its own.
  */
-export async function exclusively<T>(
-	rows: Rows,
-	row: string,
-	isShared: () => Promise<boolean>,
-	work: (lease: Lease) => Promise<T>,
-	leave: () => Promise<void>,
-): Promise<T> {
-	return await oneAtATime(row, async () => {
-		if (!(await isShared())) return await work(NOBODY_ELSE);
-		const lock = await Lock.take(rows, ROW.lock(row), leave);
+export interface Place {
+	/** Whether another n8n process may work on it at the same time. */
+	isShared(): Promise<boolean>;
+	/** @returns the ID of the row that is the lock of the place */
+	lock(): string;
+	/** To be called when whoever has the lock gives no sign of life. */
+	giveUp(): Promise<void>;
+	/** Goes on in the other place if somebody has given this one up, and @returns whether that is so. */
+	follow(): Promise<boolean>;
+}
+
+/**
+ * Does work one at a time: a queue keeps it apart within this n8n process, and a lock between processes. The lock is a
+ * row: of two INSERTs at once one fails, and whoever is done removes it.
+ *
+ * @param queue the name of the queue
+ * @throws DatabaseRefusal when n8n's database refuses, others keep the lock for too long, or have given the place up
+ * meanwhile: then what was written does not count
+ */
+export async function exclusively<T>(rows: Rows, queue: string, place: Place, work: (lease: Lease) => Promise<T>): Promise<T> {
+	return await oneAtATime(queue, async () => {
+		if (!(await place.isShared())) return await work(NOBODY_ELSE);
+		const lock = await Lock.take(rows, place);
 		try {
 			const result = await work(lock);
-			lock.checkWithin(PATIENCE);
+			if (await place.follow()) throw new DatabaseRefusal(TOO_BUSY);
 			return result;
 		} finally {
 			await lock.release();
@@ -68,11 +75,11 @@ class Lock implements Lease {
 	private constructor(
 		private readonly rows: Rows,
 		private readonly row: string,
-		/** The last sign of life, as a time of the monotonic clock. */
-		private renewedAt: number,
+		/** Until when nobody else gives the place up, as a time of the monotonic clock. */
+		private until: number,
 	) {}
 
-	static async take(rows: Rows, row: string, leave: () => Promise<void>): Promise<Lock> {
+	static async take(rows: Rows, place: Place): Promise<Lock> {
 		const start = performance.now();
 		let patience = patienceOfOne();
 		let owner = 0;
@@ -81,18 +88,21 @@ class Lock implements Lease {
 		while (performance.now() - start < MAX_WAIT) {
 			let refusal: DatabaseRefusal | undefined;
 			try {
-				const now = performance.now();
+				const until = performance.now() + LEASE;
+				const row = place.lock();
 				const current = await rows.count(row);
-				if (current === 0 && (await rows.add(row, ownerEntries())).size === 0) return new Lock(rows, row, now);
+				const isTaken = current === 0 && (await rows.add(row, ownerEntries())).size === 0;
 				failures = 0;
-				if (current !== owner) {
+				if (await place.follow()) {
+					owner = 0;
+					patience = patienceOfOne();
+				} else if (isTaken) {
+					return new Lock(rows, row, until);
+				} else if (current !== owner) {
 					owner = current;
 					ownedSince = performance.now();
 				} else if (current > 0 && performance.now() - ownedSince > patience) {
-					await leave();
-					// Others may have broken it meanwhile.
-					if ((await rows.count(row)) === owner) await rows.clear(row);
-					patience = patienceOfOne();
+					await place.giveUp();
 				}
 			} catch (error) {
 				refusal = refusalIn(error);
@@ -107,24 +117,15 @@ class Lock implements Lease {
 
 	async renew() {
 		const now = performance.now();
-		this.checkWithin(LEASE);
-		if (now - this.renewedAt < LEASE / 2) return;
+		if (now > this.until) throw new DatabaseRefusal(TOO_BUSY);
+		if (now < this.until - LEASE / 2) return;
 		// To those who wait, another number of entries is another owner.
 		await this.rows.add(this.row, [`renewed ${++this.renewals}`]);
-		this.renewedAt = now;
-	}
-
-	/** @throws DatabaseRefusal if the last sign of life is longer ago */
-	checkWithin(ms: number) {
-		if (!this.isWithin(ms)) throw new DatabaseRefusal(TOO_BUSY);
+		this.until = now + LEASE;
 	}
 
 	async release() {
-		if (this.isWithin(LEASE)) await this.rows.clear(this.row);
-	}
-
-	private isWithin(ms: number) {
-		return performance.now() - this.renewedAt <= ms;
+		await this.rows.clear(this.row);
 	}
 }
 

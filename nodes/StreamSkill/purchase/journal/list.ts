@@ -1,4 +1,4 @@
-import { exclusively, TOO_BUSY, type Lease } from '../../n8n/lock';
+import { exclusively, TOO_BUSY, type Lease, type Place } from '../../n8n/lock';
 import { pause } from '../../n8n/pause';
 import { DatabaseRefusal, type Rows } from '../../n8n/rows';
 import { groupBy } from './groups';
@@ -11,24 +11,26 @@ const PART_LENGTH = 1000;
 /** How many entries are looked up in one call: n8n searches the row for each that it removes again. */
 const CHUNK = 200;
 
+const generationOf = (part: number) => Math.floor(part / GENERATION);
+
 /** @returns the number of the mark that ends the generation of a part; the next one begins with the part after it */
-const markAfter = (part: number) => (Math.floor(part / GENERATION) + 1) * GENERATION;
+const markAfter = (part: number) => (generationOf(part) + 1) * GENERATION;
 
 const MINUTE = 60_000;
 
 const minuteOf = (time: number) => Math.floor(time / MINUTE);
 
 /** Where a list ends. */
-type End = Pick<ListState, 'part' | 'earlier' | 'length'>;
+type ListEnd = Pick<ListState, 'part' | 'earlier' | 'length'>;
 
-const goOn = ({ part, earlier, length }: End, next: number): End => ({
+const goOn = ({ part, earlier, length }: ListEnd, next: number): ListEnd => ({
 	part: next,
 	earlier: length > 0 ? [...earlier, part] : earlier,
 	length: 0,
 });
 
 /** A part that is full is not the last one. */
-const endPart = (end: End): End => (end.length < PART_LENGTH ? end : goOn(end, end.part + 1));
+const endPart = (end: ListEnd): ListEnd => (end.length < PART_LENGTH ? end : goOn(end, end.part + 1));
 
 /** The entry that claims a record. */
 const claimOf = ({ name, number }: RecordId) => ENTRY.claimed(name, number);
@@ -75,18 +77,29 @@ export class List {
 	 * from now on.
 	 */
 	async share() {
-		await this.beginGeneration();
+		await this.giveUp();
 		await pause(SHARED_AFTER);
 		this.state.isShared = true;
+		await this.follow();
 	}
 
 	/**
-	 * Leaves the rows that are there to somebody who does not know of others: what that one writes late would wipe out what
-	 * they have written to the same row since. Of the mark nothing can be wiped out: everybody writes the same.
+	 * Ends the generation: its rows are left to somebody who does not know of others, or had the lock. What that one writes
+	 * late would wipe out what others have written to the same row since. Of the mark nothing can be wiped out: everybody
+	 * writes the same.
 	 */
-	private async beginGeneration() {
-		const { part } = await this.end();
-		await this.rows.insert(this.rowOf(markAfter(part)), [ENTRY.left]);
+	private async giveUp() {
+		await this.rows.insert(this.rowOf(markAfter(this.state.part)), [ENTRY.left]);
+	}
+
+	/**
+	 * Goes on in the last generation, if others have begun one since, and @returns whether they have. What counts of the
+	 * one before is there by then: after each write its writer looks for the mark as well, or has done so in time.
+	 */
+	private async follow(): Promise<boolean> {
+		if (!(await this.isLeft(this.state.part))) return false;
+		Object.assign(this.state, await this.end());
+		return true;
 	}
 
 	/**
@@ -97,7 +110,7 @@ export class List {
 		const { state } = this;
 		// The clock may have been put back.
 		const isDue = !state.isShared && Math.abs(Date.now() - (state.aloneAt ?? 0)) >= ms;
-		if (isDue && (await this.isLeft(state.part))) state.isShared = true;
+		if (isDue && (await this.follow())) state.isShared = true;
 	}
 
 	/** @returns whether somebody has begun another generation than that of this part */
@@ -105,7 +118,7 @@ export class List {
 		const { state } = this;
 		const now = Date.now();
 		const isLeft = (await this.rows.count(this.rowOf(markAfter(part)))) > 0;
-		if (!isLeft && !state.isShared && markAfter(part) === markAfter(state.part)) state.aloneAt = now;
+		if (!isLeft && !state.isShared && generationOf(part) === generationOf(state.part)) state.aloneAt = now;
 		return isLeft;
 	}
 
@@ -226,37 +239,34 @@ export class List {
 	 */
 	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[]): Promise<Set<RecordId>> {
 		const unseenFrom = (this.unseenFrom ??= this.state.part);
-		return await this.exclusively(
-			async (lease) => {
-				const { isShared } = this.state;
-				if (isShared) await this.findEnd();
-				const wanted = claims();
-				const { part } = this.state;
-				const endsByPart = groupBy(ends, ({ record }) => record.part);
-				for (const [other, group] of endsByPart) {
-					if (other !== part) await this.add(other, this.entriesOf(group), lease);
-				}
-				const unseen = this.state.earlier.filter((earlier) => earlier >= unseenFrom);
-				const taken = isShared ? await this.findParts(wanted, unseen, lease) : new Map<string, RecordId>();
-				const entries = [
-					...this.entriesOf(endsByPart.get(part)),
-					...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
-					...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.epochOf(part))),
-					ENTRY.written(minuteOf(Date.now())),
-					...(this.isByHand ? [ENTRY.byHand(this.epochOf(part))] : []),
-				];
-				const known = await this.add(part, entries, lease);
-				this.state.length += entries.length - known.size;
-				// It took so long that a retry may not have seen it.
-				await this.notice(NOTICED_WITHIN);
-				if (this.state.isShared !== isShared) throw new DatabaseRefusal(TOO_BUSY);
-				Object.assign(this.state, endPart(this.state));
-				for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
-				const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
-				return new Set(lost);
-			},
-			async () => await this.notice(ALONE_FOR),
-		);
+		return await this.exclusively(async (lease) => {
+			const { isShared } = this.state;
+			if (isShared) await this.findEnd();
+			const wanted = claims();
+			const { part } = this.state;
+			const endsByPart = groupBy(ends, ({ record }) => record.part);
+			for (const [other, group] of endsByPart) {
+				if (other !== part) await this.add(other, this.entriesOf(group), lease);
+			}
+			const unseen = this.state.earlier.filter((earlier) => earlier >= unseenFrom);
+			const taken = isShared ? await this.findParts(wanted, unseen, lease) : new Map<string, RecordId>();
+			const entries = [
+				...this.entriesOf(endsByPart.get(part)),
+				...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
+				...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.epochOf(part))),
+				ENTRY.written(minuteOf(Date.now())),
+				...(this.isByHand ? [ENTRY.byHand(this.epochOf(part))] : []),
+			];
+			const known = await this.add(part, entries, lease);
+			this.state.length += entries.length - known.size;
+			// It took so long that a retry may not have seen it.
+			await this.notice(NOTICED_WITHIN);
+			if (this.state.isShared !== isShared) throw new DatabaseRefusal(TOO_BUSY);
+			Object.assign(this.state, endPart(this.state));
+			for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
+			const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
+			return new Set(lost);
+		});
 	}
 
 	private entriesOf(ends: Ending[] = []): string[] {
@@ -279,31 +289,38 @@ export class List {
 		});
 	}
 
-	private async exclusively<T>(work: (lease: Lease) => Promise<T>, before = async () => {}): Promise<T> {
-		const isShared = async () => {
-			await before();
-			return this.state.isShared;
+	private async exclusively<T>(work: (lease: Lease) => Promise<T>): Promise<T> {
+		const place: Place = {
+			isShared: async () => {
+				await this.notice(ALONE_FOR);
+				return this.state.isShared;
+			},
+			lock: () => ROW.lock(this.rowOf(generationOf(this.state.part) * GENERATION + 1)),
+			giveUp: async () => await this.giveUp(),
+			follow: async () => await this.follow(),
 		};
-		return await exclusively(this.rows, this.scope, isShared, work, async () => await this.beginGeneration());
+		return await exclusively(this.rows, this.scope, place, work);
 	}
 
-	/**
-	 * Others may have made the list longer. Only for whoever has the lock: what is on its way to a generation before the
-	 * last one has come by then, or does not count.
-	 */
+	/** Others may have made the list longer. */
 	private async findEnd() {
-		Object.assign(this.state, await this.end());
+		Object.assign(this.state, endPart(await this.endOfGeneration(this.state)));
 	}
 
 	/** @returns where the list ends by now */
-	private async end(): Promise<End> {
+	private async end(): Promise<ListEnd> {
 		const { part, earlier } = this.state;
-		let end: End = { part, earlier, length: 0 };
-		for (;;) {
+		for (let from: ListEnd = { part, earlier, length: 0 }; ; ) {
+			const end = await this.endOfGeneration(from);
+			if (!(await this.isLeft(end.part))) return endPart(end);
+			from = goOn(end, markAfter(end.part) + 1);
+		}
+	}
+
+	private async endOfGeneration({ part, earlier }: ListEnd): Promise<ListEnd> {
+		for (let end: ListEnd = { part, earlier, length: 0 }; ; end = goOn(end, end.part + 1)) {
 			end.length = await this.rows.count(this.rowOf(end.part));
-			if (end.length > 0 && (await this.rows.count(this.rowOf(end.part + 1))) > 0) end = goOn(end, end.part + 1);
-			else if (await this.isLeft(end.part)) end = goOn(end, markAfter(end.part) + 1);
-			else return endPart(end);
+			if (end.length === 0 || (await this.rows.count(this.rowOf(end.part + 1))) === 0) return end;
 		}
 	}
 
@@ -334,7 +351,8 @@ export class List {
 	/**
 	 * The same for the ends of records. A crash in between must not leave an order that reads as bought, so it leaves a
 	 * mark as well, and with that the epoch is over: what was said in it does not count, and what is said from then on
-	 * is said in the next.
+	 * is said in the next. If somebody else's look comes late meanwhile, the mark that is removed is that one's, and what it
+	 * has left behind must not count either.
 	 */
 	private async probeEnds<T>(part: number, records: T[], entryOf: (record: T, epoch: number) => string, lease: Lease): Promise<Set<T>> {
 		const known = new Set<T>();
@@ -342,7 +360,12 @@ export class List {
 			const epoch = this.epochOf(part);
 			const chunk = records.slice(i, i + CHUNK);
 			const entries = new Map(chunk.map((record) => [record, entryOf(record, epoch)]));
+			const before = await this.lengthIfShared(part);
 			const there = await this.recordAndRemove(part, [ENTRY.reading(epoch), ...entries.values()], lease);
+			if ((await this.lengthIfShared(part)) !== before) {
+				await this.add(part, [ENTRY.reading(epoch)], lease);
+				this.epochs.set(part, epoch + 1);
+			}
 			if (there.has(ENTRY.reading(epoch))) {
 				this.epochs.set(part, epoch + 1);
 				continue;
@@ -351,6 +374,10 @@ export class List {
 			i += CHUNK;
 		}
 		return known;
+	}
+
+	private async lengthIfShared(part: number): Promise<number | undefined> {
+		return this.state.isShared ? await this.rows.count(this.rowOf(part)) : undefined;
 	}
 
 	private epochOf(part: number): number {
