@@ -9,7 +9,7 @@ module.exports = {
 	testMatch: ['**/unit/**/*.test.mts', '**/engine/**/*.test.mts'],
 	moduleFileExtensions: ['js', 'mjs', 'cjs', 'ts', 'mts', 'json', 'node'],
 	// The tests wait more than they compute. Jest takes a share of more than 100 % for a number: '150%' are 150 workers.
-	maxWorkers: 4,
+	maxWorkers: 6,
 	// Killed runs, and what each file has loaded of n8n, stay in the worker: a new one costs less.
 	workerIdleMemoryLimit: '512MB',
 	// A busy machine is no defect of the node: some tests place hundreds of orders.

@@ -116,11 +116,5 @@ const everyTriple = (): Cell[] =>
 		always: process.env.STREAMSKILL_MATRIX === 'full' ? eachWithAndWithoutKey : [],
 	}).map((choice) => cellOf(choice));
 
-/** The rows of these points, by how n8n goes on. */
-export function* byWay(...ofPoints: Point[]): Generator<[string, Cell[]]> {
-	const rows = everyTriple().filter(({ point }) => ofPoints.includes(point));
-	for (const way of ways) {
-		const ofWay = rows.filter((row) => row.way === way);
-		if (ofWay.length > 0) yield [way, ofWay];
-	}
-}
+/** The rows of a point. */
+export const cellsAt = (point: Point) => everyTriple().filter((row) => row.point === point);

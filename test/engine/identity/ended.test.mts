@@ -1,11 +1,7 @@
 /** The node had ended: see `play.mts`. */
-import { byWay } from './cells.mts';
+import { cellsAt } from './cells.mts';
 import { play, playAll } from './play.mts';
 
-describe('killed: the node ended, a later one running', () => {
-	test.each([...byWay('later')])('%s', async (_way, cells) => await playAll(cells, play), 120_000);
-});
+test('killed: the node ended, a later one running', async () => await playAll(cellsAt('later'), play), 240_000);
 
-describe('failed before the node, and a retry after it, and then', () => {
-	test.each([...byWay('never')])('%s', async (_way, cells) => await playAll(cells, play), 120_000);
-});
+test('failed before the node, and a retry after it, and then', async () => await playAll(cellsAt('never'), play), 240_000);

@@ -1,11 +1,7 @@
 /** Killed before an order was bought: see `play.mts`. */
-import { byWay } from './cells.mts';
+import { cellsAt } from './cells.mts';
 import { play, playAll } from './play.mts';
 
-describe('killed: after the claim, before it is sent', () => {
-	test.each([...byWay('send')])('%s', async (_way, cells) => await playAll(cells, play), 120_000);
-});
+test('killed: after the claim, before it is sent', async () => await playAll(cellsAt('send'), play), 240_000);
 
-describe('killed: sent, and not bought', () => {
-	test.each([...byWay('request')])('%s', async (_way, cells) => await playAll(cells, play), 120_000);
-});
+test('killed: sent, and not bought', async () => await playAll(cellsAt('request'), play), 240_000);

@@ -252,7 +252,8 @@ export class Play {
 				streamSkill: processOf('main'),
 				...more,
 			});
-		const mayWait = this.confirmed.confirmedNotBought || this.cell.call || this.cell.retryKilledAt;
+		const mayWait =
+			this.cell.way === 'the same execution run again' || this.confirmed.confirmedNotBought || this.cell.call || this.cell.retryKilledAt;
 		const result = mayWait ? await execution() : await inTurn(execution);
 		this.check(result);
 		return result;
@@ -370,7 +371,7 @@ export class Play {
 }
 
 /** Plays cells side by side, and tells all that fail by their names. */
-export async function playAll<T extends { name: string }>(cells: T[], play: (cell: T) => Promise<string[]>, sideBySide = 64) {
+export async function playAll<T extends { name: string }>(cells: T[], play: (cell: T) => Promise<string[]>, sideBySide = cells.length) {
 	const failures: string[] = [];
 	const queue = cells.values();
 	const player = async () => {

@@ -34,8 +34,6 @@ export interface Expectation {
 	waits?: Array<[number, number]>;
 	/** The answer never comes. */
 	timesOut?: true;
-	/** One of its kind is played in all combinations of tries and batch sizes. */
-	thorough?: true;
 }
 
 type Details = Partial<Expectation>;
@@ -72,7 +70,7 @@ const redirect = (status: number, name: string, location: (addresses: Addresses)
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString();
 
 export const expectations: Expectation[] = [
-	rejected('401', 401, () => faults.rejected(401), { endsRun: true, thorough: true }),
+	rejected('401', 401, () => faults.rejected(401), { endsRun: true }),
 	{
 		name: '401 for a wrong token',
 		credential: 'wrong token',
@@ -85,9 +83,9 @@ export const expectations: Expectation[] = [
 	},
 	rejected('403', 403, () => faults.rejected(403)),
 	rejected('404 with a web page', 404, () => faults.rejected(404, '<h1>Not found</h1>')),
-	rejected('422', 422, () => faults.rejected(422, { errors: { 'tarif.id': ['Tarif not found'] } }), { thorough: true }),
+	rejected('422', 422, () => faults.rejected(422, { errors: { 'tarif.id': ['Tarif not found'] } })),
 
-	rateLimited('with Retry-After in seconds', () => ({ 'retry-after': '2' }), [[2000, 2000]], { thorough: true }),
+	rateLimited('with Retry-After in seconds', () => ({ 'retry-after': '2' }), [[2000, 2000]]),
 	rateLimited('with Retry-After as a date', () => ({ 'retry-after': inSeconds(10) }), [[0, 10_000]]),
 	rateLimited('with X-Rate-Limit-Reset', () => ({ 'x-rate-limit-reset': '3' }), [[3000, 3000]]),
 	rateLimited('with no time', () => ({}), [
@@ -101,14 +99,14 @@ export const expectations: Expectation[] = [
 	rateLimited('that lasts an hour', () => ({ 'retry-after': '3600' }), [], { sendsPerTry: 1 }),
 
 	redirect(302, 'to another path', ({ api }) => `${api}/purchases/new`),
-	redirect(307, 'to the same path', ({ api }) => `${api}/purchases/create?again=1`, { thorough: true }),
+	redirect(307, 'to the same path', ({ api }) => `${api}/purchases/create?again=1`),
 	redirect(301, 'to another host', ({ elsewhere }) => elsewhere),
 	redirect(308, 'to another host', ({ elsewhere }) => elsewhere),
 	rejected('304 without an address', 304, () => faults.rejected(304, '')),
 
 	...[500, 502, 503, 504].flatMap((status) => [
 		unknown(`${status} before the purchase`, 0, status, faults.serverErrorBefore(status)),
-		unknown(`${status} after the purchase`, 1, status, faults.serverErrorAfter(status), status === 500 ? { thorough: true } : {}),
+		unknown(`${status} after the purchase`, 1, status, faults.serverErrorAfter(status)),
 	]),
 	// "Done, look there": what servers answer to an order from a form.
 	unknown('303 after the purchase', 1, 303, faults.serverErrorAfter(303)),
@@ -116,9 +114,9 @@ export const expectations: Expectation[] = [
 	unknown('408 after the purchase', 1, 408, faults.serverErrorAfter(408)),
 
 	unknown('no answer, not bought', 0, undefined, faults.hang(false), { timesOut: true }),
-	unknown('no answer after the purchase', 1, undefined, faults.hang(), { timesOut: true, thorough: true }),
+	unknown('no answer after the purchase', 1, undefined, faults.hang(), { timesOut: true }),
 	unknown('reset before the purchase', 0, undefined, faults.reset(false)),
-	unknown('reset after the purchase', 1, undefined, faults.reset(), { thorough: true }),
+	unknown('reset after the purchase', 1, undefined, faults.reset()),
 	{
 		name: 'a refused connection',
 		credential: 'closed port',
@@ -130,7 +128,7 @@ export const expectations: Expectation[] = [
 
 	unknown('200 with a web page', 1, 200, faults.html()),
 	unknown('200 with a web page, not bought', 0, 200, faults.html(false)),
-	unknown('200 with JSON cut in half', 1, 200, faults.cutOff('truncated-text'), { thorough: true }),
+	unknown('200 with JSON cut in half', 1, 200, faults.cutOff('truncated-text')),
 	unknown('an answer that breaks off', 1, 200, faults.cutOff('closed-early')),
 	unknown('200 without an ID', 1, 200, faults.noId()),
 	unknown('200 with an ID that is text', 1, 200, faults.body('{"id":"7"}')),
