@@ -42,8 +42,24 @@ async function keepPicture(page: Page, name: string) {
 	});
 }
 
+/** The icon of a theme, drawn. */
+async function expectIcon(inside: Locator, theme: Theme = 'light') {
+	const icon = inside.locator('img').first();
+	await until(() => icon.evaluate((img: HTMLImageElement) => img.complete && img.naturalWidth > 0), 'The icon');
+	expect(await icon.getAttribute('src')).toMatch(theme === 'light' ? /\/streamskill\.svg$/ : /\/streamskill\.dark\.svg$/);
+}
+
+/** Signs in and opens a workflow in a window of its own. */
+async function openWorkflow(id: string, theme: Theme = 'light'): Promise<Page> {
+	const context = await openWindow(browser, world.n8n.url, theme);
+	await context.request.post('/rest/login', { data: { emailOrLdapLoginId: OWNER.email, password: OWNER.password } });
+	const page = await context.newPage();
+	await page.goto(`/workflow/${id}`);
+	return page;
+}
+
 /** One user's way from signing in to a purchase; each step starts where the one before has ended. */
-(isV1 ? describe.skip : describe).each<Theme>(['light', 'dark'])('By hand, in the %s theme', (theme) => {
+(isV1 ? describe.skip : describe)('By hand', () => {
 	let page: Page;
 	let editor: Editor;
 	/** What failed; the steps after it could only fail as well. */
@@ -62,18 +78,11 @@ async function keepPicture(page: Page, name: string) {
 			}
 		});
 
-	const picture = async (name: string) => await keepPicture(page, `${name}.${theme}`);
+	const picture = async (name: string) => await keepPicture(page, name);
 
 	async function searchNodes(text: string) {
 		await editor.id('node-creator-search-bar').fill(text);
 		await shown(editor.id('node-creator-item-name').getByText('StreamSkill', { exact: true }));
-	}
-
-	/** The icon of the theme, drawn. */
-	async function expectIcon(inside: Locator) {
-		const icon = inside.locator('img').first();
-		await until(() => icon.evaluate((img: HTMLImageElement) => img.complete && img.naturalWidth > 0), 'The icon');
-		expect(await icon.getAttribute('src')).toMatch(theme === 'light' ? /\/streamskill\.svg$/ : /\/streamskill\.dark\.svg$/);
 	}
 
 	beforeAll(async () => {
@@ -82,7 +91,7 @@ async function keepPicture(page: Page, name: string) {
 		for (const { id } of await rest.request<Array<{ id: string }>>('GET', '/rest/credentials')) {
 			await rest.request('DELETE', `/rest/credentials/${id}`);
 		}
-		page = await (await openWindow(browser, world.n8n.url, theme)).newPage();
+		page = await (await openWindow(browser, world.n8n.url, 'light')).newPage();
 		editor = editorOf(page);
 	});
 	afterAll(async () => await page?.context().close());
@@ -312,8 +321,23 @@ async function keepPicture(page: Page, name: string) {
 	});
 });
 
-(isV1 ? describe.skip : describe).each<Theme>(['light', 'dark'])('Uncertain orders, in the %s theme', (theme) => {
-	test('the error panel names their references, the two options take them, and a hint tells what was left out', async () => {
+(isV1 ? describe.skip : describe)('A workflow that is opened', () => {
+	test('has the dark icon in the dark theme', async () => {
+		const { id } = await world.n8n.rest.createWorkflow(chain('Dark', [node('Start', 'manualTrigger'), streamSkill({}, { name: ACTION })]));
+		const page = await openWorkflow(id, 'dark');
+		try {
+			const editor = editorOf(page);
+			await expectIcon(editor.canvasNode(ACTION), 'dark');
+			await editor.id('node-creator-plus-button').click();
+			await editor.id('node-creator-search-bar').fill('streamskill');
+			await expectIcon(editor.id('item-iterator-item').filter({ hasText: 'StreamSkill' }), 'dark');
+			await keepPicture(page, 'dark');
+		} finally {
+			await page.context().close();
+		}
+	});
+
+	test('names uncertain orders: the error panel has their references, the two options take them, and a hint tells what was left out', async () => {
 		world.sandbox.reset();
 		world.sandbox.fault({ match: { channel: 'bert' }, times: 1, fault: faults.serverErrorAfter() });
 		world.sandbox.fault({ match: { channel: 'carla' }, times: 1, fault: faults.serverErrorBefore() });
@@ -324,7 +348,7 @@ async function keepPicture(page: Page, name: string) {
 			confirmedBought: '',
 			confirmedNotBought: '',
 		};
-		const workflow = chain(`Uncertain, ${theme}`, [
+		const workflow = chain('Uncertain', [
 			node('Orders', 'manualTrigger'),
 			streamSkill({ tarifId: 7, channel: '={{ $json.channel }}', options }, { name: ACTION }),
 		]);
@@ -332,27 +356,24 @@ async function keepPicture(page: Page, name: string) {
 		chooseCredential(workflow, await rest.createCredential(credentialFor(world.sandbox)));
 		const { id } = await rest.createWorkflow(workflow);
 
-		const context = await openWindow(browser, world.n8n.url, theme);
+		const page = await openWorkflow(id);
 		try {
-			await context.request.post('/rest/login', { data: { emailOrLdapLoginId: OWNER.email, password: OWNER.password } });
-			const page = await context.newPage();
 			const editor = editorOf(page);
-			await page.goto(`/workflow/${id}`);
 			await editor.open(ACTION);
 
 			await editor.explain(
 				'confirmedBought',
 				'References of uncertain orders that you have found in your StreamSkill account: they are left out from now on',
 			);
-			await keepPicture(page, `confirmed-bought.${theme}`);
+			await keepPicture(page, 'confirmed-bought');
 			await editor.explain(
 				'confirmedNotBought',
 				'References of uncertain orders that are not in your StreamSkill account. Each is sent once more.',
 			);
-			await keepPicture(page, `confirmed-not-bought.${theme}`);
+			await keepPicture(page, 'confirmed-not-bought');
 
 			await editor.execute('May have been bought', 'Check whether each order that may have been bought is in your StreamSkill account.');
-			await keepPicture(page, `error-uncertain.${theme}`);
+			await keepPicture(page, 'error-uncertain');
 			const text = await editor.output.innerText();
 			const referenceOf = (channel: string) =>
 				new RegExp(`channel ${channel}, .* may have been bought \\(reference (\\S+)\\)`).exec(text)![1];
@@ -360,12 +381,12 @@ async function keepPicture(page: Page, name: string) {
 			await editor.type('confirmedBought', referenceOf('bert'));
 			await editor.type('confirmedNotBought', referenceOf('carla'));
 			await editor.execute('Left out: 1 bought before with the same Idempotency Key, 1 confirmed as bought');
-			await keepPicture(page, `hint-left-out.${theme}`);
+			await keepPicture(page, 'hint-left-out');
 			// Left in, the references do nothing more.
 			await editor.execute('Left out: 3 bought before with the same Idempotency Key');
 			expect(bought(world.sandbox)).toEqual({ anna: 1, bert: 1, carla: 1 });
 		} finally {
-			await context.close();
+			await page.context().close();
 		}
 	});
 });

@@ -89,9 +89,9 @@ const keyed = (name: string, options: INodeParameters) =>
 
 const series = (prefix: string, length: number) => Array.from({ length }, (_, i) => `${prefix}-${i}`);
 
-test('two workers share 200 executions, and buy each order once', async () => {
+test('two workers share 80 executions, and buy each order once', async () => {
 	const workflow = await createActive(world, webhookWorkflow('shared', streamSkill(order)));
-	const channels = series('shared', 200);
+	const channels = series('shared', 80);
 	await runAll(
 		workflow,
 		channels.map((channel) => [channel]),
@@ -100,7 +100,7 @@ test('two workers share 200 executions, and buy each order once', async () => {
 	expect(bought(world.sandbox)).toEqual(onceEach(channels));
 	const traces = await Promise.all(workers.map(tracesOf));
 	expect(traces.flat().sort()).toEqual(world.sandbox.purchases.map(({ purchase }) => String(purchase.id)).sort());
-	for (const trace of traces) expect(trace.length).toBeGreaterThan(20);
+	for (const trace of traces) expect(trace.length).toBeGreaterThan(8);
 });
 
 /** The IDs of the purchases that a worker logged. */
@@ -111,7 +111,7 @@ async function tracesOf({ logFile }: N8nProcess) {
 test.each([1, 5])('one key, two workers, the same moment (%d items per batch)', async (batchSize) => {
 	const options = { ...KEYED, batching: { batch: { batchSize, batchInterval: 0 } } };
 	const workflow = await createActive(world, keyed(`rivals${batchSize}`, options));
-	const orders = series('rival', 25).map((name) => series(name, 5));
+	const orders = series('rival', 15).map((name) => series(name, 5));
 	// Each list twice in a row, and two calls at a time: one for each worker.
 	await runAll(
 		workflow,
@@ -133,7 +133,7 @@ test('ten executions at once on the same keys, in two workers: each is bought on
 
 test('many keys at the same moment: none is forgotten', async () => {
 	const workflow = await createActive(world, keyed('crowd', KEYED));
-	const channels = series('crowd', 60);
+	const channels = series('crowd', 30);
 	const calls = channels.map((channel) => [channel]);
 	await runAll(workflow, calls);
 	await runAll(workflow, calls);

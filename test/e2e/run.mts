@@ -22,7 +22,7 @@ const { version, n8nBin } = await (asked === 'latest' ? ensureNewestN8n() : ensu
 const dir = await mkdtemp(join(tmpdir(), 'streamskill-pack-'));
 const jest = spawn(
 	process.execPath,
-	['node_modules/jest/bin/jest.js', '--config', 'test/e2e/jest.config.js', '--maxWorkers=3', ...jestArgs],
+	['node_modules/jest/bin/jest.js', '--config', 'test/e2e/jest.config.js', '--maxWorkers=4', ...jestArgs],
 	{
 		stdio: 'inherit',
 		env: {
