@@ -1,8 +1,9 @@
 /** What a person is told where n8n's database has no place for an order now, done word by word. */
 import { followEach, list, type Cause } from './causes.mts';
 import { passTime } from './clock.mts';
-import { createExecution, deduplicator } from './engine.mts';
-import { openShop, type Orders } from './shop.mts';
+import { createExecution, deduplicator, patience } from './engine.mts';
+import { gate, isClaim, who } from './late.mts';
+import { openShop, outcomes, processOf, until, type Orders } from './shop.mts';
 
 const shop = openShop();
 
@@ -52,7 +53,7 @@ function readTheIdLater() {
 
 const WAIT = 'Wait until n8n can use its database.';
 
-const until = (message: string, disturb: () => void, advice = WAIT): Cause => ({
+const causedBy = (message: string, disturb: () => void, advice = WAIT): Cause => ({
 	advice: [message, advice],
 	wrong: withRivals,
 	disturb,
@@ -64,10 +65,10 @@ const until = (message: string, disturb: () => void, advice = WAIT): Cause => ({
 
 followEach(
 	{
-		'others keep the lock': until('other executions have kept its list of orders locked for too long', keepTheLock),
-		'n8n stands still with the lock': until('n8n was too busy to keep the lock on its list of orders', standStill),
+		'others keep the lock': causedBy('other executions have kept its list of orders locked for too long', keepTheLock),
+		'n8n stands still with the lock': causedBy('n8n was too busy to keep the lock on its list of orders', standStill),
 		// The newer node is one that knows how n8n keeps its data, as this one does with n8n as it is.
-		'n8n is newer than the node': until(
+		'n8n is newer than the node': causedBy(
 			'This version of n8n keeps its deduplication data in a way that this node does not know',
 			readTheIdLater,
 			'Update the StreamSkill node.',
@@ -81,4 +82,59 @@ test('waiting is not advised where n8n is newer than the node', async () => {
 	readTheIdLater();
 	const { error } = await shop.order(list, withRivals());
 	expect(`${error!.message} ${error!.description}`).not.toContain(WAIT);
+});
+
+describe('an order that was bought before, or meanwhile, is not bought again by what the message says', () => {
+	const setup: Orders = {
+		onError: 'continueErrorOutput',
+		options: { timeout: 10_000, batching: { batch: { batchSize: 1, batchInterval: 0 } } },
+	};
+
+	/** Does what each item's message says, as long as that is known. */
+	async function follow({ failed }: Awaited<ReturnType<typeof shop.order>>) {
+		for (const { json } of failed) {
+			expect(json.message).toBe(
+				'This order was not sent now. It may have been sent before. Wait until n8n can use its database. Check whether the order is in your StreamSkill account. If it is, nothing is left to do. If it is not, order this item alone in a new execution.',
+			);
+			const { channel } = (json.details as { order: { channel: string } }).order;
+			if (!(channel in shop.sold())) await shop.order([channel], setup);
+		}
+	}
+
+	test('a retry cannot look it up', async () => {
+		const killed = await shop.kill(['a', 'b'], { at: 'answer', channel: 'a' }, setup);
+		deduplicator.fail = true;
+		const retry = await shop.order([], { ...setup, retryOf: killed });
+		deduplicator.fail = false;
+		await follow(retry);
+		expect(shop.sold()).toEqual({ a: 1, b: 1 });
+	});
+
+	test('a retry cannot look it up, and its fields are invalid by now', async () => {
+		const killed = await shop.kill(['a', 'b'], { at: 'answer', channel: 'a' }, setup);
+		deduplicator.fail = true;
+		const retry = await shop.order([], { ...setup, retryOf: killed, parameters: { tarifId: '={{ $json.channel === "a" ? "none" : 1 }}' } });
+		deduplicator.fail = false;
+		expect(outcomes(retry)).toEqual(['notSent', 'notSent']);
+	});
+
+	test('an execution claims it too late, while its retry buys it', async () => {
+		patience.isReal = true;
+		const created = createExecution([{ channel: 's' }, { channel: 'a' }]);
+		const claim = gate();
+		deduplicator.pause = async (before, entries) => {
+			if (who.getStore() === 'late' && before === 'write' && isClaim(entries) && shop.sold().s === 1 && !claim.isHeld) await claim.hold();
+		};
+		const late = who.run(
+			'late',
+			async () => await shop.order([], { ...setup, retryOf: created, mode: 'trigger', streamSkill: processOf('main') }),
+		);
+		await until(() => claim.isHeld);
+		await shop.order([], { ...setup, retryOf: created, streamSkill: processOf('worker') });
+		claim.goOn();
+		const result = await late;
+		patience.isReal = false;
+		await follow(result);
+		expect(shop.sold()).toEqual({ s: 1, a: 1 });
+	}, 60_000);
 });

@@ -71,7 +71,7 @@ export const obstacles: { [K in Obstacle['kind']]: Obstacle & { kind: K } } = {
 	limit: { kind: 'limit', placed: 2, wanted: 3, limit: 4 },
 	credential: { kind: 'credential', message: 'The Access Token of the StreamSkill API credential is empty' },
 	token: { kind: 'token' },
-	database: { kind: 'database', message: 'SQLITE_BUSY: database is locked', isNodeOutdated: false },
+	database: { kind: 'database', message: 'SQLITE_BUSY: database is locked', isNodeOutdated: false, mayBeBought: false },
 	unsaved: { kind: 'unsaved' },
 	evaluation: { kind: 'evaluation' },
 	unrecognised: { kind: 'unrecognised' },

@@ -3,7 +3,7 @@ import { NodeOperationError, type IExecuteFunctions, type INodeExecutionData } f
 import { dropsOutput, isEvaluation, isTool, stopsOnFailure } from '../n8n/host';
 import { connect, type Connection } from '../n8n/http';
 import { pause } from '../n8n/pause';
-import { refusalIn, UnknownN8n, type DatabaseRefusal } from '../n8n/rows';
+import { refusalIn } from '../n8n/rows';
 import { orderTrace, type Trace } from '../n8n/trace';
 import { decide } from './decide';
 import { readAnswer, readFailure } from './dispatch/answer';
@@ -16,7 +16,7 @@ import { readItems } from './order/items';
 import { orderRequest, type Item, type Order } from './order/order';
 import { readSettings, type RunSettings } from './order/settings';
 import { RUN_OPTIONS } from './order/table';
-import type { Failure, Obstacle } from './report/failure';
+import { databaseObstacle, type Failure, type Obstacle } from './report/failure';
 import { failAll, Report } from './report/report';
 
 /**
@@ -195,7 +195,7 @@ class Run {
 	private obstacleTo(orders: Planned[]): Obstacle | undefined {
 		const { journal } = this;
 		if (orders.length === 0) return undefined;
-		if (journal.refusal) return obstacleIn(journal.refusal);
+		if (journal.refusal) return databaseObstacle(journal.refusal, journal.mayBeOfOthers);
 		if (!journal.keepsRecords) return { kind: 'unsaved' };
 		// To add Dry Run and to turn it off is to say so.
 		if (isEvaluation(this.context) && !orders.every(({ item }) => item.options && 'dryRun' in item.options)) return { kind: 'evaluation' };
@@ -267,7 +267,7 @@ class Run {
 			}
 			return claims;
 		} catch (error) {
-			this.obstacle = obstacleIn(refusalIn(error));
+			this.obstacle = databaseObstacle(refusalIn(error), this.journal.mayBeOfOthers);
 			this.report.holdBack(planned.filter(this.report.isOpen), this.obstacle);
 			return [];
 		}
@@ -350,12 +350,6 @@ class Run {
 		return undefined;
 	}
 }
-
-const obstacleIn = (refusal: DatabaseRefusal): Obstacle => ({
-	kind: 'database',
-	message: refusal.message,
-	isNodeOutdated: refusal instanceof UnknownN8n,
-});
 
 const limitOf = (orders: Planned[]) => Math.min(...orders.map(({ order }) => order.maxPurchases ?? Infinity));
 

@@ -1,6 +1,6 @@
 import type { Knowledge } from './journal/recalled';
 import type { Order, Reading } from './order/order';
-import type { Failure } from './report/failure';
+import { databaseObstacle, type Failure } from './report/failure';
 import type { Result } from './report/result';
 
 export type Decision =
@@ -36,6 +36,8 @@ export function decide(reading: Reading, known: Knowledge): Decision {
 			return known.kind === 'unknown' ? fail(known) : { kind: 'wait' };
 		case 'conflict':
 			return fail(known);
+		case 'unread':
+			return fail({ kind: 'heldBack', obstacle: databaseObstacle(known.refusal, true) });
 		case 'unrecognised':
 			return fail(reading.kind === 'valid' ? { kind: 'heldBack', obstacle: known } : { kind: 'invalid', problems: reading.problems });
 		case 'new':

@@ -75,6 +75,11 @@ export class Journal {
 		return this.past.placed;
 	}
 
+	/** Whether other executions may have sent the same orders: one that this one retries, or one that retries it. */
+	get mayBeOfOthers(): boolean {
+		return this.stores.isRetry || this.stores.own?.isShared === true;
+	}
+
 	/** Whether some of the orders were placed by hand yesterday: tomorrow, nothing of them is known any more. */
 	get isLastDay(): boolean {
 		const today = dayOf(0);
@@ -126,6 +131,10 @@ export class Journal {
 			if (this.isBlind(recalled)) await this.holdBackBlindly(recalled);
 			if (this.recognisesNone(recalled)) await this.holdBackWhatIsUnrecognised(recalled);
 		});
+		const { refusal } = this;
+		if (refusal && this.mayBeOfOthers) {
+			for (const one of recalled) if (one.known.kind === 'new') one.known = { kind: 'unread', refusal };
+		}
 		refuseKeysOfSeveralOrders(recalled);
 	}
 

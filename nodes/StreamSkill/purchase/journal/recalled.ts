@@ -1,6 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { Call } from '../../n8n/calls';
+import type { DatabaseRefusal } from '../../n8n/rows';
 import type { Reason } from '../dispatch/outcome';
 import type { Item, Order } from '../order/order';
 import type { KeyOwner } from './keys';
@@ -23,7 +24,9 @@ export type Knowledge =
 	/** Its Idempotency Key has bought another order, or is that of another order in the list. */
 	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
 	/** The execution has lost its own data, and nothing tells whether this order was sent. */
-	| { kind: 'unrecognised' };
+	| { kind: 'unrecognised' }
+	/** Another execution may have sent it, and n8n's database refuses to tell. */
+	| { kind: 'unread'; refusal: DatabaseRefusal };
 
 /** An item with what is on record of its order. */
 export interface Recalled {

@@ -1,3 +1,4 @@
+import { UnknownN8n, type DatabaseRefusal } from '../../n8n/rows';
 import type { Reason } from '../dispatch/outcome';
 import type { Because } from '../journal/records';
 import type { FieldProblems } from '../order/problems';
@@ -11,7 +12,8 @@ export type Obstacle =
 	| { kind: 'credential'; message: string }
 	/** StreamSkill did not accept the Access Token of an order before. */
 	| { kind: 'token' }
-	| { kind: 'database'; message: string; isNodeOutdated: boolean }
+	/** `mayBeBought`: nor is it known what the execution has ordered before. */
+	| { kind: 'database'; message: string; isNodeOutdated: boolean; mayBeBought: boolean }
 	/** n8n's database has no place for what a workflow orders that was never saved. */
 	| { kind: 'unsaved' }
 	| { kind: 'evaluation' }
@@ -20,6 +22,17 @@ export type Obstacle =
 	| { kind: 'stopped' }
 	/** The node itself went wrong. */
 	| { kind: 'defect'; message: string };
+
+/**
+ * @param mayBeBought whether other executions may have sent the same orders
+ * @returns what a refusal of n8n's database keeps back
+ */
+export const databaseObstacle = (refusal: DatabaseRefusal, mayBeBought: boolean): Obstacle => ({
+	kind: 'database',
+	message: refusal.message,
+	isNodeOutdated: refusal instanceof UnknownN8n,
+	mayBeBought,
+});
 
 /** Why an item came to no purchase. */
 export type Failure =

@@ -88,10 +88,21 @@ export function mend(failure: Failure, recourse: Recourse, treatment?: Treatment
 			return ['This order was not sent.', ...(failure.with === 'unclear' ? adviseUnclearKey(recourse) : [OWN_KEYS])];
 		case 'repeatedKey':
 			return ['This order was not sent.', 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'];
-		case 'heldBack':
-			return ['This order was not sent.', ...tellObstacle(failure.obstacle, recourse).slice(1)];
+		case 'heldBack': {
+			const advice = tellObstacle(failure.obstacle, recourse).slice(1);
+			return isUnread(failure)
+				? ['This order was not sent now. It may have been sent before.', ...advice, ...lookUpUnread(recourse)]
+				: ['This order was not sent.', ...advice];
+		}
 	}
 }
+
+/** Whether it is not known what was ordered before. */
+const isUnread = (failure?: Failure): boolean =>
+	failure?.kind === 'heldBack' && failure.obstacle.kind === 'database' && failure.obstacle.mayBeBought;
+
+/** In the editor, and in a retry, the next try shows what was bought. */
+const lookUpUnread = (recourse: Recourse): string[] => (['rest', 'anew', 'tool'].includes(recourse) ? lookUp('', recourse, false) : []);
 
 /**
  * @returns the one step that follows once the cause is mended, which differs with how the execution was started; blank if
@@ -102,7 +113,7 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 	const [first] = failures;
 	if (!isUncertain && first?.kind === 'heldBack' && STANDS_ALONE.has(first.obstacle.kind)) return '';
 	const isBought = first?.kind === 'duplicate';
-	const mayBeBought = isUncertain || isBought || (first?.kind === 'conflict' && first.with === 'unclear');
+	const mayBeBought = isUncertain || isBought || isUnread(first) || (first?.kind === 'conflict' && first.with === 'unclear');
 	switch (recourse) {
 		case 'editor':
 		case 'lastDay':
@@ -112,7 +123,9 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 		case 'retry':
 			return isUncertain
 				? `Then ${RETRY}. ${NOT_DEBUG}`
-				: `Then ${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`;
+				: `Then ${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, ${
+						isUnread(first) ? 'check which rows are in your StreamSkill account, and order the others' : 'order the rows that are left'
+					} in a new execution.`;
 		case 'rest':
 			return ORDER_THE_REST;
 		case 'anew':
@@ -208,7 +221,7 @@ function describeUnknown(reason: Reason | undefined, treatment?: Treatment): str
 }
 
 /**
- * @param reference undefined if there are several orders, each with its own
+ * @param reference undefined if there are several orders, each with its own; blank if nothing is known of the order
  * @returns how an order is settled that may have been bought, in sentences
  */
 export function lookUp(reference: string | undefined, recourse: Recourse, isKeyed: boolean, isRepeated = false): string[] {
