@@ -98,10 +98,10 @@ const mutants: Mutant[] = [
 
 	// Lists.
 	mutant('a look leaves a mark', 'recordAndRemove', { drops: 'await this.rows.remove(' }, 'sequences|identity'),
-	mutant('what a killed reader left counts as settled', 'probeEnds', { condition: 'ENTRY.reading', is: false }, 'identity|rivals'),
+	mutant('what a killed reader left counts as settled', 'probeEnds', { condition: 'there.has(mark)', is: false }, 'identity|rivals'),
 	mutant('what a rival has claimed is claimed', 'List.write', { value: 'lost', is: '[]' }, 'rivals|lock'),
-	mutant('a retry beside its execution does not say so', 'List.share', { drops: 'await this.giveUp(' }, 'rivals', 'still runs|in a loop'),
-	mutant('a retry beside its execution does not wait', 'List.share', { drops: 'await pause(' }, 'rivals', 'still runs|in a loop'),
+	mutant('a retry beside its execution does not say so', 'tellOthers', { drops: 'await this.giveUp(' }, 'rivals', 'still runs|in a loop'),
+	mutant('a retry beside its execution does not wait', 'tellOthers', { drops: 'await pause(' }, 'rivals', 'still runs|in a loop'),
 	mutant('a retry beside its execution is not noticed', 'List.notice', { returns: '' }, 'rivals', 'still runs|in a loop'),
 	mutant('a retry beside its execution is forgotten', 'openStores', { drops: 'if (state.isShared' }, 'rivals', 'in a loop|second round'),
 	mutant(
@@ -126,7 +126,30 @@ const mutants: Mutant[] = [
 		'lateCalls',
 	),
 	mutant('a lock that others have given up is taken', 'Lock.take', { condition: 'await place.follow', is: false }, 'lateCalls|lock'),
-	mutant('what a late look leaves behind counts', 'probeEnds', { condition: 'lengthIfShared', is: false }, 'lateCalls', 'a look'),
+	mutant('what a late look leaves behind counts', 'recordUnderMark', { value: 'isCrossed', is: 'false' }, 'lateCalls', 'a look'),
+	mutant(
+		'who looks and dies leaves no mark',
+		'recordUnderMark',
+		{ value: 'there', is: 'await this.recordAndRemove(part, [mark, ...filler, ...entries], lease)' },
+		'lateCalls',
+		'a look',
+	),
+	mutant(
+		'a late look leaves as much as it wipes out',
+		'recordUnderMark',
+		{ value: 'filler', is: '[] as string[]' },
+		'lateCalls',
+		'as much behind',
+	),
+	mutant(
+		'an execution that is run twice does not notice',
+		'List.write',
+		{ drops: 'if (!isShared && lost.length > 0)' },
+		'lateCalls',
+		'run twice',
+	),
+	mutant('a claim may take for ever', 'Recorder.claim', { condition: 'CLAIMED_WITHIN', is: false }, 'lateClaims'),
+	mutant('what could not be read is new', 'Journal.judge', { condition: 'this.mayBeOfOthers', is: false }, 'adviceOnDatabase'),
 	mutant('by hand, one order counts twice', 'joinByHand', { returns: 'false' }, 'byHandTwice'),
 	mutant(
 		"the order's reference is shown before the item's",

@@ -74,7 +74,13 @@ const entries = (all: string[], perOrder: number) =>
 
 /** What an execution remembers of a list that it shares with others from the start, or has for itself. */
 const shared = (length: number) => ({ part: 1, earlier: [], length, isShared: true });
-const alone = (length: number) => ({ part: 1, earlier: [], length, isShared: false, aloneAt: NOW });
+const alone = (length: number) => ({
+	part: 1,
+	earlier: [],
+	length,
+	isShared: false,
+	aloneAt: { wall: NOW, monotonic: expect.any(Number) as number },
+});
 
 const execution = (list: string, stored: object, length = 14) => ({
 	streamSkillOrders: {
@@ -120,11 +126,15 @@ test('of three orders by hand', async () => {
 	expect(await leave({ token: 'token', mode: 'manual' })).toEqual({
 		execution: execution(LIST, {
 			used: { [LIST]: numbered(...names), [BY_HAND]: numbered(...orders) },
-			lists: { [LIST]: alone(15), [BY_HAND]: shared(7), 'streamskill-1:editor:2026-11-24': shared(0) },
+			lists: { [LIST]: alone(14), [BY_HAND]: shared(7), 'streamskill-1:editor:2026-11-24': shared(0) },
 			orders: kept(['0', '0'], (place) => [...inList(LIST)(place), record(BY_HAND, orders[place])]),
 		}),
 		customData: { streamSkillPurchases: '1' },
-		database: { [`workflow-1 ${LIST}`]: [...entries(names, 2), 'by hand'].sort(), [`workflow-1 ${BY_HAND}`]: entries(orders, 1) },
+		database: {
+			[`workflow-1 ${LIST}`]: entries(names, 2),
+			[`workflow-1 ${LIST}:by hand`]: ['by hand'],
+			[`workflow-1 ${BY_HAND}`]: entries(orders, 1),
+		},
 	});
 });
 

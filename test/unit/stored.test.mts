@@ -24,6 +24,7 @@ test.each([
 
 	['the orders of an execution', ROW.orders('node', 'root'), 'node:orders:root'],
 	['the orders by hand', ROW.editor('node', '2026-11-25'), 'node:editor:2026-11-25'],
+	['that an execution was started by hand', ROW.byHand('list'), 'list:by hand'],
 	['the lock on a list', ROW.lock('list'), 'list:lock'],
 	['the first row of a list', ROW.part('list', 1), 'list'],
 	['its second row', ROW.part('list', 2), 'list:2'],
@@ -40,10 +41,11 @@ test.each([
 	['one that is void', ENTRY.void('order d', 2, 0), 'void order d 2'],
 	['one that is silent', ENTRY.silent('order d', 2, 0), 'silent order d 2'],
 	['the key that was claimed for an order of a list', ENTRY.keyed('k', 2, 0), 'key k 2'],
-	['that an execution was started by hand', ENTRY.byHand(0), 'by hand'],
+	['that an execution was started by hand', ENTRY.byHand, 'by hand'],
 	['what is in a mark that ends a generation', ENTRY.left, 'left'],
 	['when a list was written to', ENTRY.written(29926800), 'written 29926800'],
 	['the mark of a reader', ENTRY.reading(0), 'reading'],
+	['what stands beside it', ENTRY.looking(0.5), 'looking 0.5'],
 
 	['what the keys of a workflow are told apart by', KEYS_SCOPE('w'), 'key w'],
 	['what the digest of a root is made of', DIGEST.root('7'), 'root 7'],
@@ -66,8 +68,20 @@ test('the entries of a key, of which each end has another number', () => {
 });
 
 test('there is nothing else', () => {
-	expect(Object.keys(ROW)).toEqual(['orders', 'editor', 'lock', 'part', 'claim', 'end', 'silent']);
-	expect(Object.keys(ENTRY)).toEqual(['claimed', 'bought', 'boughtFor', 'void', 'silent', 'keyed', 'byHand', 'left', 'written', 'reading']);
+	expect(Object.keys(ROW)).toEqual(['orders', 'editor', 'lock', 'byHand', 'part', 'claim', 'end', 'silent']);
+	expect(Object.keys(ENTRY)).toEqual([
+		'claimed',
+		'bought',
+		'boughtFor',
+		'void',
+		'silent',
+		'keyed',
+		'left',
+		'byHand',
+		'written',
+		'reading',
+		'looking',
+	]);
 	expect(Object.keys(DIGEST)).toEqual(['root', 'key', 'reference']);
 	expect(Object.keys(NAME)).toEqual(['order', 'item']);
 });

@@ -136,7 +136,12 @@ const ownerEntries = () => Array.from({ length: 1 + Math.floor(Math.random() * 6
 
 const queues = new Map<string, Promise<unknown>>();
 
-async function oneAtATime<T>(name: string, work: () => Promise<T>): Promise<T> {
+/**
+ * Does work one at a time within this n8n process.
+ *
+ * @param name the name of the queue
+ */
+export async function oneAtATime<T>(name: string, work: () => Promise<T>): Promise<T> {
 	const turn = (queues.get(name) ?? Promise.resolve()).then(work, work);
 	queues.set(name, turn);
 	try {

@@ -26,6 +26,8 @@ export const ROW = {
 	editor: (nodeId: string, day: string) => `${nodeId}:editor:${day}`,
 	/** Is there while somebody works on a row. */
 	lock: (row: string) => `${row}:lock`,
+	/** Is there if the execution that began the list was started by hand: if n8n is killed, nothing else tells that to its retry. */
+	byHand: (list: string) => `${list}:by hand`,
 	/** From 1. Each 10,000th is only the mark that ends a generation. */
 	part: (list: string, part: number) => (part === 1 ? list : `${list}:${part}`),
 	/** An Idempotency Key holds for a whole workflow. */
@@ -53,14 +55,16 @@ export const ENTRY = {
 	silent: (name: string, number: number, epoch: number) => `silent ${name} ${number}${inEpoch(epoch)}`,
 	/** The Idempotency Key that was claimed for an order of this list. */
 	keyed: (key: string, number: number, epoch: number) => `key ${key} ${number}${inEpoch(epoch)}`,
-	/** The execution was started by hand: if n8n is killed, nothing else tells that to its retry. */
-	byHand: (epoch: number) => `by hand${inEpoch(epoch)}`,
 	/** Of the mark that ends a generation of a list: others work on it than those who have begun that. */
 	left: 'left',
+	/** Of the row that tells that an execution was started by hand. */
+	byHand: 'by hand',
 	/** Somebody has written to the list in that minute. */
 	written: (minute: number) => `written ${minute}`,
 	/** There while somebody looks up how records have ended. Who dies meanwhile ends the epoch. */
 	reading: (epoch: number) => `reading${inEpoch(epoch)}`,
+	/** Of this one look, beside it. */
+	looking: (random: number) => `looking ${random}`,
 };
 
 /**

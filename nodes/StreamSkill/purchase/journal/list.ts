@@ -1,4 +1,5 @@
-import { exclusively, TOO_BUSY, type Lease, type Place } from '../../n8n/lock';
+import { exclusively, oneAtATime, TOO_BUSY, type Lease, type Place } from '../../n8n/lock';
+import { msSince, now } from '../../n8n/moment';
 import { pause } from '../../n8n/pause';
 import { DatabaseRefusal, type Rows } from '../../n8n/rows';
 import { groupBy } from './groups';
@@ -77,10 +78,15 @@ export class List {
 	 * from now on.
 	 */
 	async share() {
+		await this.tellOthers();
+		// Another call of the same execution may be at work in the generation before.
+		await oneAtATime(this.scope, async () => await this.follow());
+	}
+
+	private async tellOthers() {
 		await this.giveUp();
 		await pause(SHARED_AFTER);
 		this.state.isShared = true;
-		await this.follow();
 	}
 
 	/**
@@ -108,17 +114,16 @@ export class List {
 	 */
 	private async notice(ms: number) {
 		const { state } = this;
-		// The clock may have been put back.
-		const isDue = !state.isShared && Math.abs(Date.now() - (state.aloneAt ?? 0)) >= ms;
+		const isDue = !state.isShared && (!state.aloneAt || msSince(state.aloneAt) >= ms);
 		if (isDue && (await this.follow())) state.isShared = true;
 	}
 
 	/** @returns whether somebody has begun another generation than that of this part */
 	private async isLeft(part: number): Promise<boolean> {
 		const { state } = this;
-		const now = Date.now();
+		const looked = now();
 		const isLeft = (await this.rows.count(this.rowOf(markAfter(part)))) > 0;
-		if (!isLeft && !state.isShared && generationOf(part) === generationOf(state.part)) state.aloneAt = now;
+		if (!isLeft && !state.isShared && generationOf(part) === generationOf(state.part)) state.aloneAt = looked;
 		return isLeft;
 	}
 
@@ -128,12 +133,9 @@ export class List {
 		return length === 0 && earlier.length === 0;
 	}
 
-	/** @returns whether its execution was started by hand. Only for a list that is not empty. */
+	/** @returns whether the execution that began it was started by hand. Only reads. */
 	async wasByHand(): Promise<boolean> {
-		const part = this.state.earlier[0] ?? this.state.part;
-		return await this.exclusively(
-			async (lease) => (await this.probeEnds(part, ['by hand'], (_, epoch) => ENTRY.byHand(epoch), lease)).size > 0,
-		);
+		return (await this.rows.count(ROW.byHand(this.scope))) > 0;
 	}
 
 	/** @returns the records under these names, each chain from its number on, in the sequence of their numbers */
@@ -168,11 +170,15 @@ export class List {
 		return [...this.state.earlier, this.state.part];
 	}
 
-	/** @returns those that are claimed in these parts, with the part that they are in, by their entry */
+	/**
+	 * The last part that has a claim is that of the order that was sent: a claim that came late is in an earlier generation.
+	 *
+	 * @returns those that are claimed in these parts, with the part that they are in, by their entry
+	 */
 	private async findParts(records: RecordId[], parts: number[], lease: Lease): Promise<Map<string, RecordId>> {
 		const claimed = new Map<string, RecordId>();
 		let open = records;
-		for (const part of parts) {
+		for (const part of [...parts].reverse()) {
 			if (open.length === 0) break;
 			const known = await this.probe(part, open.map(claimOf), lease);
 			for (const record of open) if (known.has(claimOf(record))) claimed.set(claimOf(record), { ...record, part });
@@ -244,6 +250,9 @@ export class List {
 			if (isShared) await this.findEnd();
 			const wanted = claims();
 			const { part } = this.state;
+			if (this.isByHand && this.state.length + this.state.earlier.length === 0) {
+				await this.rows.insert(ROW.byHand(this.scope), [ENTRY.byHand]);
+			}
 			const endsByPart = groupBy(ends, ({ record }) => record.part);
 			for (const [other, group] of endsByPart) {
 				if (other !== part) await this.add(other, this.entriesOf(group), lease);
@@ -255,16 +264,17 @@ export class List {
 				...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
 				...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.epochOf(part))),
 				ENTRY.written(minuteOf(Date.now())),
-				...(this.isByHand ? [ENTRY.byHand(this.epochOf(part))] : []),
 			];
 			const known = await this.add(part, entries, lease);
 			this.state.length += entries.length - known.size;
+			const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
+			// It is not alone: the same execution is run by somebody else, who does not know of others either.
+			if (!isShared && lost.length > 0) await this.tellOthers();
 			// It took so long that a retry may not have seen it.
 			await this.notice(NOTICED_WITHIN);
 			if (this.state.isShared !== isShared) throw new DatabaseRefusal(TOO_BUSY);
 			Object.assign(this.state, endPart(this.state));
 			for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
-			const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
 			return new Set(lost);
 		});
 	}
@@ -351,8 +361,8 @@ export class List {
 	/**
 	 * The same for the ends of records. A crash in between must not leave an order that reads as bought, so it leaves a
 	 * mark as well, and with that the epoch is over: what was said in it does not count, and what is said from then on
-	 * is said in the next. If somebody else's look comes late meanwhile, the mark that is removed is that one's, and what it
-	 * has left behind must not count either.
+	 * is said in the next. If somebody else's look comes late meanwhile, the mark is that one's as well, and what it has left
+	 * behind must not count either: then the row has another length than it should, and the mark stays.
 	 */
 	private async probeEnds<T>(part: number, records: T[], entryOf: (record: T, epoch: number) => string, lease: Lease): Promise<Set<T>> {
 		const known = new Set<T>();
@@ -360,13 +370,9 @@ export class List {
 			const epoch = this.epochOf(part);
 			const chunk = records.slice(i, i + CHUNK);
 			const entries = new Map(chunk.map((record) => [record, entryOf(record, epoch)]));
-			const before = await this.lengthIfShared(part);
-			const there = await this.recordAndRemove(part, [ENTRY.reading(epoch), ...entries.values()], lease);
-			if ((await this.lengthIfShared(part)) !== before) {
-				await this.add(part, [ENTRY.reading(epoch)], lease);
-				this.epochs.set(part, epoch + 1);
-			}
-			if (there.has(ENTRY.reading(epoch))) {
+			const mark = ENTRY.reading(epoch);
+			const there = await this.recordUnderMark(part, mark, [...entries.values()], lease);
+			if (there.has(mark)) {
 				this.epochs.set(part, epoch + 1);
 				continue;
 			}
@@ -376,22 +382,35 @@ export class List {
 		return known;
 	}
 
-	private async lengthIfShared(part: number): Promise<number | undefined> {
-		return this.state.isShared ? await this.rows.count(this.rowOf(part)) : undefined;
+	/** @returns the mark as well if what is there does not count, because others have looked or are looking */
+	private async recordUnderMark(part: number, mark: string, entries: string[], lease: Lease): Promise<Set<string>> {
+		if (!this.state.isShared) return await this.recordAndRemove(part, [mark, ...entries], lease);
+		const row = this.rowOf(part);
+		// By chance, so that what a late look leaves behind is not as long as what it wipes out.
+		const filler = Array.from({ length: 1 + Math.floor(Math.random() * 64) }, () => ENTRY.looking(Math.random()));
+		const before = await this.rows.count(row);
+		const there = await this.recordAndRemove(part, [mark, ...filler, ...entries], lease, mark);
+		if (there.has(mark)) return there;
+		// The mark is the last to go.
+		const isCrossed = (await this.rows.count(row)) !== before + 1;
+		if (isCrossed) await this.add(part, [mark], lease);
+		else await this.rows.remove(row, [mark]);
+		return isCrossed ? there.add(mark) : there;
 	}
 
 	private epochOf(part: number): number {
 		return this.epochs.get(part) ?? 0;
 	}
 
-	private async recordAndRemove(part: number, entries: string[], lease: Lease): Promise<Set<string>> {
+	/** @param kept an entry that is not removed again */
+	private async recordAndRemove(part: number, entries: string[], lease: Lease, kept?: string): Promise<Set<string>> {
 		const row = this.rowOf(part);
 		await lease.renew();
 		const there = await this.rows.add(row, entries);
 		await lease.renew();
 		await this.rows.remove(
 			row,
-			entries.filter((entry) => !there.has(entry)),
+			entries.filter((entry) => entry !== kept && !there.has(entry)),
 		);
 		return there;
 	}

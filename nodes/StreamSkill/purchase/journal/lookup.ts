@@ -4,7 +4,7 @@ import type { List, Wanted } from './list';
 import { chainsOf } from './names';
 import type { PastOrder } from './past';
 import type { Recalled } from './recalled';
-import { CLAIM_LASTS, isOfEditor, isOfItem, type FoundRecord, type RecordId } from './records';
+import { CLAIM_LASTS, CLAIMED_WITHIN, isOfEditor, isOfItem, type FoundRecord, type RecordId } from './records';
 import { referenceOf } from './references';
 import type { Stores } from './stores';
 
@@ -46,7 +46,7 @@ export class Lookup {
 				if (await list.wasByHand()) this.stores.joinEditor();
 			}
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
-			if (hasNotBought) past.isQuiet[list.scope] ??= await list.isQuiet(timeout + CLAIM_LASTS);
+			if (hasNotBought) past.isQuiet[list.scope] ??= await list.isQuiet(CLAIMED_WITHIN + CLAIM_LASTS + timeout);
 			const wanted = new Map<string, Wanted>();
 			for (const { name, order } of chains) {
 				const count = (wanted.get(name)?.count ?? 0) + 1;

@@ -1,12 +1,13 @@
 import type { Logger } from 'n8n-workflow';
 
-import { refusalIn } from '../../n8n/rows';
+import { TOO_BUSY } from '../../n8n/lock';
+import { DatabaseRefusal, refusalIn } from '../../n8n/rows';
 import { NAME } from '../../n8n/stored';
 import type { List } from './list';
 import { chainsOf } from './names';
 import type { Names } from './past';
 import type { Recalled } from './recalled';
-import { isOfItem, type End, type Ending, type RecordId } from './records';
+import { CLAIMED_WITHIN, isOfItem, type End, type Ending, type RecordId } from './records';
 import type { Stores } from './stores';
 
 /** An order that is being claimed, with the records that were won for it. */
@@ -34,16 +35,19 @@ export class Recorder {
 	 * Claims orders under each of their names, and tells n8n's database how those before have ended. What was won for one
 	 * that somebody else was faster to claim is given back.
 	 *
-	 * @throws DatabaseRefusal when n8n's database refuses; then none of them is claimed
+	 * @throws DatabaseRefusal when n8n's database refuses, or takes too long; then none of them is claimed
 	 */
 	async claim<R extends Recalled>(orders: R[]): Promise<Array<Attempt<R>>> {
 		const attempts = orders.map((planned): Attempt<R> => ({ planned, won: [], isLost: false }));
 		let lost = attempts;
+		let firstWrite = Infinity;
+		const isWriting = () => void (firstWrite = Math.min(firstWrite, performance.now()));
 		try {
 			// What is given back below has to be known of all of them.
-			const claimed = await Promise.allSettled(attempts.map(async (attempt) => await this.claimKey(attempt)));
+			const claimed = await Promise.allSettled(attempts.map(async (attempt) => await this.claimKey(attempt, isWriting)));
 			for (const result of claimed) if (result.status === 'rejected') throw result.reason;
-			await this.claimInLists(attempts);
+			await this.claimInLists(attempts, isWriting);
+			if (performance.now() - firstWrite > CLAIMED_WITHIN) throw new DatabaseRefusal(TOO_BUSY);
 			lost = attempts.filter(({ isLost }) => isLost);
 		} finally {
 			for (const { won } of lost) this.end(won, 'void');
@@ -52,26 +56,31 @@ export class Recorder {
 		return attempts;
 	}
 
-	private async claimKey(attempt: Attempt) {
+	private async claimKey(attempt: Attempt, isWriting: () => void) {
 		const { keys } = this.stores;
 		const { names, key } = attempt.planned;
 		if (!keys || names.key === undefined || names.order === undefined) return;
 		const record = keys.record(names.key, (key?.number ?? 0) + 1);
 		// What was read as void may have been answered since: it was bought after all.
 		const isBought = key !== undefined && (await keys.state(key)) === 'bought';
+		isWriting();
 		attempt.isLost = isBought || !(await keys.claim(record, names.order));
 		if (!attempt.isLost) attempt.won.push(record);
 	}
 
-	/** Claims what orders go by besides their keys. */
-	async claimInLists(attempts: Attempt[]) {
+	/**
+	 * Claims what orders go by besides their keys.
+	 *
+	 * @param isWriting called before each write
+	 */
+	async claimInLists(attempts: Attempt[], isWriting = () => {}) {
 		for (const list of this.stores.lists) {
 			const open = attempts.filter(({ isLost }) => !isLost);
-			await this.write(list, open);
+			await this.write(list, open, isWriting);
 		}
 	}
 
-	private async write(list: List, attempts: Attempt[]) {
+	private async write(list: List, attempts: Attempt[], isWriting = () => {}) {
 		const { past, keys, isPreview } = this.stores;
 		const given: Array<{ attempt: Attempt; record: RecordId; of: Names }> = [];
 		const ends = this.ends.get(list) ?? [];
@@ -82,6 +91,7 @@ export class Recorder {
 			const lost = await list.write(
 				ends,
 				() => {
+					isWriting();
 					for (const attempt of attempts) {
 						for (const { name, of } of chainsOf(attempt.planned.names, list)) {
 							given.push({ attempt, record: { scope: list.scope, name, number: past.next(list.scope, name), part: 1 }, of });

@@ -1,3 +1,4 @@
+import type { Moment } from '../../n8n/moment';
 import { NAME } from '../../n8n/stored';
 
 /** One record of an order under one of its names: in a list or, for a key, in rows of its own. */
@@ -24,7 +25,13 @@ export type RecordState = 'claimed' | 'silent' | 'bought' | 'void';
 /** What a record can end as, or what is said of one that has no end yet. */
 export type End = Exclude<RecordState, 'claimed'>;
 
-/** For how many milliseconds a claim is good that is not used: then somebody may confirm that it was not bought. */
+/**
+ * How many milliseconds it may take to claim an order, from the first write on. By then somebody may have found the order
+ * uncertain, have looked in the account, and have confirmed that it was not bought.
+ */
+export const CLAIMED_WITHIN = 15_000;
+
+/** For how many milliseconds a claim is good that is not used. */
 export const CLAIM_LASTS = 1000;
 
 /** How a record ends. */
@@ -66,8 +73,8 @@ export interface ListState {
 	length: number;
 	/** Whether another n8n process may write to it at the same time, and whoever writes to it knows that. */
 	isShared: boolean;
-	/** When it was last seen that nobody shares it, in milliseconds since 1970. */
-	aloneAt?: number;
+	/** When it was last seen that nobody shares it. */
+	aloneAt?: Moment;
 }
 
 /** How it is known that an order was bought whose purchase is not at hand. */

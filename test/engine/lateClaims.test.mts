@@ -1,0 +1,157 @@
+/** Claims that come late: meanwhile others may have found the order uncertain, and a person may have confirmed that it was not bought. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { LOOK_UP_TIME, passTime, setForward } from './clock.mts';
+import { createExecution, deduplicator, patience } from './engine.mts';
+import { gate, isClaim, oneByOne, who } from './late.mts';
+import { openShop, outcomes, processOf, referencesOf, until, wordsOf, type Orders } from './shop.mts';
+
+const shop = openShop();
+const { lookUp, order, sent, slow, sold } = shop;
+
+const setup: Orders = { ...oneByOne, options: { ...oneByOne.options, timeout: 1000 } };
+
+const TOO_BUSY = 'n8n was too busy to keep the lock on its list of orders';
+
+beforeAll(() => void (patience.isReal = true));
+afterAll(() => void (patience.isReal = false));
+afterEach(() => jest.restoreAllMocks());
+
+/** Others find the order uncertain, a person looks it up, and it is bought. */
+async function settle(run: (more?: Orders) => ReturnType<typeof order>) {
+	const uncertain = await run();
+	expect(outcomes(uncertain)).toEqual(['unknown']);
+	expect(sold()).toEqual({});
+	passTime(LOOK_UP_TIME);
+	expect(outcomes(await run({ options: lookUp(uncertain) }))).toEqual([]);
+	expect(sold()).toEqual({ a: 1 });
+}
+
+const retryOf =
+	(created: Orders['retryOf']) =>
+	async ({ options }: Orders = {}) =>
+		await order([], { ...setup, options: { ...setup.options, ...options }, retryOf: created, streamSkill: processOf('worker') });
+
+test('what a retry has claimed, and cannot give the lock free, it does not send', async () => {
+	const created = createExecution([{ channel: 'a' }]);
+	const free = gate();
+	let hasClaimed = false;
+	const clear = deduplicator.clearAllProcessedItems.bind(deduplicator);
+	jest.spyOn(deduplicator, 'clearAllProcessedItems').mockImplementation(async (scope, data) => {
+		const { id } = data.node!;
+		if (who.getStore() === 'late' && hasClaimed && !free.isHeld) await free.hold();
+		await clear(scope, { ...data, node: { ...data.node!, id } });
+	});
+	deduplicator.pause = (before, entries) => {
+		if (who.getStore() === 'late' && before === 'write' && isClaim(entries)) hasClaimed = true;
+		return Promise.resolve();
+	};
+	const late = who.run('late', async () => await order([], { ...setup, retryOf: created, streamSkill: processOf('main') }));
+	await until(() => free.isHeld);
+	const settling = settle(retryOf(created));
+	await sleep(3000);
+	passTime(25_000);
+	await settling;
+	free.goOn();
+	expect(wordsOf(await late)).toContain(TOO_BUSY);
+	expect(sold()).toEqual({ a: 1 });
+}, 60_000);
+
+test('an execution by itself does not send what it has claimed under its key, and much later in its list', async () => {
+	const claim = gate();
+	deduplicator.pause = async (before, entries) => {
+		if (who.getStore() === 'late' && before === 'write' && isClaim(entries) && !claim.isHeld) await claim.hold();
+	};
+	const keyed = { ...setup.options, idempotencyKey: 'k' };
+	const late = who.run('late', async () => await order(['a'], { ...setup, options: keyed, streamSkill: processOf('main') }));
+	await until(() => claim.isHeld);
+	await settle(async ({ options } = {}) => await order(['a'], { ...setup, options: { ...keyed, ...options } }));
+	claim.goOn();
+	expect(wordsOf(await late)).toContain(TOO_BUSY);
+	expect(sold()).toEqual({ a: 1 });
+}, 60_000);
+
+test('an execution that is told late that it is alone does not send what it has claimed', async () => {
+	const created = createExecution([{ channel: 'a' }]);
+	const [claim, answer] = [gate(), gate()];
+	const count = deduplicator.getProcessedDataCount.bind(deduplicator);
+	jest.spyOn(deduplicator, 'getProcessedDataCount').mockImplementation(async (...call) => {
+		const value = await count(...call);
+		// It has read the row long ago.
+		if (who.getStore() === 'late' && claim.isHeld && !answer.isHeld) await answer.hold();
+		return value;
+	});
+	deduplicator.pause = async (before, entries) => {
+		if (who.getStore() !== 'late' || before !== 'write' || !isClaim(entries) || claim.isHeld) return;
+		claim.isHeld = true;
+		// So long that it looks for the mark afterwards.
+		await sleep(2000);
+	};
+	const late = who.run(
+		'late',
+		async () => await order([], { ...setup, mode: 'trigger', retryOf: created, streamSkill: processOf('main') }),
+	);
+	await until(() => answer.isHeld);
+	await settle(retryOf(created));
+	answer.goOn();
+	expect(wordsOf(await late)).toContain(TOO_BUSY);
+	expect(sold()).toEqual({ a: 1 });
+}, 60_000);
+
+test.each([
+	// The monotonic clock stands still meanwhile.
+	['the machine sleeps', LOOK_UP_TIME],
+	['the clock is put back', -2000],
+])(
+	'an execution does not send what it claims while %s, and a retry buys',
+	async (_name, ms) => {
+		const created = createExecution([{ channel: 'a' }]);
+		const claim = gate();
+		deduplicator.pause = async (before, entries) => {
+			if (who.getStore() === 'late' && before === 'write' && isClaim(entries) && !claim.isHeld) await claim.hold();
+		};
+		const late = who.run(
+			'late',
+			async () => await order([], { ...setup, mode: 'trigger', retryOf: created, streamSkill: processOf('main') }),
+		);
+		await until(() => claim.isHeld);
+		setForward(ms);
+		await retryOf(created)();
+		expect(sold()).toEqual({ a: 1 });
+		claim.goOn();
+		expect(wordsOf(await late)).toContain(TOO_BUSY);
+		expect(sold()).toEqual({ a: 1 });
+	},
+	60_000,
+);
+
+test('Confirmed Not Bought waits for the answer to the order that was sent, not to one whose claim came late', async () => {
+	slow('a', 12_000);
+	const patient: Orders = { ...oneByOne, options: { ...oneByOne.options, timeout: 20_000 } };
+	const created = createExecution([{ channel: 's' }, { channel: 'a' }]);
+	const claim = gate();
+	deduplicator.pause = async (before, entries) => {
+		if (who.getStore() === 'late' && before === 'write' && isClaim(entries) && sold().s === 1 && !claim.isHeld) await claim.hold();
+	};
+	const late = who.run(
+		'late',
+		async () => await order([], { ...patient, retryOf: created, mode: 'trigger', streamSkill: processOf('main') }),
+	);
+	await until(() => claim.isHeld);
+	const retry = async (more: object = {}) =>
+		await order([], { ...patient, options: { ...patient.options, ...more }, retryOf: created, streamSkill: processOf('worker') });
+	const first = retry();
+	await until(() => 'a' in sent());
+	claim.goOn();
+	await late;
+	const second = await order([], { ...patient, retryOf: created, streamSkill: processOf('doomed') });
+	expect(outcomes(second)).toEqual(['unknown']);
+	await order([], {
+		...patient,
+		options: { ...patient.options, confirmedNotBought: referencesOf(second)[0] },
+		retryOf: created,
+		streamSkill: processOf('doomed'),
+	});
+	await first;
+	expect(sold()).toEqual({ s: 1, a: 1 });
+}, 90_000);
