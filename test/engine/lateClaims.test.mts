@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { LOOK_UP_TIME, passTime, setForward } from './clock.mts';
 import { createExecution, deduplicator, patience } from './engine.mts';
-import { gate, isClaim, oneByOne, who } from './late.mts';
+import { gate, has, isClaim, oneByOne, who } from './late.mts';
 import { openShop, outcomes, processOf, referencesOf, until, wordsOf, type Orders } from './shop.mts';
 
 const shop = openShop();
@@ -155,3 +155,22 @@ test('Confirmed Not Bought waits for the answer to the order that was sent, not 
 	await first;
 	expect(sold()).toEqual({ s: 1, a: 1 });
 }, 90_000);
+
+test('a retry that dies while it looks unsettles nothing that was bought', async () => {
+	const killed = await shop.kill([...'abc'], { at: 'request', channel: 'c' }, setup);
+	const forever = gate();
+	let isNext = false;
+	deduplicator.pause = async (before, entries) => {
+		if (who.getStore() !== 'dying') return;
+		// It has recorded what it looks for, and does not remove it.
+		if (isNext && before === 'read') await forever.hold();
+		if (before === 'write') isNext = has(entries, 'order');
+	};
+	void who.run('dying', async () => await order([], { ...setup, retryOf: killed, streamSkill: processOf('doomed') }));
+	await until(() => forever.isHeld);
+	const retry = retryOf(killed)();
+	await sleep(3000);
+	passTime(25_000);
+	expect(outcomes(await retry)).toEqual(['unknown']);
+	expect(sold()).toEqual({ a: 1, b: 1 });
+}, 60_000);

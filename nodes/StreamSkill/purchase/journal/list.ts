@@ -17,6 +17,8 @@ const generationOf = (part: number) => Math.floor(part / GENERATION);
 /** @returns the number of the mark that ends the generation of a part; the next one begins with the part after it */
 const markAfter = (part: number) => (generationOf(part) + 1) * GENERATION;
 
+const lastGenerationFirst = (parts: readonly number[]) => [...parts].sort((a, b) => generationOf(b) - generationOf(a) || a - b);
+
 const MINUTE = 60_000;
 
 const minuteOf = (time: number) => Math.floor(time / MINUTE);
@@ -166,19 +168,21 @@ export class List {
 		return Array.from({ length: to - from + 1 }, (_, i) => ({ scope: this.scope, name, number: from + i, part: 0 }));
 	}
 
-	private get parts(): number[] {
-		return [...this.state.earlier, this.state.part];
+	/** Those that are not empty. */
+	private get parts(): readonly number[] {
+		const { earlier, part, length } = this.state;
+		return length > 0 ? [...earlier, part] : earlier;
 	}
 
 	/**
-	 * The last part that has a claim is that of the order that was sent: a claim that came late is in an earlier generation.
+	 * The last generation that has a claim is that of the order that was sent: one that came late is in an earlier one.
 	 *
 	 * @returns those that are claimed in these parts, with the part that they are in, by their entry
 	 */
-	private async findParts(records: RecordId[], parts: number[], lease: Lease): Promise<Map<string, RecordId>> {
+	private async findParts(records: RecordId[], parts: readonly number[], lease: Lease): Promise<Map<string, RecordId>> {
 		const claimed = new Map<string, RecordId>();
 		let open = records;
-		for (const part of [...parts].reverse()) {
+		for (const part of lastGenerationFirst(parts)) {
 			if (open.length === 0) break;
 			const known = await this.probe(part, open.map(claimOf), lease);
 			for (const record of open) if (known.has(claimOf(record))) claimed.set(claimOf(record), { ...record, part });
@@ -292,7 +296,7 @@ export class List {
 			await this.findEnd();
 			const now = Date.now();
 			const minutes = Array.from({ length: Math.ceil(ms / MINUTE) + 1 }, (_, i) => ENTRY.written(minuteOf(now) - i));
-			for (const part of this.parts.reverse()) {
+			for (const part of [...this.parts].reverse()) {
 				if ((await this.probe(part, minutes, lease)).size > 0) return false;
 			}
 			return true;
