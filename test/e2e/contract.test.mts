@@ -3,7 +3,7 @@
  * n8n no longer does, and names the file that goes by it.
  */
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { IDataObject, IExecuteFunctions, INode, INodeExecutionData } from 'n8n-workflow';
 
 import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
@@ -200,6 +200,9 @@ describe('from an execution to its retries', () => {
 				`The probe's ${mode}`,
 			);
 		const token = await tokenOf('webhook');
+		// n8n recovers what its event log knows of; that is written a moment later.
+		const events = join(world.n8n.userFolder, '.n8n', 'n8nEventLog.log');
+		await until(async () => (await readFile(events, 'utf8')).includes(`"executionId":"${id}"`), "n8n's event log");
 		await world.crashAndRestart();
 		const retried = await retry(await world.n8n.rest.waitForExecution(id));
 		const signs = { source: isV1 ? 'retry' : 'webhook', isFilledIn: true };
