@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { passTime } from './clock.mts';
 import { createExecution, deduplicator, patience } from './engine.mts';
-import { gate, has, isClaim, oneByOne, who } from './late.mts';
+import { gate, has, holdLock, isClaim, oneByOne, who } from './late.mts';
 import { openShop, outcomes, processOf, referencesOf, until, type Orders } from './shop.mts';
 
 const shop = openShop();
@@ -160,14 +160,9 @@ test('a lock that is given free late is not that of somebody else', async () => 
 	const created = createExecution([...'sa'].map((channel) => ({ channel })));
 	const retry = async (name: string, process: 'main' | 'worker' | 'doomed') =>
 		await who.run(name, async () => await order([], { ...oneByOne, retryOf: created, streamSkill: processOf(process) }));
-	const [free, claim] = [gate(), gate()];
+	const claim = gate();
 	let hasClaimed = false;
-	const clear = deduplicator.clearAllProcessedItems.bind(deduplicator);
-	jest.spyOn(deduplicator, 'clearAllProcessedItems').mockImplementation(async (scope, data) => {
-		const { id } = data.node!;
-		if (who.getStore() === 'late' && hasClaimed && !free.isHeld) await free.hold();
-		await clear(scope, { ...data, node: { ...data.node!, id } });
-	});
+	const free = holdLock(() => hasClaimed);
 	deduplicator.pause = async (before, entries) => {
 		if (before !== 'write' || !isClaim(entries)) return;
 		if (who.getStore() === 'late') hasClaimed = true;
