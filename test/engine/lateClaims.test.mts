@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { LOOK_UP_TIME, passTime, setForward } from './clock.mts';
 import { createExecution, deduplicator, patience } from './engine.mts';
-import { gate, has, isClaim, oneByOne, who } from './late.mts';
+import { gate, has, holdLock, isClaim, oneByOne, who } from './late.mts';
 import { openShop, outcomes, processOf, referencesOf, until, wordsOf, type Orders } from './shop.mts';
 
 const shop = openShop();
@@ -34,14 +34,8 @@ const retryOf =
 
 test('what a retry has claimed, and cannot give the lock free, it does not send', async () => {
 	const created = createExecution([{ channel: 'a' }]);
-	const free = gate();
 	let hasClaimed = false;
-	const clear = deduplicator.clearAllProcessedItems.bind(deduplicator);
-	jest.spyOn(deduplicator, 'clearAllProcessedItems').mockImplementation(async (scope, data) => {
-		const { id } = data.node!;
-		if (who.getStore() === 'late' && hasClaimed && !free.isHeld) await free.hold();
-		await clear(scope, { ...data, node: { ...data.node!, id } });
-	});
+	const free = holdLock(() => hasClaimed);
 	deduplicator.pause = (before, entries) => {
 		if (who.getStore() === 'late' && before === 'write' && isClaim(entries)) hasClaimed = true;
 		return Promise.resolve();
@@ -95,6 +89,7 @@ test('an execution that is told late that it is alone does not send what it has 
 	await settle(retryOf(created));
 	answer.goOn();
 	expect(wordsOf(await late)).toContain(TOO_BUSY);
+	expect((await late).failed[0].json.message).toContain('It may have been sent before.');
 	expect(sold()).toEqual({ a: 1 });
 }, 60_000);
 

@@ -17,8 +17,12 @@ const MAX_WAIT = 4 * PATIENCE;
 /** How many times in a row n8n's database may refuse before it is taken for broken. */
 const MAX_FAILURES = 10;
 
-/** Why nothing that was written may count. */
-export const TOO_BUSY = 'n8n was too busy to keep the lock on its list of orders';
+/** It took so long that others may have gone on meanwhile, and nothing that was written may count. */
+export class TooBusy extends DatabaseRefusal {
+	constructor() {
+		super('n8n was too busy to keep the lock on its list of orders');
+	}
+}
 
 /** A lock that is held. */
 export interface Lease {
@@ -61,7 +65,7 @@ export async function exclusively<T>(rows: Rows, queue: string, place: Place, wo
 		const lock = await Lock.take(rows, place);
 		try {
 			const result = await work(lock);
-			if (await place.follow()) throw new DatabaseRefusal(TOO_BUSY);
+			if (await place.follow()) throw new TooBusy();
 			return result;
 		} finally {
 			await lock.release();
@@ -117,7 +121,7 @@ class Lock implements Lease {
 
 	async renew() {
 		const now = performance.now();
-		if (now > this.until) throw new DatabaseRefusal(TOO_BUSY);
+		if (now > this.until) throw new TooBusy();
 		if (now < this.until - LEASE / 2) return;
 		// To those who wait, another number of entries is another owner.
 		await this.rows.add(this.row, [`renewed ${++this.renewals}`]);

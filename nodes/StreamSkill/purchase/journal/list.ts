@@ -1,7 +1,7 @@
-import { exclusively, oneAtATime, TOO_BUSY, type Lease, type Place } from '../../n8n/lock';
+import { exclusively, oneAtATime, TooBusy, type Lease, type Place } from '../../n8n/lock';
 import { msSince, now } from '../../n8n/moment';
 import { pause } from '../../n8n/pause';
-import { DatabaseRefusal, type Rows } from '../../n8n/rows';
+import type { Rows } from '../../n8n/rows';
 import { groupBy } from './groups';
 import { ALONE_FOR, NOTICED_WITHIN, SHARED_AFTER, type Ending, type FoundRecord, type ListState, type RecordId } from './records';
 import { ENTRY, GENERATION, ROW } from '../../n8n/stored';
@@ -276,7 +276,7 @@ export class List {
 			if (!isShared && lost.length > 0) await this.tellOthers();
 			// It took so long that a retry may not have seen it.
 			await this.notice(NOTICED_WITHIN);
-			if (this.state.isShared !== isShared) throw new DatabaseRefusal(TOO_BUSY);
+			if (this.state.isShared !== isShared) throw new TooBusy();
 			Object.assign(this.state, endPart(this.state));
 			for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
 			return new Set(lost);

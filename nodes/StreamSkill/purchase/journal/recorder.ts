@@ -1,7 +1,7 @@
 import type { Logger } from 'n8n-workflow';
 
-import { TOO_BUSY } from '../../n8n/lock';
-import { DatabaseRefusal, refusalIn } from '../../n8n/rows';
+import { TooBusy } from '../../n8n/lock';
+import { refusalIn } from '../../n8n/rows';
 import { NAME } from '../../n8n/stored';
 import type { List } from './list';
 import { chainsOf } from './names';
@@ -47,7 +47,7 @@ export class Recorder {
 			const claimed = await Promise.allSettled(attempts.map(async (attempt) => await this.claimKey(attempt, isWriting)));
 			for (const result of claimed) if (result.status === 'rejected') throw result.reason;
 			await this.claimInLists(attempts, isWriting);
-			if (performance.now() - firstWrite > CLAIMED_WITHIN) throw new DatabaseRefusal(TOO_BUSY);
+			if (performance.now() - firstWrite > CLAIMED_WITHIN) throw new TooBusy();
 			lost = attempts.filter(({ isLost }) => isLost);
 		} finally {
 			for (const { won } of lost) this.end(won, 'void');

@@ -1,3 +1,4 @@
+import { TooBusy } from '../../n8n/lock';
 import { UnknownN8n, type DatabaseRefusal } from '../../n8n/rows';
 import type { Reason } from '../dispatch/outcome';
 import type { Because } from '../journal/records';
@@ -31,7 +32,7 @@ export const databaseObstacle = (refusal: DatabaseRefusal, mayBeBought: boolean)
 	kind: 'database',
 	message: refusal.message,
 	isNodeOutdated: refusal instanceof UnknownN8n,
-	mayBeBought,
+	mayBeBought: mayBeBought || refusal instanceof TooBusy,
 });
 
 /** Why an item came to no purchase. */
