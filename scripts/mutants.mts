@@ -128,13 +128,6 @@ const mutants: Mutant[] = [
 	mutant('a lock that others have given up is taken', 'Lock.take', { condition: 'await place.follow', is: false }, 'lateCalls|lock'),
 	mutant('what a late look leaves behind counts', 'recordUnderMark', { value: 'isCrossed', is: 'false' }, 'lateCalls', 'a look'),
 	mutant(
-		'who looks and dies leaves no mark',
-		'recordUnderMark',
-		{ value: 'there', is: 'await this.recordAndRemove(part, [mark, ...filler, ...entries], lease)' },
-		'lateCalls',
-		'a look',
-	),
-	mutant(
 		'a late look leaves as much as it wipes out',
 		'recordUnderMark',
 		{ value: 'filler', is: '[] as string[]' },
