@@ -149,14 +149,14 @@ test('the first key is known after 10,000 others of the same workflow', async ()
 	expect(sent(world.sandbox)).toEqual({ first: 1, last: 1 });
 });
 
-/** Runs a statement in n8n's database, and gives its rows. */
+/** Runs a statement in n8n's database, and gives its rows. It waits for n8n, which writes what an execution did after its end. */
 async function sql(statement: string): Promise<object[]> {
 	const { nodeBin } = await ensureN8n(version);
 	const database = join(world.n8n.userFolder, '.n8n', 'database.sqlite');
-	const code = "const { DatabaseSync } = require('node:sqlite'); const [file, sql] = process.argv.slice(1);";
-	return JSON.parse(
-		await run(nodeBin, ['-e', `${code} console.log(JSON.stringify(new DatabaseSync(file).prepare(sql).all()))`, database, statement], {
-			cwd: world.n8n.userFolder,
-		}),
-	) as object[];
+	const code = `const { DatabaseSync } = require('node:sqlite');
+		const [file, sql] = process.argv.slice(1);
+		const database = new DatabaseSync(file);
+		database.exec('PRAGMA busy_timeout = 60000');
+		console.log(JSON.stringify(database.prepare(sql).all()));`;
+	return JSON.parse(await run(nodeBin, ['-e', code, database, statement], { cwd: world.n8n.userFolder })) as object[];
 }
