@@ -9,7 +9,7 @@ import { faults } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { launchBrowser, openWindow, WINDOW, type Theme } from './browser.mts';
 import { editorOf, gone, shown, type Editor } from './editor.mts';
-import { startWorld, version, type World } from './world.mts';
+import { startWorld, version, WITH_EDITOR, type World } from './world.mts';
 
 const ARTIFACTS = join('artifacts', version);
 /** Where the node goes on the canvas; n8n also remembers the place of the last click. */
@@ -26,7 +26,7 @@ beforeAll(async () => {
 	await rm(ARTIFACTS, { recursive: true, force: true });
 	await mkdir(ARTIFACTS, { recursive: true });
 	browser = await launchBrowser();
-	world = await startWorld();
+	world = await startWorld({ env: WITH_EDITOR });
 }, 600_000);
 afterAll(async () => {
 	await browser?.close();

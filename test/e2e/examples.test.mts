@@ -15,7 +15,7 @@ import { createActive, createCalled, errorOf, runWebhook, saveParameters } from 
 import { startMailbox, type Mailbox } from './mailbox.mts';
 import { recordPicture } from './pictures.mts';
 import { followText } from './uncertain.mts';
-import { startWorld, version, type World } from './world.mts';
+import { startWorld, version, WITH_EDITOR, type World } from './world.mts';
 
 const FILES = readdirSync('examples').filter((file) => file.endsWith('.json'));
 
@@ -32,7 +32,11 @@ const credentials: Record<string, Record<string, { id: string; name: string }>> 
 beforeAll(async () => {
 	await mkdir(PICTURES, { recursive: true });
 	// The browser stays on this address, so n8n's links have to lead there.
-	[world, mailbox, model] = await Promise.all([startWorld({ env: { N8N_HOST: '127.0.0.1' } }), startMailbox(), startChatModel()]);
+	[world, mailbox, model] = await Promise.all([
+		startWorld({ env: { ...WITH_EDITOR, N8N_HOST: '127.0.0.1' } }),
+		startMailbox(),
+		startChatModel(),
+	]);
 	browser = await launchBrowser();
 	const data = {
 		smtp: { host: '127.0.0.1', port: mailbox.port, secure: false, disableStartTls: true, user: '', password: '' },

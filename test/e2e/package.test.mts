@@ -8,7 +8,7 @@ import { OWNER, type StoredWorkflow } from '../../tools/n8n/rest.mts';
 import { chain, node, streamSkill } from '../../tools/n8n/workflows.mts';
 import { bought } from '../../tools/sandbox/counts.mts';
 import { launchBrowser, openWindow } from './browser.mts';
-import { packageTarball, startWorld, type World } from './world.mts';
+import { packageTarball, startWorld, WITH_EDITOR, type World } from './world.mts';
 
 const NAME = 'n8n-nodes-streamskill';
 const NODE = `${NAME}.streamSkill`;
@@ -37,6 +37,7 @@ beforeAll(async () => {
 		userFolder,
 		packageTarball: undefined,
 		env: {
+			...WITH_EDITOR,
 			N8N_COMMUNITY_PACKAGES_REGISTRY: registry.url,
 			// Before n8n installs a package, it asks its maker whether that is a banned one.
 			HTTPS_PROXY: 'http://127.0.0.1:9',

@@ -77,7 +77,8 @@ const LOCAL_AND_QUIET = {
 
 /** Starts n8n in a folder of its own, with its embedded SQLite unless `env` says otherwise, and waits until it answers. */
 export async function startN8n(options: N8nOptions): Promise<N8nServer> {
-	const isReady = async (url: string) => (await isOk(`${url}/healthz/readiness`)) && (await isOk(`${url}/rest/settings`));
+	// `/rest/login` refuses whoever has not signed in, once it is there.
+	const isReady = async (url: string) => (await answers(`${url}/healthz/readiness`)) && (await answers(`${url}/rest/login`));
 	const n8n = await start(options, ['start'], (port) => ({ N8N_PORT: String(port) }), isReady);
 	return { ...n8n, rest: new N8nRest(n8n.url, n8n.version) };
 }
@@ -92,7 +93,7 @@ export async function startWorker({ concurrency = 5, ...options }: N8nOptions & 
 		QUEUE_HEALTH_CHECK_PORT: String(port),
 		N8N_WORKER_SERVER_ADDRESS: '127.0.0.1',
 	});
-	return await start(options, ['worker', `--concurrency=${concurrency}`], health, (url) => isOk(`${url}/healthz/readiness`));
+	return await start(options, ['worker', `--concurrency=${concurrency}`], health, (url) => answers(`${url}/healthz/readiness`));
 }
 
 async function start(
@@ -196,9 +197,9 @@ async function waitUntilReady(isReady: () => Promise<boolean>, child: ChildProce
 }
 
 /** n8n answers in HTML, with 200, while it is still starting, or not at all. */
-const isOk = (url: string) =>
+const answers = (url: string) =>
 	fetch(url, { signal: AbortSignal.timeout(5000) }).then(
-		(response) => response.ok && !!response.headers.get('content-type')?.includes('json'),
+		({ status, headers }) => status < 500 && !!headers.get('content-type')?.includes('json'),
 		() => false,
 	);
 
