@@ -98,7 +98,7 @@ const mutants: Mutant[] = [
 
 	// Lists.
 	mutant('a look leaves a mark', 'recordAndRemove', { drops: 'await this.rows.remove(' }, 'sequences|identity'),
-	mutant('what a killed reader left counts as settled', 'probeEnds', { condition: 'there.has(mark)', is: false }, 'identity|rivals'),
+	mutant('what a killed reader left counts as settled', 'Probe.ends', { condition: 'there.has(mark)', is: false }, 'identity|rivals'),
 	mutant('what a rival has claimed is claimed', 'List.write', { value: 'lost', is: '[]' }, 'rivals|lock'),
 	mutant('a retry beside its execution does not say so', 'tellOthers', { drops: 'await this.giveUp(' }, 'rivals', 'still runs|in a loop'),
 	mutant('a retry beside its execution does not wait', 'tellOthers', { drops: 'await pause(' }, 'rivals', 'still runs|in a loop'),

@@ -3,14 +3,12 @@ import { msSince, now } from '../../n8n/moment';
 import { pause } from '../../n8n/pause';
 import type { Rows } from '../../n8n/rows';
 import { groupBy } from './groups';
+import { Probe } from './probe';
 import { ALONE_FOR, NOTICED_WITHIN, SHARED_AFTER, type Ending, type FoundRecord, type ListState, type RecordId } from './records';
 import { ENTRY, GENERATION, ROW } from '../../n8n/stored';
 
 /** How many entries a row has before the list goes on in the next one: n8n writes a row whole each time. */
 const PART_LENGTH = 1000;
-
-/** How many entries are looked up in one call: n8n searches the row for each that it removes again. */
-const CHUNK = 200;
 
 const generationOf = (part: number) => Math.floor(part / GENERATION);
 
@@ -53,8 +51,7 @@ export interface Wanted {
  * Every method throws a DatabaseRefusal when n8n's database refuses.
  */
 export class List {
-	/** By part: see `probeEnds`. */
-	private readonly epochs = new Map<number, number>();
+	private readonly probe: Probe;
 
 	/** The first part that may have records which the look at all orders of this call has not seen: a later one is at some of them. */
 	private unseenFrom?: number;
@@ -68,7 +65,9 @@ export class List {
 		readonly scope: string,
 		private readonly state: ListState,
 		private readonly isByHand: boolean,
-	) {}
+	) {
+		this.probe = new Probe(rows, scope, () => state.isShared);
+	}
 
 	/** Whether another n8n process may write to it at the same time, and whoever writes to it knows that. */
 	get isShared(): boolean {
@@ -184,7 +183,7 @@ export class List {
 		let open = records;
 		for (const part of lastGenerationFirst(parts)) {
 			if (open.length === 0) break;
-			const known = await this.probe(part, open.map(claimOf), lease);
+			const known = await this.probe.entries(part, open.map(claimOf), lease);
 			for (const record of open) if (known.has(claimOf(record))) claimed.set(claimOf(record), { ...record, part });
 			open = open.filter((record) => !known.has(claimOf(record)));
 		}
@@ -199,7 +198,7 @@ export class List {
 			for (const part of this.parts) {
 				const open = records.filter((record) => !own.has(record));
 				const entryOf = ({ name, number }: RecordId, epoch: number) => ENTRY.keyed(name, number, epoch);
-				for (const record of await this.probeEnds(part, open, entryOf, lease)) own.add(record);
+				for (const record of await this.probe.ends(part, open, entryOf, lease)) own.add(record);
 			}
 			return own;
 		});
@@ -217,7 +216,7 @@ export class List {
 			let open = group;
 			// Most were bought, so that is asked first.
 			for (const state of ['bought', 'void', 'silent'] as const) {
-				const known = await this.probeEnds(part, open, ({ name, number }, epoch) => ENTRY[state](name, number, epoch), lease);
+				const known = await this.probe.ends(part, open, ({ name, number }, epoch) => ENTRY[state](name, number, epoch), lease);
 				found.push(...[...known].map((record) => ({ ...record, state })));
 				open = open.filter((record) => !known.has(record));
 			}
@@ -236,7 +235,7 @@ export class List {
 		const asked = records.filter((record) => orderOf(record) !== undefined);
 		for (const [part, group] of groupBy(asked, ({ part }) => part)) {
 			const entryOf = (record: RecordId, epoch: number) => ENTRY.boughtFor(orderOf(record) ?? '', record.name, record.number, epoch);
-			for (const record of await this.probeEnds(part, group, entryOf, lease)) record.order = orderOf(record);
+			for (const record of await this.probe.ends(part, group, entryOf, lease)) record.order = orderOf(record);
 		}
 	}
 
@@ -266,7 +265,7 @@ export class List {
 			const entries = [
 				...this.entriesOf(endsByPart.get(part)),
 				...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
-				...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.epochOf(part))),
+				...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.probe.epochOf(part))),
 				ENTRY.written(minuteOf(Date.now())),
 			];
 			const known = await this.add(part, entries, lease);
@@ -285,7 +284,7 @@ export class List {
 
 	private entriesOf(ends: Ending[] = []): string[] {
 		return ends.flatMap(({ record: { name, number, part }, end, order }) => {
-			const epoch = this.epochOf(part);
+			const epoch = this.probe.epochOf(part);
 			return [ENTRY[end](name, number, epoch), ...(order === undefined ? [] : [ENTRY.boughtFor(order, name, number, epoch)])];
 		});
 	}
@@ -297,7 +296,7 @@ export class List {
 			const now = Date.now();
 			const minutes = Array.from({ length: Math.ceil(ms / MINUTE) + 1 }, (_, i) => ENTRY.written(minuteOf(now) - i));
 			for (const part of [...this.parts].reverse()) {
-				if ((await this.probe(part, minutes, lease)).size > 0) return false;
+				if ((await this.probe.entries(part, minutes, lease)).size > 0) return false;
 			}
 			return true;
 		});
@@ -346,76 +345,5 @@ export class List {
 		if (entries.length === 0) return new Set();
 		await lease.renew();
 		return await this.rows.add(this.rowOf(part), entries);
-	}
-
-	/**
-	 * Tells which entries are there. n8n has no way to look without recording, so what was not there is taken away
-	 * again. What a crash in between leaves behind looks like a claim that nobody has answered.
-	 */
-	private async probe(part: number, entries: string[], lease: Lease): Promise<Set<string>> {
-		const known = new Set<string>();
-		for (let i = 0; i < entries.length; i += CHUNK) {
-			const looked = entries.slice(i, i + CHUNK);
-			const there = await this.recordAndRemove(part, looked, lease);
-			for (const entry of there) known.add(entry);
-		}
-		return known;
-	}
-
-	/**
-	 * The same for the ends of records. A crash in between must not leave an order that reads as bought, so it leaves a
-	 * mark as well, and with that the epoch is over: what was said in it does not count, and what is said from then on
-	 * is said in the next. If somebody else's look comes late meanwhile, the mark is that one's as well, and what it has left
-	 * behind must not count either: then the row has another length than it should, and the mark stays.
-	 */
-	private async probeEnds<T>(part: number, records: T[], entryOf: (record: T, epoch: number) => string, lease: Lease): Promise<Set<T>> {
-		const known = new Set<T>();
-		for (let i = 0; i < records.length; ) {
-			const epoch = this.epochOf(part);
-			const chunk = records.slice(i, i + CHUNK);
-			const entries = new Map(chunk.map((record) => [record, entryOf(record, epoch)]));
-			const mark = ENTRY.reading(epoch);
-			const there = await this.recordUnderMark(part, mark, [...entries.values()], lease);
-			if (there.has(mark)) {
-				this.epochs.set(part, epoch + 1);
-				continue;
-			}
-			for (const [record, entry] of entries) if (there.has(entry)) known.add(record);
-			i += CHUNK;
-		}
-		return known;
-	}
-
-	/** @returns the mark as well if what is there does not count, because others have looked or are looking */
-	private async recordUnderMark(part: number, mark: string, entries: string[], lease: Lease): Promise<Set<string>> {
-		if (!this.state.isShared) return await this.recordAndRemove(part, [mark, ...entries], lease);
-		const row = this.rowOf(part);
-		// By chance, so that what a late look leaves behind is not as long as what it wipes out.
-		const filler = Array.from({ length: 1 + Math.floor(Math.random() * 64) }, () => ENTRY.looking(Math.random()));
-		const before = await this.rows.count(row);
-		const there = await this.recordAndRemove(part, [mark, ...filler, ...entries], lease, mark);
-		if (there.has(mark)) return there;
-		// The mark is the last to go.
-		const isCrossed = (await this.rows.count(row)) !== before + 1;
-		if (isCrossed) await this.add(part, [mark], lease);
-		else await this.rows.remove(row, [mark]);
-		return isCrossed ? there.add(mark) : there;
-	}
-
-	private epochOf(part: number): number {
-		return this.epochs.get(part) ?? 0;
-	}
-
-	/** @param kept an entry that is not removed again */
-	private async recordAndRemove(part: number, entries: string[], lease: Lease, kept?: string): Promise<Set<string>> {
-		const row = this.rowOf(part);
-		await lease.renew();
-		const there = await this.rows.add(row, entries);
-		await lease.renew();
-		await this.rows.remove(
-			row,
-			entries.filter((entry) => entry !== kept && !there.has(entry)),
-		);
-		return there;
 	}
 }
