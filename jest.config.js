@@ -13,7 +13,7 @@ module.exports = {
 	// Killed runs, and what each file has loaded of n8n, stay in the worker: a new one costs less.
 	workerIdleMemoryLimit: '512MB',
 	// A busy machine is no defect of the node: some tests place hundreds of orders.
-	testTimeout: 60_000,
+	testTimeout: 300_000,
 	transform: {
 		'\\.m?ts$': ['@swc/jest', { module: { type: 'commonjs' }, jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }],
 	},

@@ -18,7 +18,7 @@ module.exports = {
 	moduleFileExtensions,
 	moduleNameMapper: modules ? { '^(n8n-core|n8n-workflow|@n8n/di|@n8n/backend-common|reflect-metadata)$': `${modules}/$1` } : {},
 	transform,
-	testTimeout: 240_000,
+	testTimeout: 300_000,
 	// n8n-core 1.x leaves a timer running.
 	forceExit: modules !== undefined,
 };

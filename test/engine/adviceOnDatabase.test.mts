@@ -136,5 +136,5 @@ describe('an order that was bought before, or meanwhile, is not bought again by 
 		patience.isReal = false;
 		await follow(result);
 		expect(shop.sold()).toEqual({ s: 1, a: 1 });
-	}, 60_000);
+	});
 });

@@ -49,7 +49,7 @@ test('what a retry has claimed, and cannot give the lock free, it does not send'
 	free.goOn();
 	expect(wordsOf(await late)).toContain(TOO_BUSY);
 	expect(sold()).toEqual({ a: 1 });
-}, 60_000);
+});
 
 test('an execution by itself does not send what it has claimed under its key, and much later in its list', async () => {
 	const claim = gate();
@@ -63,7 +63,7 @@ test('an execution by itself does not send what it has claimed under its key, an
 	claim.goOn();
 	expect(wordsOf(await late)).toContain(TOO_BUSY);
 	expect(sold()).toEqual({ a: 1 });
-}, 60_000);
+});
 
 test('an execution that is told late that it is alone does not send what it has claimed', async () => {
 	const created = createExecution([{ channel: 'a' }]);
@@ -91,7 +91,7 @@ test('an execution that is told late that it is alone does not send what it has 
 	expect(wordsOf(await late)).toContain(TOO_BUSY);
 	expect((await late).failed[0].json.message).toContain('It may have been sent before.');
 	expect(sold()).toEqual({ a: 1 });
-}, 60_000);
+});
 
 test.each([
 	// The monotonic clock stands still meanwhile.
@@ -149,7 +149,7 @@ test('Confirmed Not Bought waits for the answer to the order that was sent, not 
 	});
 	await first;
 	expect(sold()).toEqual({ s: 1, a: 1 });
-}, 90_000);
+});
 
 test('a retry that dies while it looks unsettles nothing that was bought', async () => {
 	// So slow that each is settled with the claim of the next one.
@@ -170,4 +170,4 @@ test('a retry that dies while it looks unsettles nothing that was bought', async
 	passTime(25_000);
 	expect(outcomes(await retry)).toEqual(['unknown']);
 	expect(sold()).toEqual({ a: 1, b: 1 });
-}, 60_000);
+});

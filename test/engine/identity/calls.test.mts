@@ -52,7 +52,7 @@ test("killed at each call of n8n's database", async () => {
 		upTo(60).map((call): Cell => cellOf({ ...choice, point: 'call' as never, victim: 'c' }, { name: `${name}, call ${call / 2}`, call })),
 	);
 	await playAll(cells, play, SIDE_BY_SIDE);
-}, 300_000);
+});
 
 test("killed with an order on its way, and its retry at each call of n8n's database", async () => {
 	const cells = retryKilledAt.flatMap(([name, choice]) =>
@@ -62,4 +62,4 @@ test("killed with an order on its way, and its retry at each call of n8n's datab
 		),
 	);
 	await playAll(cells, play, SIDE_BY_SIDE);
-}, 300_000);
+});

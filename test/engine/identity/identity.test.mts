@@ -150,7 +150,7 @@ describe('a loop', () => {
 			},
 			LOOPS_SIDE_BY_SIDE,
 		);
-	}, 120_000);
+	});
 });
 
 describe('the stored items, with another tarif since', () => {
@@ -202,4 +202,4 @@ test('at most one batch is uncertain where an order takes longer than a tenth of
 		const complaints = await playing.play();
 		return playing.uncertain > cell.batchSize ? [...complaints, `${playing.uncertain} orders are uncertain`] : complaints;
 	});
-}, 120_000);
+});

@@ -20,4 +20,4 @@ test("13. a crashed execution is retried however long its list is, although n8n'
 	expect(wordsOf(await order([], { options, retryOf: killed }))).not.toMatch(/too busy/);
 	await finish(killed, { options });
 	expect(sold()).toEqual(onceEach(channels));
-}, 120_000);
+});
