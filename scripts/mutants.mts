@@ -137,7 +137,7 @@ const mutants: Mutant[] = [
 	mutant(
 		'an execution that is run twice does not notice',
 		'List.write',
-		{ drops: 'if (!isShared && lost.length > 0)' },
+		{ drops: 'if (!isShared && lost.size > 0)' },
 		'lateCalls',
 		'run twice',
 	),

@@ -214,3 +214,26 @@ test('an execution that is run twice at once, by two that both find nothing on r
 	await finish(created, oneByOne);
 	expect(sold()).toEqual({ a: 1, b: 1 });
 });
+
+test("of equal orders with keys, none is taken for the one whose key's end comes late", async () => {
+	const created = createExecution([{}]);
+	const keyed = { ...oneByOne, options: { ...oneByOne.options, idempotencyKey: '={{ $json.id }}' }, retryOf: created };
+	const end = gate();
+	deduplicator.pause = async (_before, entries) => {
+		if (who.getStore() === 'late' && has(entries, 'end') && !end.isHeld) await end.hold();
+	};
+	const first = { channel: 'a', id: 'first' };
+	const late = who.run(
+		'late',
+		async () => await order([], { ...keyed, before: () => [first], mode: 'trigger', streamSkill: processOf('main') }),
+	);
+	await until(() => end.isHeld);
+	// The list is read anew, with an equal order more in front.
+	const anew = [{ channel: 'a', id: 'second' }, first].map((row) => ({ ...row, readAt: 'now' }));
+	const retry = order([], { ...keyed, before: () => anew, streamSkill: processOf('worker') });
+	await sleep(4000);
+	end.goOn();
+	await late;
+	expect(outcomes(await retry)).toEqual([]);
+	expect(sold()).toEqual({ a: 2 });
+});

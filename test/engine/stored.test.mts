@@ -111,7 +111,7 @@ test('of three orders with Idempotency Keys', async () => {
 		execution: execution(LIST, { orders: kept(['0', '0'], recordsOf, KEYS) }, 17),
 		customData: { streamSkillPurchases: '1' },
 		database: {
-			[`workflow-1 ${LIST}`]: [...entries(names, 2), ...KEYS.map((key) => `key ${key} 1`)].sort(),
+			[`workflow-1 ${LIST}`]: [...entries(names, 2), ...KEYS.map((key, place) => `key ${key} 1 for ${orders[place]} 1`)].sort(),
 			[`workflow-1 streamskill:key:${KEYS[0]}:1`]: [ORDERS[0], 'claimed'],
 			[`workflow-1 streamskill:key:${KEYS[0]}:1:end`]: ['bought', 'bought for certain', 'end'],
 			[`workflow-1 streamskill:key:${KEYS[1]}:1`]: [ORDERS[1], 'claimed'],

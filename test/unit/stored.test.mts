@@ -40,7 +40,7 @@ test.each([
 	['what was bought for an item', ENTRY.boughtFor('order d', 'item e', 2, 0), 'bought order d for item e 2'],
 	['one that is void', ENTRY.void('order d', 2, 0), 'void order d 2'],
 	['one that is silent', ENTRY.silent('order d', 2, 0), 'silent order d 2'],
-	['the key that was claimed for an order of a list', ENTRY.keyed('k', 2, 0), 'key k 2'],
+	['the key that was claimed with an order', ENTRY.keyed('k', 2, 'order d', 3, 0), 'key k 2 for order d 3'],
 	['that an execution was started by hand', ENTRY.byHand, 'by hand'],
 	['what is in a mark that ends a generation', ENTRY.left, 'left'],
 	['when a list was written to', ENTRY.written(29926800), 'written 29926800'],

@@ -53,8 +53,9 @@ export const ENTRY = {
 	boughtFor: (order: string, name: string, number: number, epoch: number) => `bought ${order} for ${name} ${number}${inEpoch(epoch)}`,
 	void: (name: string, number: number, epoch: number) => `void ${name} ${number}${inEpoch(epoch)}`,
 	silent: (name: string, number: number, epoch: number) => `silent ${name} ${number}${inEpoch(epoch)}`,
-	/** The Idempotency Key that was claimed for an order of this list. */
-	keyed: (key: string, number: number, epoch: number) => `key ${key} ${number}${inEpoch(epoch)}`,
+	/** The Idempotency Key that was claimed together with an order's record. */
+	keyed: (key: string, number: number, name: string, of: number, epoch: number) =>
+		`key ${key} ${number} for ${name} ${of}${inEpoch(epoch)}`,
 	/** Of the mark that ends a generation of a list: others work on it than those who have begun that. */
 	left: 'left',
 	/** Of the row that tells that an execution was started by hand. */

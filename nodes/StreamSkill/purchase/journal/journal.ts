@@ -155,6 +155,7 @@ export class Journal {
 		try {
 			await this.lookup.learn(equals);
 			await this.lookup.readKeys(recalled);
+			await this.lookup.linkEquals(equals);
 		} finally {
 			for (const group of groupBy(equals, ({ call }) => call.id).values()) this.pair(group);
 		}

@@ -36,6 +36,14 @@ const endPart = (end: ListEnd): ListEnd => (end.length < PART_LENGTH ? end : goO
 /** The entry that claims a record. */
 const claimOf = ({ name, number }: RecordId) => ENTRY.claimed(name, number);
 
+/** The record of an Idempotency Key, and that of the order that it was claimed for. */
+export interface Link {
+	key: RecordId;
+	record: RecordId;
+}
+
+const linkEntry = ({ key, record }: Link, epoch: number) => ENTRY.keyed(key.name, key.number, record.name, record.number, epoch);
+
 /** Which records of a chain are looked for: `count` of them, from a number on, and more if all of those are there. */
 export interface Wanted {
 	from: number;
@@ -190,17 +198,15 @@ export class List {
 		return claimed;
 	}
 
-	/** @returns those records of keys that were claimed for an order of this list */
-	async keysOfThis(records: RecordId[]): Promise<Set<RecordId>> {
+	/** @returns those links that are there: each key was claimed together with the order's record */
+	async findLinks(links: Link[]): Promise<Set<Link>> {
+		const found = new Set<Link>();
+		if (links.length === 0) return found;
 		return await this.exclusively(async (lease) => {
-			await this.findEnd();
-			const own = new Set<RecordId>();
-			for (const part of this.parts) {
-				const open = records.filter((record) => !own.has(record));
-				const entryOf = ({ name, number }: RecordId, epoch: number) => ENTRY.keyed(name, number, epoch);
-				for (const record of await this.probe.ends(part, open, entryOf, lease)) own.add(record);
+			for (const [part, group] of groupBy(links, ({ record }) => record.part)) {
+				for (const link of await this.probe.ends(part, group, linkEntry, lease)) found.add(link);
 			}
-			return own;
+			return found;
 		});
 	}
 
@@ -243,10 +249,10 @@ export class List {
 	 * Claims records and says how others have ended, in one call of n8n's where that is possible.
 	 *
 	 * @param claims gives the records that are to be claimed, when nobody else can claim any; they get their part
-	 * @param keys the records of keys that were claimed for the same orders
+	 * @param keyOf the records of keys that were claimed for the same orders
 	 * @returns those records that somebody else has claimed before
 	 */
-	async write(ends: Ending[], claims: () => RecordId[], keys: RecordId[]): Promise<Set<RecordId>> {
+	async write(ends: Ending[], claims: () => RecordId[], keyOf: ReadonlyMap<RecordId, RecordId>): Promise<Set<RecordId>> {
 		const unseenFrom = (this.unseenFrom ??= this.state.part);
 		return await this.exclusively(async (lease) => {
 			const { isShared } = this.state;
@@ -262,23 +268,27 @@ export class List {
 			}
 			const unseen = this.state.earlier.filter((earlier) => earlier >= unseenFrom);
 			const taken = isShared ? await this.findParts(wanted, unseen, lease) : new Map<string, RecordId>();
-			const entries = [
-				...this.entriesOf(endsByPart.get(part)),
-				...wanted.map(claimOf).filter((entry) => !taken.has(entry)),
-				...keys.map(({ name, number }) => ENTRY.keyed(name, number, this.probe.epochOf(part))),
-				ENTRY.written(minuteOf(Date.now())),
-			];
-			const known = await this.add(part, entries, lease);
-			this.state.length += entries.length - known.size;
-			const lost = wanted.filter((record) => known.has(claimOf(record)) || taken.has(claimOf(record)));
+			const free = wanted.filter((record) => !taken.has(claimOf(record)));
+			const linksOf = (records: RecordId[]) =>
+				records.flatMap((record) => {
+					const key = keyOf.get(record);
+					return key ? [linkEntry({ key, record }, this.probe.epochOf(part))] : [];
+				});
+			const entries = [...this.entriesOf(endsByPart.get(part)), ...free.map(claimOf), ENTRY.written(minuteOf(Date.now()))];
+			const known = await this.add(part, isShared ? entries : [...entries, ...linksOf(free)], lease);
+			const lost = new Set(wanted.filter((record) => taken.has(claimOf(record)) || known.has(claimOf(record))));
+			// No key is linked to a record that somebody else has claimed.
+			const links = linksOf(free.filter((record) => !lost.has(record)));
+			if (isShared) await this.add(part, links, lease);
+			this.state.length += entries.length - known.size + links.length;
 			// It is not alone: the same execution is run by somebody else, who does not know of others either.
-			if (!isShared && lost.length > 0) await this.tellOthers();
+			if (!isShared && lost.size > 0) await this.tellOthers();
 			// It took so long that a retry may not have seen it.
 			await this.notice(NOTICED_WITHIN);
 			if (this.state.isShared !== isShared) throw new TooBusy();
 			Object.assign(this.state, endPart(this.state));
 			for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
-			return new Set(lost);
+			return lost;
 		});
 	}
 

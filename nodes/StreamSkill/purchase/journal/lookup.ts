@@ -1,6 +1,7 @@
 import { NAME } from '../../n8n/stored';
+import { groupBy } from './groups';
 import { sideBySide } from './keys';
-import type { List, Wanted } from './list';
+import type { Link, List, Wanted } from './list';
 import { chainsOf } from './names';
 import type { PastOrder } from './past';
 import type { Recalled } from './recalled';
@@ -129,25 +130,48 @@ export class Lookup {
 		}
 	}
 
-	/** Adds to uncertain orders the keys that were claimed for them, and not for equal orders of other executions. */
+	/**
+	 * Tells which of several equal orders was claimed with which key. Their states do not tell: what becomes of an order is
+	 * said under each of its names, one after the other.
+	 */
+	async linkEquals(recalled: Recalled[]) {
+		const { keys, past } = this.stores;
+		if (!keys) return;
+		const open = groupBy(past.orders.filter(isWithoutKey), ({ order }) => order);
+		for (const [order, group] of groupBy(recalled, ({ names }) => names.order)) {
+			const orders = open.get(order) ?? [];
+			if (order === undefined || orders.length === 0 || orders.length + group.length === 2) continue;
+			const claims = await keys.look(group.flatMap(({ names }) => names.key ?? []));
+			for (const taken of orders.slice(0, MOST_ASKED)) await this.link([...claims.values()].map((key) => ({ taken, key })));
+		}
+	}
+
+	/** Adds to uncertain orders the keys that were claimed with them. */
 	async joinKeys(recalled: Recalled[]) {
+		const isOpen = (order?: PastOrder): order is PastOrder => order?.state.kind === 'unknown' && isWithoutKey(order);
+		await this.link(recalled.flatMap(({ taken, key }) => (key && isOpen(taken) ? [{ taken, key }] : [])));
+	}
+
+	/** Adds keys to those orders that they were claimed with. */
+	private async link(pairs: Array<{ taken: PastOrder; key: RecordId }>) {
 		const { keys, unread } = this.stores;
-		const open = recalled.flatMap(({ taken, key }) => {
-			if (taken?.state.kind !== 'unknown' || taken.order === undefined || !key) return [];
-			return taken.records.some(({ scope }) => scope === key.scope) ? [] : [{ taken, order: taken.order, key }];
-		});
-		if (!keys || open.length === 0) return;
-		const claims = new Map(open.map(({ key: { name, number } }) => [name, keys.recordsUpTo(name, number)]));
+		if (!keys || pairs.length === 0) return;
 		for (const list of unread) {
-			const own = await list.keysOfThis([...claims.values()].flat());
-			for (const { taken, order, key } of open) {
+			const takenBy = new Map<Link, PastOrder>();
+			for (const { taken, key } of pairs) {
+				const record = taken.records.find((one) => one.scope === list.scope && !isOfItem(one));
 				// A key is claimed anew once its last claim is void.
-				const last = claims.get(key.name)?.find((record) => own.has(record));
-				if (!last || taken.records.includes(last) || (await keys.state(last)) === 'void') continue;
-				if ((await keys.owner(last, order)) !== 'same') continue;
-				taken.records.push(last);
-				await this.refreshKeys(taken);
+				if (record) for (const claim of keys.recordsUpTo(key.name, key.number)) takenBy.set({ key: claim, record }, taken);
+			}
+			for (const link of await list.findLinks([...takenBy.keys()])) {
+				const taken = takenBy.get(link)!;
+				if (!isWithoutKey(taken) || (await keys.state(link.key)) === 'void') continue;
+				taken.key = link.key.name;
+				taken.records.push(link.key);
+				if (taken.state.kind === 'unknown') await this.refreshKeys(taken);
 			}
 		}
 	}
 }
+
+const isWithoutKey = ({ key, state }: PastOrder) => key === undefined && state.kind !== 'void';

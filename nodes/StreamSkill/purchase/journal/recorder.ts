@@ -83,6 +83,7 @@ export class Recorder {
 	private async write(list: List, attempts: Attempt[], isWriting = () => {}) {
 		const { past, keys, isPreview } = this.stores;
 		const given: Array<{ attempt: Attempt; record: RecordId; of: Names }> = [];
+		const keyOf = new Map<RecordId, RecordId>();
 		const ends = this.ends.get(list) ?? [];
 		this.ends.delete(list);
 		if (attempts.length + ends.length === 0 || isPreview) return;
@@ -93,13 +94,16 @@ export class Recorder {
 				() => {
 					isWriting();
 					for (const attempt of attempts) {
+						const key = attempt.won.find(({ scope }) => scope === keys?.scope);
 						for (const { name, of } of chainsOf(attempt.planned.names, list)) {
-							given.push({ attempt, record: { scope: list.scope, name, number: past.next(list.scope, name), part: 1 }, of });
+							const record = { scope: list.scope, name, number: past.next(list.scope, name), part: 1 };
+							given.push({ attempt, record, of });
+							if (key && !isOfItem(record)) keyOf.set(record, key);
 						}
 					}
 					return given.map(({ record }) => record);
 				},
-				attempts.flatMap(({ won }) => won.filter(({ scope }) => scope === keys?.scope)),
+				keyOf,
 			);
 			for (const { attempt, record } of given) {
 				if (lost.has(record)) attempt.isLost = true;
