@@ -215,7 +215,10 @@ test('an execution that is run twice at once, by two that both find nothing on r
 	expect(sold()).toEqual({ a: 1, b: 1 });
 });
 
-test("of equal orders with keys, none is taken for the one whose key's end comes late", async () => {
+test.each([
+	['an execution', 'trigger'],
+	['a retry', 'retry'],
+] as const)("of equal orders with keys, none is taken for that of %s whose key's end comes late", async (_name, mode) => {
 	const created = createExecution([{}]);
 	const keyed = { ...oneByOne, options: { ...oneByOne.options, idempotencyKey: '={{ $json.id }}' }, retryOf: created };
 	const end = gate();
@@ -223,10 +226,7 @@ test("of equal orders with keys, none is taken for the one whose key's end comes
 		if (who.getStore() === 'late' && has(entries, 'end') && !end.isHeld) await end.hold();
 	};
 	const first = { channel: 'a', id: 'first' };
-	const late = who.run(
-		'late',
-		async () => await order([], { ...keyed, before: () => [first], mode: 'trigger', streamSkill: processOf('main') }),
-	);
+	const late = who.run('late', async () => await order([], { ...keyed, before: () => [first], mode, streamSkill: processOf('main') }));
 	await until(() => end.isHeld);
 	// The list is read anew, with an equal order more in front.
 	const anew = [{ channel: 'a', id: 'second' }, first].map((row) => ({ ...row, readAt: 'now' }));

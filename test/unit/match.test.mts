@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { match, type Seeker } from '../../nodes/StreamSkill/purchase/journal/match.ts';
+import { match } from '../../nodes/StreamSkill/purchase/journal/match.ts';
 import type { Names, PastOrder, PastState } from '../../nodes/StreamSkill/purchase/journal/past.ts';
 
 /** A row of a spreadsheet, and what is ordered for it. */
@@ -53,10 +53,9 @@ function stores(rows: Names[], fates: string): Record<'execution' | 'database', 
 }
 
 /** Which rows that were sent each item of a list stands for. */
-function found(sent: Sent[], later: Names[], keyStates: Array<Seeker['keyState']> = []): string {
-	const seekers = later.map((names, place): Seeker => ({ names, keyState: keyStates[place] }));
+function found(sent: Sent[], later: Names[]): string {
 	return match(
-		seekers,
+		later,
 		sent.map(({ past }) => past),
 	)
 		.map((pasts) => [...new Set(pasts.map((past) => sent.find((one) => one.past === past)?.row))].join('+') || 'new')
@@ -133,16 +132,6 @@ describe('equal orders that were recorded apart', () => {
 	test('are told by what is on record of the item', () => {
 		expect(found(database, [mended(b, 'same'), mended(a, 'same')])).toBe('1 0');
 	});
-
-	test('are told by what the key says, above what the item says', () => {
-		const later = [mended(a, 'same'), mended(b, 'same')];
-		expect(
-			found(database, later, ['bought', 'unknown'])
-				.split(' ')
-				.map((row) => row.charAt(0)),
-		).toEqual(['1', '0']);
-		expect(found(stores([bare(a), bare(a)], '?b').database, [bare(a), bare(a)], ['unknown', 'bought'])).toBe('0 1');
-	});
 });
 
 describe('in another try of the same call, whose list is the same', () => {
@@ -168,8 +157,8 @@ describe('in another try of the same call, whose list is the same', () => {
 test('one that is at hand with its purchase comes before one that is only known as bought', () => {
 	const [lost] = stores([bare(a)], 'b').database;
 	const [atHand] = stores([bare(a)], 'b').execution;
-	expect(match([{ names: bare(a) }], [lost.past, atHand.past])[0][0]).toBe(atHand.past);
-	expect(match([{ names: bare(a) }], [atHand.past, lost.past])[0][0]).toBe(atHand.past);
+	expect(match([bare(a)], [lost.past, atHand.past])[0][0]).toBe(atHand.past);
+	expect(match([bare(a)], [atHand.past, lost.past])[0][0]).toBe(atHand.past);
 });
 
 describe('an order comes with all that is on record of it', () => {
@@ -181,37 +170,35 @@ describe('an order comes with all that is on record of it', () => {
 	const [byOrder, byItem] = stores([a], 'b').database.map(({ past }) => past);
 
 	test('under each of its names, and by hand', () => {
-		expect(match([{ names: a }], [byOrder, byItem, editor('2026-11-25')])).toEqual([[byOrder, editor('2026-11-25'), byItem]]);
+		expect(match([a], [byOrder, byItem, editor('2026-11-25')])).toEqual([[byOrder, editor('2026-11-25'), byItem]]);
 	});
 
 	test('but not what has ended in another way', () => {
-		expect(match([{ names: bare(a) }], [byOrder, editor('2026-11-25', 'unknown')])).toEqual([[byOrder]]);
+		expect(match([bare(a)], [byOrder, editor('2026-11-25', 'unknown')])).toEqual([[byOrder]]);
 		const uncertain: PastOrder = { ...byItem, state: { kind: 'unknown', isSilent: true } };
 		// The item says which of equal orders it is.
-		expect(match([{ names: a }], [byOrder, editor('2026-11-25', 'unknown'), uncertain])).toEqual([
-			[editor('2026-11-25', 'unknown'), uncertain],
-		]);
+		expect(match([a], [byOrder, editor('2026-11-25', 'unknown'), uncertain])).toEqual([[editor('2026-11-25', 'unknown'), uncertain]]);
 	});
 
 	test('nor another order of the same, be it by hand on another day', () => {
 		const [today, yesterday] = [editor('2026-11-25'), editor('2026-11-24')];
-		expect(match([{ names: a }], [today, yesterday])).toEqual([[today]]);
-		expect(match([{ names: a }, { names: bare(a) }], [today, yesterday])).toEqual([[today], [yesterday]]);
+		expect(match([a], [today, yesterday])).toEqual([[today]]);
+		expect(match([a, bare(a)], [today, yesterday])).toEqual([[today], [yesterday]]);
 		const again = stores([bare(x), bare(a)], '-b').database[0].past;
-		expect(match([{ names: bare(a) }], [byOrder, again])).toEqual([[byOrder]]);
+		expect(match([bare(a)], [byOrder, again])).toEqual([[byOrder]]);
 	});
 
 	test('nor what belongs to another order in part', () => {
 		const inBoth: PastOrder = { ...byOrder, records: [...byOrder.records, ...editor('2026-11-25').records] };
-		expect(match([{ names: bare(a) }], [byOrder, inBoth])).toEqual([[byOrder]]);
+		expect(match([bare(a)], [byOrder, inBoth])).toEqual([[byOrder]]);
 		// The order moved to another row, which is on record for another one.
 		const [moved] = stores([a], 'b').execution.map(({ past }) => past);
 		const [, other] = stores([b], 'b').database.map(({ past }) => past);
-		expect(match([{ names: { ...a, item: b.item } }], [{ ...moved, state: { kind: 'bought' } }, other])[0]).toHaveLength(1);
+		expect(match([{ ...a, item: b.item }], [{ ...moved, state: { kind: 'bought' } }, other])[0]).toHaveLength(1);
 	});
 
 	test('an item without a past order takes nothing along', () => {
-		expect(match([{ names: x }], [byOrder, byItem])).toEqual([[]]);
+		expect(match([x], [byOrder, byItem])).toEqual([[]]);
 	});
 });
 
@@ -226,10 +213,7 @@ test('whatever the list: no past order is taken twice, nor for an item that it h
 	fc.assert(
 		fc.property(list, fc.array(fate, { minLength: 6, maxLength: 6 }), list, fc.boolean(), (first, fates, later, isCrash) => {
 			const past = stores(first, fates.join(''))[isCrash ? 'database' : 'execution'].map((one) => one.past);
-			const result = match(
-				later.map((names) => ({ names })),
-				past,
-			);
+			const result = match(later, past);
 			const taken = result.flat();
 			expect(result).toHaveLength(later.length);
 			expect(new Set(taken).size).toBe(taken.length);
@@ -267,7 +251,7 @@ test('a list in another sequence is recognised row by row, whatever became of it
 				.map(({ place }) => place);
 			const { execution } = stores(first, fates.join(''));
 			const result = match(
-				places.map((place) => ({ names: first[place] })),
+				places.map((place) => first[place]),
 				execution.map(({ past }) => past),
 			);
 			places.forEach((place, i) => {
@@ -282,7 +266,7 @@ describe('a mended item, by the records that a crash has left', () => {
 	const record = (name: string, scope = SCOPE) => ({ scope, name, number: 1, part: 1 });
 	const ofItem: PastOrder = { item: 'row a', records: [record('item row a')], state: { kind: 'bought' } };
 	const ofOrder = (state: PastState, scope?: string): PastOrder => ({ order: 'x', records: [record('order x', scope)], state });
-	const seeker: Seeker = { names: { item: 'row a', order: 'x' } };
+	const seeker: Names = { item: 'row a', order: 'x' };
 	const matched = (past: PastOrder[]) => match([seeker], past)[0].map((order) => past.indexOf(order));
 
 	test('it was bought, and what it orders now was ordered for another one', () => {

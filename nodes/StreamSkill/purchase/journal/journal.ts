@@ -167,8 +167,10 @@ export class Journal {
 		if (!first) return;
 		const isFree = (order: PastOrder) =>
 			order.state.kind !== 'void' && !this.past.takenNow.has(order) && (order.call === undefined || first.call.isTryOf(order.call));
-		const seekers = group.map(({ names, key }) => ({ names, keyState: stateOfKey(key) }));
-		const found = match(seekers, this.past.orders.filter(isFree));
+		const found = match(
+			group.map(({ names }) => names),
+			this.past.orders.filter(isFree),
+		);
 		group.forEach((one, place) => {
 			const [order, ...others] = found[place] ?? [];
 			one.taken = order;

@@ -1,13 +1,6 @@
 import type { Names, PastOrder } from './past';
 import { isOfEditor, isOfItem } from './records';
 
-/** An item that looks for its past order. */
-export interface Seeker {
-	names: Names;
-	/** What its Idempotency Key says, if that is on record for the same order. */
-	keyState?: 'bought' | 'unknown';
-}
-
 /**
  * Tells which items of a list stand for past orders. The list may be the stored one, whose fields were mended since, or
  * one that was read anew, with other rows, another sequence, or fresh values in the same rows.
@@ -15,16 +8,17 @@ export interface Seeker {
  * An item takes the order that fits it best: the same order wherever it stands now, else one for the same item, whose
  * fields were changed since. Each past order is taken once at most: a row that comes once more is a new order.
  *
+ * @param seekers the names of each item
  * @param past the orders that may be taken; a record in n8n's database is an order with one name
  * @returns for each item all that is known of its order: of several that are in the same state, one under each name
  */
-export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
+export function match(seekers: Names[], past: PastOrder[]): PastOrder[][] {
 	const free = new Set(past);
 	const sameOrder = indexOf(past, ({ order }) => order);
 	const sameItem = indexOf(past, ({ item }) => item);
 	const samePlace = indexOf(past, ({ place }) => place);
 	const own = (names: Names) => [...sameItem(names), ...samePlace(names)];
-	const ordered = new Set(seekers.map(({ names }) => names.order));
+	const ordered = new Set(seekers.map(({ order }) => order));
 	const found: PastOrder[][] = seekers.map(() => []);
 
 	const take = (place: number, order: PastOrder) => {
@@ -32,23 +26,23 @@ export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
 		found[place]?.push(order);
 	};
 	/** Goes through the list once: each item that has none yet takes the first that fits. */
-	const pass = (candidates: (names: Names) => Iterable<PastOrder>, fits: (order: PastOrder, seeker: Seeker) => boolean) => {
-		seekers.forEach((seeker, place) => {
+	const pass = (candidates: (names: Names) => Iterable<PastOrder>, fits: (order: PastOrder, names: Names) => boolean) => {
+		seekers.forEach((names, place) => {
 			if (found[place]?.length !== 0) return;
-			for (const order of candidates(seeker.names)) {
-				if (!fits(order, seeker)) continue;
+			for (const order of candidates(names)) {
+				if (!fits(order, names)) continue;
 				take(place, order);
 				return;
 			}
 		});
 	};
 
-	pass(sameOrder, ({ key }, { names }) => key !== undefined && key === names.key);
-	pass(own, ({ order }, { names }) => order !== undefined && order === names.order);
+	pass(sameOrder, ({ key }, names) => key !== undefined && key === names.key);
+	pass(own, ({ order }, names) => order !== undefined && order === names.order);
 	// What no item of the list orders was for this one, before its fields were changed.
 	pass(own, ({ order }) => order !== undefined && !ordered.has(order));
 	// Equal orders that were recorded apart: which of them is whose shows by their state.
-	pass(sameOrder, ({ state }, { names, keyState }) => state.kind === (keyState ?? [...sameItem(names)][0]?.state.kind));
+	pass(sameOrder, ({ state }, names) => state.kind === [...sameItem(names)][0]?.state.kind);
 	// A record of the item alone, and none of an order that could be it: nothing in the list orders that any more.
 	const withoutItem = new Set([...free].flatMap(({ item, state }) => (item === undefined ? state.kind : [])));
 	pass(sameItem, ({ order, state }) => order === undefined && !withoutItem.has(state.kind));
@@ -58,7 +52,7 @@ export function match(seekers: Seeker[], past: PastOrder[]): PastOrder[][] {
 	pass(own, () => true);
 
 	// One order is recorded under each of its names: else it would be held back under the next name for ever.
-	seekers.forEach(({ names }, place) => {
+	seekers.forEach((names, place) => {
 		const [first] = found[place] ?? [];
 		if (!first) return;
 		const scopes = new Set(scopesOf(first));
