@@ -128,25 +128,21 @@ test('that retry the same execution with another tarif, and items that tell what
 test.each([
 	['with keys', { idempotencyKey: 'k' }],
 	['without keys', {}],
-])(
-	'two that confirm the same as not bought send it once more (%s)',
-	async (_name, key) => {
-		await Promise.all(
-			SEEDS.map(async (seed) => {
-				const channel = `${seed}/a`;
-				shop.sandbox.fault({ match: { channel }, times: 1, fault: faults.serverErrorBefore(500) });
-				const setup: Orders = { workflowId: `workflow ${seed}`, options: { ...key, timeout: 10_000 } };
-				const lost = await order([channel], setup);
-				const options = { ...setup.options, ...lookUp(lost) };
-				await Promise.all(
-					processes.map(async (name) => await order([], { ...setup, options, retryOf: lost.data, streamSkill: processOf(name) })),
-				);
-				expect({ seed, sent: sent()[channel] }).toEqual({ seed, sent: 2 });
-			}),
-		);
-	},
-	60_000,
-);
+])('two that confirm the same as not bought send it once more (%s)', async (_name, key) => {
+	await Promise.all(
+		SEEDS.map(async (seed) => {
+			const channel = `${seed}/a`;
+			shop.sandbox.fault({ match: { channel }, times: 1, fault: faults.serverErrorBefore(500) });
+			const setup: Orders = { workflowId: `workflow ${seed}`, options: { ...key, timeout: 10_000 } };
+			const lost = await order([channel], setup);
+			const options = { ...setup.options, ...lookUp(lost) };
+			await Promise.all(
+				processes.map(async (name) => await order([], { ...setup, options, retryOf: lost.data, streamSkill: processOf(name) })),
+			);
+			expect({ seed, sent: sent()[channel] }).toEqual({ seed, sent: 2 });
+		}),
+	);
+});
 
 test('a key whose answer comes while another execution looks is not lost', async () => {
 	await Promise.all(
@@ -204,17 +200,12 @@ describe('that have a list of several parts buy each order once, also the one th
 	test.each(processes)(
 		'an execution, and its retry while it still runs, in the process %s',
 		async (name) => await overtakeBesides(createExecution(items), name),
-		60_000,
 	);
 
-	test.each(processes)(
-		'the same in a loop (%s)',
-		async (name) => {
-			const rounds = Array.from({ length: 10 }, (_, i) => items.slice(25 * i, 25 * (i + 1)));
-			await overtakeBesides(createExecution(...rounds), name);
-		},
-		60_000,
-	);
+	test.each(processes)('the same in a loop (%s)', async (name) => {
+		const rounds = Array.from({ length: 10 }, (_, i) => items.slice(25 * i, 25 * (i + 1)));
+		await overtakeBesides(createExecution(...rounds), name);
+	});
 
 	const overtakeBesides = async (created: IRunExecutionData, name: (typeof processes)[number]) =>
 		await overtake(

@@ -88,52 +88,48 @@ async function finishLoop(loop: Loop, first: RunResult, original: IRunExecutionD
 }
 
 describe('a loop', () => {
-	test.each(['send', 'answer', 'later'] as const)(
-		'killed at each round: %s',
-		async (point) => {
-			const cells = (['as created', 'recovered'] as const).flatMap((stored) =>
-				[1, 2].flatMap((retries) =>
-					[0, 1, 2].flatMap((round) =>
-						loops(`in round ${round}, ${stored}, ${retries} retries`).map((loop) => ({ ...loop, stored, retries, round })),
-					),
+	test.each(['send', 'answer', 'later'] as const)('killed at each round: %s', async (point) => {
+		const cells = (['as created', 'recovered'] as const).flatMap((stored) =>
+			[1, 2].flatMap((retries) =>
+				[0, 1, 2].flatMap((round) =>
+					loops(`in round ${round}, ${stored}, ${retries} retries`).map((loop) => ({ ...loop, stored, retries, round })),
 				),
-			);
-			await playAll(
-				cells,
-				async ({ stored, retries, round, ...loop }) => {
-					const created = createExecution(...loopRows(loop));
-					let ended = 0;
-					const life = new Life((moment, channel) => {
-						if (moment === 'later') ended++;
-						if (point === 'later') return ended > round;
-						return moment === point && ended === round && channel!.endsWith(loop.rounds[round][1]);
-					});
-					const running = life.live(
-						async () =>
-							await shop.order([], {
-								...loopSetup(loop),
-								retryOf: created,
-								mode: 'trigger',
-								streamSkill: processOf('doomed'),
-								credentials: mortal(life),
-							}),
-					);
-					if (await Promise.race([running, life.end])) return ['a round buys nothing'];
-					await Promise.all(life.orders);
-					const inRound0 =
-						point === 'later' ? recovered(created, ['Start', 'StreamSkill'], 'Success') : recovered(created, ['Start'], 'StreamSkill');
-					const fromLog = round === 0 ? inRound0 : recovered(created, ['Start', 'StreamSkill', 'Success']);
-					const original = stored === 'as created' ? created : fromLog;
-					const retry = async () => await shop.order([], { ...loopSetup(loop), retryOf: original, streamSkill: processOf('main') });
-					let result = await retry();
-					if (retries === 2) result = await retry();
-					return await finishLoop(loop, result, original);
-				},
-				LOOPS_SIDE_BY_SIDE,
-			);
-		},
-		120_000,
-	);
+			),
+		);
+		await playAll(
+			cells,
+			async ({ stored, retries, round, ...loop }) => {
+				const created = createExecution(...loopRows(loop));
+				let ended = 0;
+				const life = new Life((moment, channel) => {
+					if (moment === 'later') ended++;
+					if (point === 'later') return ended > round;
+					return moment === point && ended === round && channel!.endsWith(loop.rounds[round][1]);
+				});
+				const running = life.live(
+					async () =>
+						await shop.order([], {
+							...loopSetup(loop),
+							retryOf: created,
+							mode: 'trigger',
+							streamSkill: processOf('doomed'),
+							credentials: mortal(life),
+						}),
+				);
+				if (await Promise.race([running, life.end])) return ['a round buys nothing'];
+				await Promise.all(life.orders);
+				const inRound0 =
+					point === 'later' ? recovered(created, ['Start', 'StreamSkill'], 'Success') : recovered(created, ['Start'], 'StreamSkill');
+				const fromLog = round === 0 ? inRound0 : recovered(created, ['Start', 'StreamSkill', 'Success']);
+				const original = stored === 'as created' ? created : fromLog;
+				const retry = async () => await shop.order([], { ...loopSetup(loop), retryOf: original, streamSkill: processOf('main') });
+				let result = await retry();
+				if (retries === 2) result = await retry();
+				return await finishLoop(loop, result, original);
+			},
+			LOOPS_SIDE_BY_SIDE,
+		);
+	});
 
 	test('failed before its later rounds, and a retry in them', async () => {
 		await playAll(
