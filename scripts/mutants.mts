@@ -37,7 +37,7 @@ const mutants: Mutant[] = [
 	mutant('a model that is told nothing buys', 'dropsOutput', { returns: 'false' }, 'tool'),
 	mutant('an evaluation buys', 'isEvaluation', { returns: 'false' }, 'advice.test', 'an evaluation'),
 	mutant('some are sent although others are no orders', 'stopIfFailed', { returns: '' }, 'purchase'),
-	mutant('sent although the database refused to look', 'obstacleTo', { condition: 'journal.refusal', is: false }, 'keys'),
+	mutant('sent although the database refused to look', 'obstacleTo', { condition: 'journal.refusal', is: false }, 'refusedLook'),
 	mutant('a key twice is found too late', 'refuseRepeatedKeys', { returns: '' }, 'keys'),
 	mutant('401 does not end the run', 'Run.send', { condition: 'connection.isAllRefused', is: false }, 'account'),
 	mutant('a refused token is sent again', 'obstacleToSending', { condition: 'connection.isRefused', is: false }, 'account'),

@@ -1,4 +1,5 @@
-/** n8n's database refuses once while a retry looks up what was ordered before. */
+/** n8n's database refuses once while an execution looks up what was ordered before. */
+import { DAY, passTime } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
 import { openShop, outcomes, wordsOf, type Orders } from '../shop.mts';
 import { loop } from '../wirings.mts';
@@ -32,6 +33,16 @@ test('what was bought by hand before is left out all the same', async () => {
 	expect(outcomes(await order([], { ...oneByOne, retryOf: killed }))).toEqual(['notSent', 'notSent']);
 	await finish(killed, oneByOne);
 	expect(sold()).toEqual({ a: 1, b: 1 });
+});
+
+test('what was bought by hand yesterday is not bought again', async () => {
+	const byHand: Orders = { ...oneByOne, mode: 'manual' };
+	await order(['a'], byHand);
+	passTime(DAY);
+	refuseOnce('checkProcessedAndRecord', 'reading');
+	expect(outcomes(await order(['a'], byHand))).toEqual(['notSent']);
+	expect(outcomes(await order(['a'], byHand))).toEqual([]);
+	expect(sold()).toEqual({ a: 1 });
 });
 
 test('the message is what the database says', async () => {
