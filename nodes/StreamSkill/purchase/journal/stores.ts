@@ -60,23 +60,24 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	// In an n8n without token, others may always have the same root: retries, and a worker that n8n took for stalled.
 	const state = past.listState(scope, token === undefined);
 	const own = new List(rows, scope, state, isByHand);
-	const lists = [own];
 	const unread = isRetry || past.isNew ? [own] : [];
-	const joinEditor = () => {
-		const editor = (daysAgo: number) => {
-			const id = ROW.editor(nodeId, dayOf(daysAgo));
-			return new List(rows, id, past.listState(id, true), false);
-		};
-		const today = editor(0);
-		lists.push(today);
-		unread.push(today, editor(1));
+	const editors = new Map<string, List>();
+	const editor = (daysAgo: number) => {
+		const id = ROW.editor(nodeId, dayOf(daysAgo));
+		const list = editors.get(id) ?? new List(rows, id, past.listState(id, true), false);
+		editors.set(id, list);
+		return list;
 	};
 	if (isByHand) joinEditor();
 	return {
 		...stores,
 		keys: new Keys(rows, KEYS_SCOPE(workflowId)),
 		own,
-		lists,
+	const joinEditor = () => void unread.push(editor(0), editor(1));
+		// A day may end while the execution runs.
+		get lists() {
+			return editors.size > 0 ? [own, editor(0)] : [own];
+		},
 		get unread() {
 			if (state.isShared && !unread.includes(own)) unread.unshift(own);
 			return unread;

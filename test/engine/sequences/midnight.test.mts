@@ -1,0 +1,20 @@
+/** By hand, over midnight (UTC): what was bought after it was bought on the next day. */
+import { DAY, setForward } from '../clock.mts';
+import { openShop, until } from '../shop.mts';
+
+const { order, sold } = openShop();
+
+/** Sets the clock forward to so many milliseconds after the next midnight. */
+const setToMidnight = (after: number) => setForward(DAY - (Date.now() % DAY) + after);
+
+test('what was bought by hand yesterday is left out', async () => {
+	setToMidnight(-5000);
+	const options = { batching: { batch: { batchSize: 1, batchInterval: 500 } } };
+	const running = order(['a', 'b'], { mode: 'manual', options });
+	await until(() => sold().a === 1);
+	setToMidnight(600_000);
+	await running;
+	setForward(DAY);
+	await order(['b'], { mode: 'manual' });
+	expect(sold()).toEqual({ a: 1, b: 1 });
+});
