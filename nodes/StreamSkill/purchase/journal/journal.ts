@@ -157,7 +157,11 @@ export class Journal {
 			await this.lookup.readKeys(recalled);
 			await this.lookup.linkEquals(equals);
 		} finally {
-			for (const group of groupBy(equals, ({ call }) => call.id).values()) this.pair(group);
+			// What is only shown takes no order from what is sent.
+			for (const isShown of [false, true]) {
+				const some = equals.filter(({ item }) => item.reading.treatment.dryRun === isShown);
+				for (const group of groupBy(some, ({ call }) => call.id).values()) this.pair(group);
+			}
 		}
 	}
 
