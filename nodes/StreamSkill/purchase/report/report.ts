@@ -75,10 +75,9 @@ export class Report {
 		});
 	}
 
-	/** Whether nothing can be tried again: Retry On Fail repeats a node whose first item has an `error`, also the API's own. */
+	/** Whether nothing can be tried again: Retry On Fail repeats a node whose first output has an `error`, also the API's own. */
 	get isComplete(): boolean {
-		const [first] = this.items.map((item) => this.results.get(item));
-		return !this.anyFailed && !(first?.kind === 'bought' && first.purchase.error !== undefined);
+		return !this.anyFailed && !this.all('bought').some(({ purchase }) => purchase.error !== undefined);
 	}
 
 	/**
