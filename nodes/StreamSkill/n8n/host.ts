@@ -65,6 +65,12 @@ function savesFailedExecutions(context: IExecuteFunctions): boolean {
 
 /**
  * Whether the node stands in a loop: then n8n ends the loop, with status *success*, when the node puts out nothing
+/** Whether another node of this type comes after it, and may have orders for the same items. */
+export function isFollowedByItsLike(context: IExecuteFunctions): boolean {
+	const { name, type } = context.getNode();
+	return context.getChildNodes(name).some((node) => node.type === type && node.name !== name);
+}
+
  * (seen in n8n 2.41.1).
  */
 export function isInLoop(context: IExecuteFunctions): boolean {

@@ -1,7 +1,7 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
 import { errorItem } from '../../n8n/errorItem';
-import { isCalled, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
+import { isCalled, isFollowedByItsLike, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Confirmations } from '../journal/confirmations';
 import type { Item, Order } from '../order/order';
 import type { Failure, Obstacle } from './failure';
@@ -137,9 +137,13 @@ export class Report {
 				return errorItem(this.context, itemIndex, errorJson(failedItem(item, result.failure), recourse));
 			case 'leftOut':
 				// Nothing at all would leave a model to guess.
-				return isTool(this.context)
-					? { json: { skipped: describeBought(result.because, item.reading.treatment), message: 'Nothing was bought now.' }, pairedItem }
-					: undefined;
+				if (isTool(this.context))
+					return {
+						json: { skipped: describeBought(result.because, item.reading.treatment), message: 'Nothing was bought now.' },
+						pairedItem,
+					};
+				// What the next node has ordered for it is on record there, or was never ordered. With a key, all was done in another execution.
+				return result.because !== 'key' && isFollowedByItsLike(this.context) ? { json: leftOutJson([item]), pairedItem } : undefined;
 			case undefined:
 				return undefined;
 		}
@@ -204,5 +208,5 @@ const failedItem = (item: Item, failure: Failure): FailedItem => ({
 
 const leftOutJson = (items: Item[]): IDataObject => ({
 	leftOut: items.map((item): IDataObject => ({ ...orderOf(item)?.body })),
-	message: 'All orders of this round were bought before. Nothing was bought now.',
+	message: 'What is left out was bought before. Nothing was bought now.',
 });
