@@ -87,7 +87,8 @@ const causes: Record<string, Cause> = {
 		mend: () => ({ options: byChannel }),
 	},
 	'all have one key': {
-		advice: 'Give each order an Idempotency Key of its own.',
+		advice:
+			'Give this order an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.',
 		wrong: () => ({ options: { idempotencyKey: 'k' } }),
 		mend: () => ({ options: byChannel }),
 	},
@@ -261,7 +262,10 @@ describe('a key', () => {
 	test('that has bought another order gets another one', async () => {
 		await order(['a'], { options: k });
 		const conflict = await order(['b'], { options: k });
-		reads(conflict, 'Give each order an Idempotency Key of its own.');
+		reads(
+			conflict,
+			'Give this order an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.',
+		);
 		await order([], { options: { idempotencyKey: 'k 2' }, retryOf: conflict.data });
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 	});
@@ -318,7 +322,10 @@ describe('a key', () => {
 		['If Already Purchased is set to Skip', { ...k, onDuplicate: 'skip' }, 1],
 	])('that comes twice in a list: %s', async (_name, options, times) => {
 		const refused = await order(['a', 'a'], { options: { ...k, onDuplicate: 'fail' } });
-		reads(refused, 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.');
+		reads(
+			refused,
+			'Give this item an Idempotency Key of its own and leave the other keys as they are, or set If Already Purchased to Skip.',
+		);
 		expect(sent()).toEqual({});
 		await order([], { options, retryOf: refused.data });
 		expect(sold()).toEqual({ a: times });

@@ -15,7 +15,7 @@ import {
 	uncertainties,
 } from './failures.mts';
 
-const recourses: Recourse[] = ['editor', 'lastDay', 'retry', 'rest', 'anew', 'tool'];
+const recourses: Recourse[] = ['editor', 'lastDay', 'retry', 'rest', 'anew', 'evaluation', 'tool'];
 const order = orderOf();
 
 const RETRY =
@@ -29,6 +29,7 @@ const next: Record<Recourse, string> = {
 	retry: `${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	rest: 'Then order the rows that are left in a new execution, without those that were bought.',
 	anew: 'Then order this item alone in a new execution.',
+	evaluation: 'Then run the evaluation again: where Dry Run is turned off, it buys all its orders again.',
 	tool: 'Then order it again if it is still wanted.',
 };
 
@@ -158,8 +159,14 @@ describe('what to do', () => {
 
 	test.each<[Failure, string]>([
 		[invalid, 'Change the named fields, or the data that fills them.'],
-		[failures['a key of another order: list'], 'Give each order an Idempotency Key of its own.'],
-		[failures['a key that comes again'], 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'],
+		[
+			failures['a key of another order: list'],
+			'Give this order an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.',
+		],
+		[
+			failures['a key that comes again'],
+			'Give this item an Idempotency Key of its own and leave the other keys as they are, or set If Already Purchased to Skip.',
+		],
 		[heldBack('settings'), 'Change the named options.'],
 		[heldBack('limit'), 'If all of them are meant to be bought, raise the limit.'],
 		[heldBack('credential'), 'Choose or correct the StreamSkill API credential.'],

@@ -31,9 +31,10 @@ export const stopsOnFailure = (context: IExecuteFunctions): boolean => !isTool(c
  * - `retry`: the execution fails, and is retried from the Executions list.
  * - `rest`: it fails and cannot be retried, so that only a new execution can order what is left of the list.
  * - `anew`: it goes on, so that only a new execution can order the item again.
+ * - `evaluation`: it is run again as a whole. A retry of it would be one in production.
  * - `tool`: a model is told, which can order again by itself.
  */
-export type Recourse = 'editor' | 'lastDay' | 'retry' | 'rest' | 'anew' | 'tool';
+export type Recourse = 'editor' | 'lastDay' | 'retry' | 'rest' | 'anew' | 'evaluation' | 'tool';
 
 /**
  * @param isLastDay whether some of its orders were placed by hand yesterday
@@ -41,6 +42,7 @@ export type Recourse = 'editor' | 'lastDay' | 'retry' | 'rest' | 'anew' | 'tool'
  */
 export function recourseOf(context: IExecuteFunctions, isLastDay: boolean): Recourse {
 	if (isTool(context)) return 'tool';
+	if (isEvaluation(context)) return 'evaluation';
 	if (isManual(context)) return isLastDay ? 'lastDay' : 'editor';
 	if (!stopsOnFailure(context)) return 'anew';
 	// A sub-workflow's execution is one of its caller, which is the one to be retried; n8n gives it a token of its own then.
@@ -63,14 +65,14 @@ function savesFailedExecutions(context: IExecuteFunctions): boolean {
 	return getWorkflowSettings?.call(context).saveDataErrorExecution !== 'none';
 }
 
-/**
- * Whether the node stands in a loop: then n8n ends the loop, with status *success*, when the node puts out nothing
 /** Whether another node of this type comes after it, and may have orders for the same items. */
 export function isFollowedByItsLike(context: IExecuteFunctions): boolean {
 	const { name, type } = context.getNode();
 	return context.getChildNodes(name).some((node) => node.type === type && node.name !== name);
 }
 
+/**
+ * Whether the node stands in a loop: then n8n ends the loop, with status *success*, when the node puts out nothing
  * (seen in n8n 2.41.1).
  */
 export function isInLoop(context: IExecuteFunctions): boolean {

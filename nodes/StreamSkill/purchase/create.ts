@@ -1,6 +1,6 @@
 import { NodeOperationError, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
 
-import { dropsOutput, isEvaluation, isTool, stopsOnFailure } from '../n8n/host';
+import { dropsOutput, isTool, stopsOnFailure } from '../n8n/host';
 import { connect, type Connection } from '../n8n/http';
 import { pause } from '../n8n/pause';
 import { refusalIn } from '../n8n/rows';
@@ -198,7 +198,7 @@ class Run {
 		if (journal.refusal) return databaseObstacle(journal.refusal, journal.mayBeOfOthers);
 		if (!journal.keepsRecords) return { kind: 'unsaved' };
 		// To add Dry Run and to turn it off is to say so.
-		if (isEvaluation(this.context) && !orders.every(({ item }) => item.options && 'dryRun' in item.options)) return { kind: 'evaluation' };
+		if (journal.isOfEvaluation && !orders.every(({ item }) => item.options && 'dryRun' in item.options)) return { kind: 'evaluation' };
 		const limit = limitOf(orders);
 		if (journal.placed + orders.length <= limit) return undefined;
 		return { kind: 'limit', placed: journal.placed, wanted: orders.length, limit };

@@ -89,6 +89,11 @@ export class Journal {
 		});
 	}
 
+	/** Whether the execution is one of an evaluation, or retries one. */
+	get isOfEvaluation(): boolean {
+		return this.past.isOfEvaluation;
+	}
+
 	/** Whether n8n's database has a place for orders: it has none for a workflow that was never saved. */
 	get keepsRecords(): boolean {
 		return this.stores.own !== undefined;

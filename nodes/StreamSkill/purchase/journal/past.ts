@@ -46,6 +46,8 @@ interface Stored {
 	/** What this execution has sent before is known from n8n's database at most. `unmet`: none of it was recognised yet. */
 	lost?: 'unmet' | 'met';
 	usedReferences?: string[];
+	/** Whether the execution is one of an evaluation, which its retry does not say. */
+	isEvaluation?: true;
 	/** Lists that nobody was writing to when this execution came to them. */
 	quiet?: { executionId: string; scopes: Record<string, boolean> };
 }
@@ -71,13 +73,18 @@ export class PastOrders {
 	 * @param container the node's context in the execution's data
 	 * @param options.root the root of an execution that begins here, if n8n has no token
 	 * @param options.isPreview whether nothing may be remembered
+	 * @param options.isEvaluation whether the execution is one of an evaluation
 	 */
-	constructor(container: object, { root, executionId, isPreview }: { root?: string; executionId: string; isPreview: boolean }) {
+	constructor(
+		container: object,
+		{ root, executionId, isPreview, isEvaluation }: { root?: string; executionId: string; isPreview: boolean; isEvaluation: boolean },
+	) {
 		const data = container as { [PAST_ORDERS]?: Stored };
 		this.isNew = data[PAST_ORDERS] === undefined;
 		const stored: Stored = data[PAST_ORDERS] ?? { root, used: {}, lists: {}, orders: [], complete: 0 };
 		this.stored = isPreview ? (JSON.parse(JSON.stringify(stored)) as Stored) : stored;
 		if (!isPreview) data[PAST_ORDERS] = stored;
+		if (isEvaluation) stored.isEvaluation = true;
 		if (this.stored.quiet?.executionId !== executionId) this.stored.quiet = { executionId, scopes: {} };
 		this.isQuiet = this.stored.quiet.scopes;
 	}
@@ -101,6 +108,11 @@ export class PastOrders {
 	/** Whether this is a retry of an execution that has placed orders by hand. */
 	get isByHand(): boolean {
 		return Object.keys(this.stored.lists).some((scope) => isOfEditor({ scope }));
+	}
+
+	/** Whether this execution, or the one that it retries, is of an evaluation. */
+	get isOfEvaluation(): boolean {
+		return this.stored.isEvaluation === true;
 	}
 
 	get lost(): Stored['lost'] {

@@ -1,7 +1,7 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from '../../n8n/digest';
-import { isManual } from '../../n8n/host';
+import { isEvaluation, isManual } from '../../n8n/host';
 import { tokenRoot } from '../../n8n/root';
 import { Rows } from '../../n8n/rows';
 import { DIGEST, KEYS_SCOPE, ROW } from '../../n8n/stored';
@@ -37,7 +37,12 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	const executionId = context.getExecutionId();
 	const token = tokenRoot(context);
 	const newRoot = digest(DIGEST.root(executionId));
-	const past = new PastOrders(context.getContext('node'), { root: token === undefined ? newRoot : undefined, executionId, isPreview });
+	const past = new PastOrders(context.getContext('node'), {
+		root: token === undefined ? newRoot : undefined,
+		executionId,
+		isPreview,
+		isEvaluation: isEvaluation(context),
+	});
 
 	const { id: nodeId } = context.getNode();
 	const scope = ROW.orders(nodeId, token ?? past.root ?? newRoot);
@@ -68,12 +73,12 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 		editors.set(id, list);
 		return list;
 	};
+	const joinEditor = () => void unread.push(editor(0), editor(1));
 	if (isByHand) joinEditor();
 	return {
 		...stores,
 		keys: new Keys(rows, KEYS_SCOPE(workflowId)),
 		own,
-	const joinEditor = () => void unread.push(editor(0), editor(1));
 		// A day may end while the execution runs.
 		get lists() {
 			return editors.size > 0 ? [own, editor(0)] : [own];

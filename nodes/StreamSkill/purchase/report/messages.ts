@@ -85,9 +85,12 @@ export function mend(failure: Failure, recourse: Recourse, treatment?: Treatment
 		case 'duplicate':
 			return ['This order was not sent.', ...adviseDuplicate(failure.because, recourse)];
 		case 'conflict':
-			return ['This order was not sent.', ...(failure.with === 'unclear' ? adviseUnclearKey(recourse) : [OWN_KEYS])];
+			return ['This order was not sent.', ...(failure.with === 'unclear' ? adviseUnclearKey(recourse) : [OWN_KEY])];
 		case 'repeatedKey':
-			return ['This order was not sent.', 'Give each item an Idempotency Key of its own, or set If Already Purchased to Skip.'];
+			return [
+				'This order was not sent.',
+				'Give this item an Idempotency Key of its own and leave the other keys as they are, or set If Already Purchased to Skip.',
+			];
 		case 'heldBack': {
 			const advice = tellObstacle(failure.obstacle, recourse).slice(1);
 			return isUnread(failure)
@@ -102,7 +105,8 @@ const isUnread = (failure?: Failure): boolean =>
 	failure?.kind === 'heldBack' && failure.obstacle.kind === 'database' && failure.obstacle.mayBeBought;
 
 /** In the editor, and in a retry, the next try shows what was bought. */
-const lookUpUnread = (recourse: Recourse): string[] => (['rest', 'anew', 'tool'].includes(recourse) ? lookUp('', recourse, false) : []);
+const lookUpUnread = (recourse: Recourse): string[] =>
+	['rest', 'anew', 'evaluation', 'tool'].includes(recourse) ? lookUp('', recourse, false) : [];
 
 /**
  * @returns the one step that follows once the cause is mended, which differs with how the execution was started; blank if
@@ -133,6 +137,8 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 			return isUncertain && treatment?.idempotencyKey !== undefined
 				? 'Then save and publish the workflow, and run the item again with the same Idempotency Key.'
 				: '';
+		case 'evaluation':
+			return 'Then run the evaluation again: where Dry Run is turned off, it buys all its orders again.';
 		case 'tool':
 			return mayBeBought ? '' : 'Then order it again if it is still wanted.';
 	}
@@ -243,6 +249,8 @@ export function lookUp(reference: string | undefined, recourse: Recourse, isKeye
 				'Check whether the order before it is in your StreamSkill account.',
 				'If this item is that order once more, nothing else is left to do. If it is meant as another order, order this item alone in a new execution.',
 			];
+		case 'evaluation':
+			return isKeyed ? [look, confirm] : [look];
 		case 'tool':
 			return [
 				'Do not order it again.',
@@ -253,7 +261,9 @@ export function lookUp(reference: string | undefined, recourse: Recourse, isKeye
 	}
 }
 
-const OWN_KEYS = 'Give each order an Idempotency Key of its own.';
+/** Of an order that another execution has bought, nothing is known but its key. */
+const OWN_KEY =
+	'Give this order an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.';
 
 /** The key may have bought this very order: with another one it would be bought twice. */
 function adviseUnclearKey(recourse: Recourse): string[] {
@@ -265,6 +275,7 @@ function adviseUnclearKey(recourse: Recourse): string[] {
 		case 'rest':
 			return [look, 'If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own.'];
 		case 'anew':
+		case 'evaluation':
 			return [
 				look,
 				'If it is, nothing is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
@@ -280,7 +291,7 @@ function adviseUnclearKey(recourse: Recourse): string[] {
 function adviseDuplicate(because: Because, recourse: Recourse): string[] {
 	const advice = DUPLICATES[because];
 	// Otherwise the others have gone on already.
-	return recourse === 'anew' || recourse === 'tool' ? [advice] : [advice, 'To go on without it, set If Already Purchased to Skip.'];
+	return ['anew', 'evaluation', 'tool'].includes(recourse) ? [advice] : [advice, 'To go on without it, set If Already Purchased to Skip.'];
 }
 
 const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's log.";
