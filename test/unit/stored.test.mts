@@ -45,6 +45,7 @@ test.each([
 	['what is in a mark that ends a generation', ENTRY.left, 'left'],
 	['when a list was written to', ENTRY.written(29926800), 'written 29926800'],
 	['the mark of a reader', ENTRY.reading(0), 'reading'],
+	['that of who looks for keys', ENTRY.linking(0), 'linking'],
 	['what stands beside it', ENTRY.looking(0.5), 'looking 0.5'],
 
 	['what the keys of a workflow are told apart by', KEYS_SCOPE('w'), 'key w'],
@@ -80,6 +81,7 @@ test('there is nothing else', () => {
 		'byHand',
 		'written',
 		'reading',
+		'linking',
 		'looking',
 	]);
 	expect(Object.keys(DIGEST)).toEqual(['root', 'key', 'reference']);

@@ -64,6 +64,8 @@ export const ENTRY = {
 	written: (minute: number) => `written ${minute}`,
 	/** There while somebody looks up how records have ended. Who dies meanwhile ends the epoch. */
 	reading: (epoch: number) => `reading${inEpoch(epoch)}`,
+	/** The same for whoever looks up which key was claimed with which order. */
+	linking: (epoch: number) => `linking${inEpoch(epoch)}`,
 	/** Of this one look, beside it. */
 	looking: (random: number) => `looking ${random}`,
 };

@@ -61,6 +61,9 @@ export interface Wanted {
 export class List {
 	private readonly probe: Probe;
 
+	/** Looks at links, which is seldom: they are still known where a look at how records have ended was broken off. */
+	private readonly links: Probe;
+
 	/** The first part that may have records which the look at all orders of this call has not seen: a later one is at some of them. */
 	private unseenFrom?: number;
 
@@ -74,7 +77,9 @@ export class List {
 		private readonly state: ListState,
 		private readonly isByHand: boolean,
 	) {
-		this.probe = new Probe(rows, scope, () => state.isShared);
+		const isShared = () => state.isShared;
+		this.probe = new Probe(rows, scope, isShared, ENTRY.reading);
+		this.links = new Probe(rows, scope, isShared, ENTRY.linking);
 	}
 
 	/** Whether another n8n process may write to it at the same time, and whoever writes to it knows that. */
@@ -204,7 +209,7 @@ export class List {
 		if (links.length === 0) return found;
 		return await this.exclusively(async (lease) => {
 			for (const [part, group] of groupBy(links, ({ record }) => record.part)) {
-				for (const link of await this.probe.ends(part, group, linkEntry, lease)) found.add(link);
+				for (const link of await this.links.ends(part, group, linkEntry, lease)) found.add(link);
 			}
 			return found;
 		});
@@ -272,7 +277,7 @@ export class List {
 			const linksOf = (records: RecordId[]) =>
 				records.flatMap((record) => {
 					const key = keyOf.get(record);
-					return key ? [linkEntry({ key, record }, this.probe.epochOf(part))] : [];
+					return key ? [linkEntry({ key, record }, this.links.epochOf(part))] : [];
 				});
 			const entries = [...this.entriesOf(endsByPart.get(part)), ...free.map(claimOf), ENTRY.written(minuteOf(Date.now()))];
 			const known = await this.add(part, isShared ? entries : [...entries, ...linksOf(free)], lease);

@@ -12,14 +12,18 @@ const CHUNK = 200;
  * Every method throws a DatabaseRefusal when n8n's database refuses.
  */
 export class Probe {
-	/** By part: how often a look at the ends of its records was broken off. */
+	/** By part: how often a look was broken off. */
 	private readonly epochs = new Map<number, number>();
 
-	/** @param scope the ID of the list's first row */
+	/**
+	 * @param scope the ID of the list's first row
+	 * @param markOf the mark of an epoch: what one kind of look leaves behind does not end the epochs of another
+	 */
 	constructor(
 		private readonly rows: Rows,
 		private readonly scope: string,
 		private readonly isShared: () => boolean,
+		private readonly markOf: (epoch: number) => string,
 	) {}
 
 	/** @returns those entries that are there. What a crash in between leaves behind looks like a claim that nobody has answered. */
@@ -47,7 +51,7 @@ export class Probe {
 			const epoch = this.epochOf(part);
 			const chunk = records.slice(i, i + CHUNK);
 			const entries = new Map(chunk.map((record) => [record, entryOf(record, epoch)]));
-			const mark = ENTRY.reading(epoch);
+			const mark = this.markOf(epoch);
 			const there = await this.recordUnderMark(part, mark, [...entries.values()], lease);
 			if (there.has(mark)) {
 				this.epochs.set(part, epoch + 1);

@@ -1,0 +1,37 @@
+/** Equal orders with different keys: which of them was bought is told by the key, whatever became of the list. */
+import { faults } from '../../../tools/sandbox/sandbox.mts';
+import { createExecution, deduplicator } from '../engine.mts';
+import { has } from '../late.mts';
+import { openShop, outcomes, processOf, referencesOf, until, type Orders } from '../shop.mts';
+
+const shop = openShop();
+const { order, sold } = shop;
+
+const rows = [
+	{ channel: 'a', id: 1 },
+	{ channel: 'a', id: 2 },
+];
+const setup: Orders = {
+	onError: 'continueErrorOutput',
+	options: { timeout: 1000, idempotencyKey: '={{ $json.id }}', batching: { batch: { batchSize: 2, batchInterval: 0 } } },
+};
+
+test('one was bought before n8n died, and the next retry died while it looked', async () => {
+	const created = createExecution(rows);
+	shop.sandbox.fault({ match: { channel: 'a' }, times: 1, fault: faults.hang(false) });
+	let isTold = false;
+	deduplicator.pause = async (_before, entries) => {
+		if (has(entries, 'bought order') || has(entries, 'silent order')) await new Promise(() => {});
+		isTold ||= has(entries, 'bought for certain');
+	};
+	void order([], { ...setup, retryOf: created, mode: 'trigger', streamSkill: processOf('doomed') });
+	await until(() => isTold);
+	deduplicator.pause = undefined;
+	for (const [row, entries] of deduplicator.lists) if (row.includes(':orders:')) entries.push('reading');
+
+	const retry = await order([], { ...setup, retryOf: created });
+	expect(outcomes(retry)).toEqual(['unknown']);
+	const confirmedNotBought = referencesOf(retry).join(' ');
+	expect(outcomes(await order([], { ...setup, retryOf: created, options: { ...setup.options, confirmedNotBought } }))).toEqual([]);
+	expect(sold()).toEqual({ a: 2 });
+});
