@@ -2,8 +2,8 @@
 import type { DeduplicationItemTypes, IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from '../../nodes/StreamSkill/n8n/digest.ts';
-import { exclusively as exclusivelyOn, type Lease } from '../../nodes/StreamSkill/n8n/lock.ts';
-import { DatabaseRefusal, Rows } from '../../nodes/StreamSkill/n8n/rows.ts';
+import { exclusively as exclusivelyOn } from '../../nodes/StreamSkill/n8n/lock.ts';
+import { DatabaseRefusal, Rows, type Lease } from '../../nodes/StreamSkill/n8n/rows.ts';
 import { createExecution, deduplicator } from './engine.mts';
 import { openShop, told, until } from './shop.mts';
 

@@ -1,6 +1,6 @@
 import { sleep } from 'n8n-workflow';
 
-import { DatabaseRefusal, refusalIn, UnknownN8n, type Rows } from './rows';
+import { DatabaseRefusal, refusalIn, UnknownN8n, type Lease, type Rows } from './rows';
 
 /**
  * How many milliseconds somebody may hold the lock without a sign of life, before others take them for dead. Each of
@@ -22,16 +22,6 @@ export class TooBusy extends DatabaseRefusal {
 	constructor() {
 		super('n8n was too busy to keep the lock on its list of orders');
 	}
-}
-
-/** A lock that is held. */
-export interface Lease {
-	/**
-	 * To be called before each write.
-	 *
-	 * @throws DatabaseRefusal if the lock may have been lost meanwhile
-	 */
-	renew(): Promise<void>;
 }
 
 const NOBODY_ELSE: Lease = { renew: async () => {} };

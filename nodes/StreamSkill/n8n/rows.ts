@@ -23,6 +23,16 @@ export function refusalIn(error: unknown): DatabaseRefusal {
 	throw error;
 }
 
+/** A lock that is held on rows: see `lock.ts`. */
+export interface Lease {
+	/**
+	 * To be called before each write.
+	 *
+	 * @throws DatabaseRefusal if the lock may have been lost meanwhile
+	 */
+	renew(): Promise<void>;
+}
+
 /** Names of no meaning to n8n, which keeps a hash of each (n8n: deduplication-helper.js). */
 type Entries = readonly string[];
 

@@ -1,7 +1,7 @@
-import { exclusively, oneAtATime, TooBusy, type Lease, type Place } from '../../n8n/lock';
+import { exclusively, oneAtATime, TooBusy, type Place } from '../../n8n/lock';
 import { msSince, now } from '../../n8n/moment';
 import { pause } from '../../n8n/pause';
-import type { Rows } from '../../n8n/rows';
+import type { Lease, Rows } from '../../n8n/rows';
 import { groupBy } from './groups';
 import { Probe } from './probe';
 import { ALONE_FOR, NOTICED_WITHIN, SHARED_AFTER, type Ending, type FoundRecord, type ListState, type RecordId } from './records';

@@ -163,9 +163,9 @@ export class Lookup {
 				// A key is claimed anew once its last claim is void.
 				if (record) for (const claim of keys.recordsUpTo(key.name, key.number)) takenBy.set({ key: claim, record }, taken);
 			}
-			for (const link of await list.findLinks([...takenBy.keys()])) {
-				const taken = takenBy.get(link)!;
-				if (!isWithoutKey(taken) || (await keys.state(link.key)) === 'void') continue;
+			const found = await list.findLinks([...takenBy.keys()]);
+			for (const [link, taken] of takenBy) {
+				if (!found.has(link) || !isWithoutKey(taken) || (await keys.state(link.key)) === 'void') continue;
 				taken.key = link.key.name;
 				taken.records.push(link.key);
 				if (taken.state.kind === 'unknown') await this.refreshKeys(taken);

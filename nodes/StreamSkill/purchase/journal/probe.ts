@@ -1,5 +1,4 @@
-import type { Lease } from '../../n8n/lock';
-import type { Rows } from '../../n8n/rows';
+import type { Lease, Rows } from '../../n8n/rows';
 import { ENTRY, ROW } from '../../n8n/stored';
 
 /** How many entries are looked up in one call: n8n searches the row for each that it removes again. */
