@@ -1,4 +1,6 @@
 /** Equal orders with different keys: which of them was bought is told by the key, whatever became of the list. */
+import type { DeduplicationItemTypes } from 'n8n-workflow';
+
 import { faults } from '../../../tools/sandbox/sandbox.mts';
 import { createExecution, deduplicator } from '../engine.mts';
 import { has } from '../late.mts';
@@ -16,22 +18,37 @@ const setup: Orders = {
 	options: { timeout: 1000, idempotencyKey: '={{ $json.id }}', batching: { batch: { batchSize: 2, batchInterval: 0 } } },
 };
 
-test('one was bought before n8n died, and the next retry died while it looked', async () => {
-	const created = createExecution(rows);
-	shop.sandbox.fault({ match: { channel: 'a' }, times: 1, fault: faults.hang(false) });
-	let isTold = false;
-	deduplicator.pause = async (_before, entries) => {
-		if (has(entries, 'bought order') || has(entries, 'silent order')) await new Promise(() => {});
-		isTold ||= has(entries, 'bought for certain');
-	};
-	void order([], { ...setup, retryOf: created, mode: 'trigger', streamSkill: processOf('doomed') });
-	await until(() => isTold);
-	deduplicator.pause = undefined;
-	for (const [row, entries] of deduplicator.lists) if (row.includes(':orders:')) entries.push('reading');
+test.each([
+	['looked how orders ended', ([row, entries]) => deduplicator.lists.set(row, [...entries, 'reading'])],
+	[
+		'looked which orders there are, in a generation of its own',
+		([row, entries]) => {
+			deduplicator.lists.set(`${row}:10000`, ['left']);
+			deduplicator.lists.set(
+				`${row}:10001`,
+				entries.filter((entry) => /^(order|item)/.test(String(entry))),
+			);
+		},
+	],
+] satisfies Array<[string, (list: [string, DeduplicationItemTypes[]]) => void]>)(
+	'one was bought before n8n died, and the next retry died while it %s',
+	async (_, leave) => {
+		const created = createExecution(rows);
+		shop.sandbox.fault({ match: { channel: 'a' }, times: 1, fault: faults.hang(false) });
+		let isTold = false;
+		deduplicator.pause = async (_before, entries) => {
+			if (has(entries, 'bought order') || has(entries, 'silent order')) await new Promise(() => {});
+			isTold ||= has(entries, 'bought for certain');
+		};
+		void order([], { ...setup, retryOf: created, mode: 'trigger', streamSkill: processOf('doomed') });
+		await until(() => isTold);
+		deduplicator.pause = undefined;
+		leave([...deduplicator.lists].find(([row]) => row.includes(':orders:'))!);
 
-	const retry = await order([], { ...setup, retryOf: created });
-	expect(outcomes(retry)).toEqual(['unknown']);
-	const confirmedNotBought = referencesOf(retry).join(' ');
-	expect(outcomes(await order([], { ...setup, retryOf: created, options: { ...setup.options, confirmedNotBought } }))).toEqual([]);
-	expect(sold()).toEqual({ a: 2 });
-});
+		const retry = await order([], { ...setup, retryOf: created });
+		expect(outcomes(retry)).toEqual(['unknown']);
+		const confirmedNotBought = referencesOf(retry).join(' ');
+		expect(outcomes(await order([], { ...setup, retryOf: created, options: { ...setup.options, confirmedNotBought } }))).toEqual([]);
+		expect(sold()).toEqual({ a: 2 });
+	},
+);

@@ -203,13 +203,19 @@ export class List {
 		return claimed;
 	}
 
-	/** @returns those links that are there: each key was claimed together with the order's record */
+	/** @returns those links that are there: each key was claimed together with the order's record, in its last generation that has a link */
 	async findLinks(links: Link[]): Promise<Set<Link>> {
 		const found = new Set<Link>();
 		if (links.length === 0) return found;
 		return await this.exclusively(async (lease) => {
-			for (const [part, group] of groupBy(links, ({ record }) => record.part)) {
-				for (const link of await this.links.ends(part, group, linkEntry, lease)) found.add(link);
+			await this.findEnd();
+			const linked = new Set<RecordId>();
+			for (const part of lastGenerationFirst(this.parts)) {
+				const open = links.filter(({ record }) => !linked.has(record));
+				for (const link of await this.links.ends(part, open, linkEntry, lease)) {
+					found.add(link);
+					linked.add(link.record);
+				}
 			}
 			return found;
 		});
