@@ -107,6 +107,18 @@ test('by hand: Execute step pressed twice buys once', async () => {
 	expect(bought(world.sandbox)).toEqual({ a: 1 });
 });
 
+test('by hand: of two nodes one after the other, the second is refused its order, and the workflow executed again', async () => {
+	const { rest } = world.n8n;
+	const first = streamSkill({ tarifId: 1, channel: 'viewers' });
+	const second = streamSkill({ tarifId: 1, channel: 'chatbot' }, { name: 'Second' });
+	const { id } = await world.create(chain('Two nodes', [node('Start', 'manualTrigger'), first, second]));
+	world.sandbox.fault({ match: { channel: 'chatbot' }, times: 1, fault: faults.rejected(422) });
+	const execute = async () => await rest.waitForExecution(await rest.runWorkflow(id));
+	expect(await execute()).toMatchObject({ status: 'error' });
+	for (let again = 0; again < 2; again++) expect(await execute()).toMatchObject({ status: 'success' });
+	expect(bought(world.sandbox)).toEqual({ viewers: 1, chatbot: 1 });
+});
+
 const KEYED = { tarifId: 1, channel: `={{ ${ITEM} }}`, options: { idempotencyKey: `={{ ${ITEM} }}` } };
 
 test.each([
