@@ -26,7 +26,10 @@ test.each([
 	expect(toldOfTwin(await order([], { twin, retryOf: killed }))).toContain('may have been bought');
 });
 
-test('by hand: the order of the second node is refused, and the workflow executed again, as its message says', async () => {
+test.each([
+	['the item', twin],
+	['the purchase', { parameters: { ...twin.parameters, channel: '={{ $json.channel }}-bot' } }],
+])('by hand: the order of the second node, for the channel of %s, is refused, and the workflow executed again', async (_, twin) => {
 	refuse('a-bot');
 	const setup: Orders = { mode: 'manual', twin };
 	expect(wordsOf(await order(['a'], setup))).toContain('Then execute the workflow again');

@@ -143,7 +143,8 @@ export class Report {
 						pairedItem,
 					};
 				// What the next node has ordered for it is on record there, or was never ordered. With a key, all was done in another execution.
-				return result.because !== 'key' && isFollowedByItsLike(this.context) ? { json: leftOutJson([item]), pairedItem } : undefined;
+				if (result.because === 'key' || !isFollowedByItsLike(this.context)) return undefined;
+				return { json: { channel: orderOf(item)?.body.channel, ...leftOutJson([item]) }, pairedItem };
 			case undefined:
 				return undefined;
 		}
