@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 
@@ -389,4 +389,10 @@ async function openWorkflow(id: string, theme: Theme = 'light'): Promise<Page> {
 			await page.context().close();
 		}
 	});
+});
+
+test('the editor gets the schema of the output', async () => {
+	const answer = await fetch(`${world.n8n.url}/schemas/n8n-nodes-streamskill.streamSkill/1.0.0/purchase/create.json`);
+	const schema = 'nodes/StreamSkill/__schema__/v1.0.0/purchase/create.json';
+	expect(await answer.json()).toEqual(JSON.parse(await readFile(schema, 'utf8')));
 });

@@ -359,9 +359,3 @@ describe('what n8n stores', () => {
 		}
 	});
 });
-
-test('the editor gets the schema of the output', async () => {
-	const answer = await fetch(`${world.n8n.url}/schemas/n8n-nodes-streamskill.streamSkill/1.0.0/purchase/create.json`);
-	const schema = 'nodes/StreamSkill/__schema__/v1.0.0/purchase/create.json';
-	expect(await answer.json()).toEqual(JSON.parse(await readFile(schema, 'utf8')));
-});
