@@ -29,7 +29,8 @@ const next: Record<Recourse, string> = {
 	retry: `${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	rest: 'Then order the rows that are left in a new execution, without those that were bought.',
 	anew: 'Then order this item alone in a new execution.',
-	evaluation: 'Then run the evaluation again: where Dry Run is turned off, it buys all its orders again.',
+	evaluation:
+		'Then run the evaluation again, if you still want it: where Dry Run is turned off, it buys all its orders again, except those that an Idempotency Key has bought.',
 	tool: 'Then order it again if it is still wanted.',
 };
 

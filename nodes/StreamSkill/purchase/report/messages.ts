@@ -138,7 +138,7 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 				? 'Then save and publish the workflow, and run the item again with the same Idempotency Key.'
 				: '';
 		case 'evaluation':
-			return 'Then run the evaluation again: where Dry Run is turned off, it buys all its orders again.';
+			return 'Then run the evaluation again, if you still want it: where Dry Run is turned off, it buys all its orders again, except those that an Idempotency Key has bought.';
 		case 'tool':
 			return mayBeBought ? '' : 'Then order it again if it is still wanted.';
 	}
