@@ -31,7 +31,7 @@ const causes: Record<string, Cause> = {
 		wrong: () => ({ options: { maxPurchases: '' } }),
 	},
 	'an option of the run is wrong': {
-		advice: 'Change the named options.',
+		advice: 'Change the named fields, or the data that fills them.',
 		wrong: () => ({ options: { timeout: -1 } }),
 	},
 	'StreamSkill refuses a field (422)': {

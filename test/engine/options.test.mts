@@ -80,11 +80,14 @@ test('each item has its own limit, and the smallest counts', async () => {
 	expect(sent()).toEqual({});
 });
 
-test.each(['[object Object]', 'undefined', 'null'])('%s for a channel buys nothing', async (channel) => {
-	const { error } = await order(['a', channel]);
-	expect(error!.message).toMatch(/^Channel must not be /);
-	expect(sent()).toEqual({});
-});
+test.each(['[object Object]', 'undefined', 'null'])(
+	'%s for a channel buys nothing',
+	async (channel) => {
+		const { error } = await order(['a', channel]);
+		expect(error!.message).toMatch(/^Channel must not be /);
+		expect(sent()).toEqual({});
+	},
+);
 
 test('a number that n8n has rounded, with a line break after the expression, buys nothing', async () => {
 	const { error } = await order([{ id: Number('12345678901234567890') }], { parameters: { channel: '={{ $json.id }}\n' } });
@@ -98,5 +101,11 @@ test('an expression that fails is named by its label, and what else the options 
 		parameters: { additionalFields: { quantity: nowhere }, options: { idempotencyKey: nowhere, maxPurchases: 'many' } },
 	});
 	for (const label of ['Quantity: ', 'Idempotency Key: ', 'Max Purchases must be a whole number']) expect(error!.message).toContain(label);
+	expect(sent()).toEqual({});
+});
+
+test('an option of the run that is wrong for a later item is told before anything is bought', async () => {
+	const { error } = await order(['a', 'b'], { options: { timeout: '={{ $itemIndex === 0 ? 60000 : "soon" }}' } });
+	expect(error!.message).toBe('Timeout must be a whole number from 1 to 3600000, not "soon"');
 	expect(sent()).toEqual({});
 });

@@ -91,8 +91,8 @@ describe('docs/troubleshooting.md has an entry for each message', () => {
 	const missing = (messages: string[]) => messages.flatMap(pieces).filter((piece) => !text.includes(piece));
 
 	test.each(Object.entries(failures))('about %s', (name, failure) => {
-		// The texts of fields are in the sources, those of the settings as well.
-		if (failure.kind === 'invalid' || (failure.kind === 'heldBack' && failure.obstacle.kind === 'settings')) return;
+		// The texts of fields are in the sources.
+		if (failure.kind === 'invalid') return;
 		// An answer always says what it has instead of a purchase.
 		if (name === 'a 2xx that is not told (uncertain)') return;
 		expect(missing([say(failure, orderOf()), say(failure, keyed)])).toEqual([]);

@@ -67,7 +67,6 @@ export const uncertainties: Record<string, Reason | undefined> = {
 };
 
 export const obstacles: { [K in Obstacle['kind']]: Obstacle & { kind: K } } = {
-	settings: { kind: 'settings', problems: { batchSize: ['Items per Batch must be a whole number of -1 or more, not "x"'] } },
 	limit: { kind: 'limit', placed: 2, wanted: 3, limit: 4 },
 	credential: { kind: 'credential', message: 'The Access Token of the StreamSkill API credential is empty' },
 	token: { kind: 'token' },

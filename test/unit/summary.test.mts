@@ -7,7 +7,6 @@ const unknown: Failure = { kind: 'unknown', reference: 'K7QM-3XPA' };
 const rejected: Failure = { kind: 'rejected', reason: { kind: 'timeout' } };
 const invalid: Failure = { kind: 'invalid', problems: {} };
 const stopped: Failure = { kind: 'heldBack', obstacle: { kind: 'stopped' } };
-const settings: Failure = { kind: 'heldBack', obstacle: { kind: 'settings', problems: {} } };
 const duplicate: Failure = { kind: 'duplicate', because: 'key' };
 const repeated: Failure = { kind: 'repeatedKey' };
 const conflict: Failure = { kind: 'conflict', with: 'list' };
@@ -37,8 +36,8 @@ test.each<[string, Partial<Tally>, string | undefined]>([
 	['uncertain orders and others', { failed: [unknown, rejected, unknown] }, 'May have been bought: 2 orders. Not bought: 1 refused'],
 	[
 		'failures of each kind',
-		{ purchases: usd(1), failed: [rejected, invalid, stopped, duplicate, rejected, settings, repeated, conflict] },
-		'1 purchase for 1 usd. Not bought again: 2 orders. Not bought: 2 refused, 2 not valid, 1 held back, 1 with the Idempotency Key of another order',
+		{ purchases: usd(1), failed: [rejected, invalid, stopped, duplicate, rejected, repeated, conflict] },
+		'1 purchase for 1 usd. Not bought again: 2 orders. Not bought: 2 refused, 1 not valid, 1 held back, 1 with the Idempotency Key of another order',
 	],
 	['a Dry Run', { previewed: 1 }, 'Dry Run: nothing was sent. 1 order would be sent'],
 	['a Dry Run of some', { previewed: 2, failed: [invalid] }, 'Dry Run: nothing was sent. 2 orders would be sent. Not bought: 1 not valid'],

@@ -14,8 +14,7 @@ import { Journal } from './journal/journal';
 import type { Planned, Recalled } from './journal/recalled';
 import { readItems } from './order/items';
 import { orderRequest, type Item, type Order } from './order/order';
-import { readSettings, type RunSettings } from './order/settings';
-import { RUN_OPTIONS } from './order/table';
+import { readSettings } from './order/settings';
 import { databaseObstacle, type Failure, type Obstacle } from './report/failure';
 import { failAll, Report } from './report/report';
 
@@ -85,12 +84,9 @@ class Run {
 		private readonly context: IExecuteFunctions,
 		private readonly items: Item[],
 	) {
-		this.settings = readSettings(items.find(({ options }) => options)?.options ?? {});
-		this.journal = new Journal(
-			context,
-			items,
-			this.settings.kind === 'valid' ? this.settings.value.timeout : RUN_OPTIONS.timeout.otherwise,
-		);
+		const decisive = items.find(({ reading }) => reading.kind === 'valid') ?? items[0];
+		this.settings = decisive?.settings ?? readSettings({}, {});
+		this.journal = new Journal(context, items, this.settings.timeout);
 		this.report = new Report(context, items, this.journal);
 		this.stopSignal = context.getExecutionCancelSignal();
 	}
@@ -101,16 +97,11 @@ class Run {
 		if (stopsOnFailure(this.context)) this.refuseRepeatedKeys(planned);
 		report.stopIfFailed();
 
-		const { settings } = this;
-		if (settings.kind === 'invalid') {
-			report.holdBack([...planned, ...this.sentByOthers], { kind: 'settings', problems: settings.problems });
-			return;
-		}
 		const orders = this.unobstructed(planned.filter(({ order }) => !order.dryRun));
 		const shown = planned.filter(({ order }) => order.dryRun);
 		const open = [...orders, ...shown, ...this.sentByOthers];
 		const itemIndexes = open.map(({ item }) => item.itemIndex);
-		const connection = await connect(this.context, settings.value.timeout, itemIndexes);
+		const connection = await connect(this.context, this.settings.timeout, itemIndexes);
 		for (const { item } of open) {
 			const message = connection.obstacleTo(item.itemIndex);
 			if (message !== undefined) report.fail(item, { kind: 'heldBack', obstacle: { kind: 'credential', message } });
@@ -122,7 +113,7 @@ class Run {
 			const request = orderRequest(order, connection.baseUrl(item.itemIndex));
 			report.note(item, { kind: 'previewed', preview: { order: { ...order.body }, request }, wouldBeSent: true });
 		}
-		await this.sendAll(orders.filter(report.isOpen), connection, settings.value);
+		await this.sendAll(orders.filter(report.isOpen), connection);
 	}
 
 	/**
@@ -205,7 +196,7 @@ class Run {
 	}
 
 	/** Sends orders, and those that others have on their way once it shows that they were not bought. */
-	private async sendAll(orders: Planned[], connection: Connection, { batchSize, batchInterval }: RunSettings) {
+	private async sendAll(orders: Planned[], connection: Connection) {
 		const { journal, report, stopSignal } = this;
 		const trace = orderTrace(this.context, journal.run);
 		const work = {
@@ -219,7 +210,7 @@ class Run {
 		};
 		try {
 			for (let open = orders; ; ) {
-				const unsent = await dispatch(open, { batchSize, batchInterval }, work, stopSignal);
+				const unsent = await dispatch(open, this.settings, work, stopSignal);
 				if (this.isOver()) {
 					this.leave(unsent);
 					break;

@@ -4,16 +4,18 @@ import { isTool } from '../../n8n/host';
 import { isObject, type Field } from './kinds';
 import { readOrder, type Item, type Reading } from './order';
 import type { FieldProblems } from './problems';
+import { readSettings } from './settings';
 import { BODY, LABELS } from './table';
 
 /** Reads what each item of the node's input orders. Nothing of it throws: what cannot be read is invalid. */
 export function readItems(context: IExecuteFunctions): Item[] {
-	const filled = isTool(context) ? filledReferences(context) : [];
-	return context.getInputData().map((_, item) => readItem(context, item, filled));
+	const written = context.getNode().parameters as IDataObject;
+	const filled = isTool(context) ? filledReferences(written) : [];
+	return context.getInputData().map((_, item) => readItem(context, item, written, filled));
 }
 
 /** Reads an item's parameters once each: every expression takes n8n half a millisecond. */
-function readItem(context: IExecuteFunctions, item: number, filled: ReferenceOption[]): Item {
+function readItem(context: IExecuteFunctions, item: number, written: IDataObject, filled: ReferenceOption[]): Item {
 	const failures: FieldProblems = {};
 	/** @param otherwise is asked where it cannot be evaluated */
 	const evaluate = (name: string, otherwise: (error: Error) => unknown): unknown => {
@@ -29,14 +31,15 @@ function readItem(context: IExecuteFunctions, item: number, filled: ReferenceOpt
 	/** Where an expression in a collection fails, each field is read by itself: one must not hide the others. */
 	const collection = (name: string) =>
 		evaluate(name, (error) => {
-			const written = context.getNode().parameters[name];
-			if (isObject(written))
-				return Object.fromEntries(Object.keys(written).map((field) => [field, evaluate(`${name}.${field}`, fail(keyOf(field)))]));
+			const fields = written[name];
+			if (isObject(fields))
+				return Object.fromEntries(Object.keys(fields).map((field) => [field, evaluate(`${name}.${field}`, fail(keyOf(field)))]));
 			fail(name)(error);
 			return undefined;
 		});
 
 	const options = collection('options');
+	const settings = readSettings(isObject(options) ? options : {}, failures);
 	const reading = readOrder({
 		tarifId: evaluate('tarifId', fail('tarif.id')),
 		channel: evaluate('channel', fail('channel')),
@@ -46,6 +49,7 @@ function readItem(context: IExecuteFunctions, item: number, filled: ReferenceOpt
 	return {
 		itemIndex: item,
 		reading: withoutModel(filled, withProblems(reading, failures)),
+		settings,
 		options: isObject(options) ? options : undefined,
 	};
 }
@@ -65,9 +69,8 @@ const REFERENCE_OPTIONS = ['confirmedBought', 'confirmedNotBought'] as const;
 type ReferenceOption = (typeof REFERENCE_OPTIONS)[number];
 
 /** The references that an expression or a model fills in, instead of a person. */
-function filledReferences(context: IExecuteFunctions): ReferenceOption[] {
-	const options = context.getNode().parameters.options as IDataObject | undefined;
-	return REFERENCE_OPTIONS.filter((name) => isExpression(options?.[name]));
+function filledReferences({ options }: IDataObject): ReferenceOption[] {
+	return REFERENCE_OPTIONS.filter((name) => isObject(options) && isExpression(options[name]));
 }
 
 /** A model must not confirm anything by itself: in a tool, references are typed in by a person. */

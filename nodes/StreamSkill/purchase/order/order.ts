@@ -4,6 +4,7 @@ import type { HttpRequest } from '../../n8n/http';
 import { isBlank, isObject, show } from './kinds';
 import type { FieldProblems, Parsed } from './problems';
 import { readFields, type Values } from './read';
+import type { RunSettings } from './settings';
 import { BODY, LABELS, ORDER_OPTIONS } from './table';
 
 /** `{ 'tarif.id': 1 }` as `{ tarif: { id: 1 } }`. */
@@ -32,6 +33,8 @@ export interface Item {
 	/** Its place in the input, from 0. */
 	itemIndex: number;
 	reading: Reading;
+	/** Those of one item hold for the run. */
+	settings: RunSettings;
 	/** The node's Options as evaluated for it, if they are a collection. */
 	options?: IDataObject;
 }

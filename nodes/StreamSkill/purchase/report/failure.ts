@@ -6,8 +6,6 @@ import type { FieldProblems } from '../order/problems';
 
 /** What keeps orders back that are valid themselves. */
 export type Obstacle =
-	/** The options that hold for the whole run. */
-	| { kind: 'settings'; problems: FieldProblems }
 	| { kind: 'limit'; placed: number; wanted: number; limit: number }
 	/** The credential is missing, or cannot be used. */
 	| { kind: 'credential'; message: string }
@@ -66,6 +64,6 @@ export function outcomeOf(failure: Failure): FailedOutcome {
 		case 'repeatedKey':
 			return 'duplicate';
 		case 'heldBack':
-			return failure.obstacle.kind === 'settings' ? 'invalid' : 'notSent';
+			return 'notSent';
 	}
 }

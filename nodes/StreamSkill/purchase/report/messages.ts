@@ -306,8 +306,6 @@ const DUPLICATES: Record<Because, string> = {
 /** @returns what keeps orders back, in one sentence without a full stop, then what to do about it */
 function tellObstacle(obstacle: Obstacle, recourse?: Recourse): [what: string, ...advice: string[]] {
 	switch (obstacle.kind) {
-		case 'settings':
-			return [joinProblems(obstacle.problems), 'Change the named options.'];
 		case 'limit':
 			return [
 				obstacle.placed === 0

@@ -98,7 +98,8 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, not
 
 function titleOf(first: FailedItem, failed: FailedItem[]): string {
 	const { failure, order, treatment } = first;
-	if (failed.length > 1 && failed.every((other) => other.failure.kind === 'invalid')) return `${failed.length} items are not valid orders`;
+	const texts = new Set(failed.map((other) => describe(other.failure, other.treatment)));
+	if (texts.size > 1 && failed.every((other) => other.failure.kind === 'invalid')) return `${failed.length} items are not valid orders`;
 	// What keeps all orders back is not about one of them.
 	if (failure.kind === 'heldBack' || !order) return describe(failure, treatment);
 	return `Channel ${order.body.channel}, tarif ${order.body.tarif.id}: ${describe(failure, treatment)}`;
