@@ -80,7 +80,7 @@ test('each item has its own limit, and the smallest counts', async () => {
 	expect(sent()).toEqual({});
 });
 
-test.each(['[object Object]', 'undefined', 'null'])(
+test.each(['[object Object]', 'undefined', 'null', '#N/A', '#REF!', 'Invalid DateTime'])(
 	'%s for a channel buys nothing',
 	async (channel) => {
 		const { error } = await order(['a', channel]);
@@ -102,6 +102,33 @@ test('an expression that fails is named by its label, and what else the options 
 	});
 	for (const label of ['Quantity: ', 'Idempotency Key: ', 'Max Purchases must be a whole number']) expect(error!.message).toContain(label);
 	expect(sent()).toEqual({});
+});
+
+describe('one of the expressions in a text has no value', () => {
+	const rows = [
+		{ orderNumber: '7', name: 'a' },
+		{ orderNumber: undefined, name: 'a' },
+	];
+
+	test.each(['={{ $json.orderNumber }} chatbot', '={{ $json.orderNumber }}-{{ $json.name }}', "={{ $json.orderNumber + ' chatbot' }}"])(
+		'so the Idempotency Key %s would be that of each such row: it buys nothing',
+		async (idempotencyKey) => {
+			const parameters = { channel: 'a' };
+			const { error } = await order(rows, { options: { idempotencyKey }, parameters });
+			expect(error!.message).toMatch(/^Idempotency Key must not be /);
+			expect(error!.description).toContain('Item 1: Idempotency Key must not be ');
+			expect(sent()).toEqual({});
+			// The others buy.
+			await order(rows, { options: { idempotencyKey }, parameters, onError: 'continueErrorOutput' });
+			expect(sent()).toEqual({ a: 1 });
+		},
+	);
+
+	test('so the channel would be another one', async () => {
+		const { error } = await order(rows, { parameters: { channel: '=twitch.tv/{{ $json.orderNumber }}' } });
+		expect(error!.message).toBe('Channel must not be "twitch.tv/": one of its expressions has no value');
+		expect(sent()).toEqual({});
+	});
 });
 
 test('an option of the run that is wrong for a later item is told before anything is bought', async () => {

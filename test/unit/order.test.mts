@@ -453,6 +453,10 @@ describe.each([channel, idempotencyKey])('$label: text that only a mishap makes'
 		['null', 'leave the item out'],
 		['https://www.twitch.tv/null', 'leave the item out'],
 		['NaN', 'check the numbers in it'],
+		['#N/A', 'mend it there'],
+		['#DIV/0!', 'mend it there'],
+		['Invalid DateTime', 'check the field that it reads'],
+		['Invalid Date', 'check the field that it reads'],
 		['9007199254740993\n', 'read the number as text'],
 		[' 12345678901234567000', 'read the number as text'],
 		['1.2345678901234568e+21', 'read it as text'],
@@ -482,7 +486,6 @@ describe.each([channel, idempotencyKey])('$label: text that only a mishap makes'
 		'nullable',
 		'NaNcy',
 		'dev_null',
-		'null-17',
 		'Undefined',
 		'9007199254740991 ',
 		'12345678901234567890abc ',
@@ -491,6 +494,20 @@ describe.each([channel, idempotencyKey])('$label: text that only a mishap makes'
 	])("%j is somebody's, and taken", (value) => {
 		expect(read(give(value)).kind).toBe('valid');
 	});
+});
+
+test.each(['undefined chatbot', '2026-11-27-undefined', 'a null', 'NaN:1', 'Invalid DateTime a'])(
+	'an Idempotency Key with a part that is not there is that of many orders: %j',
+	(value) => {
+		const [sentence] = problemsOf(idempotencyKey.give(value)).idempotencyKey;
+		expect(sentence).toMatch(
+			/^Idempotency Key must not be ".+": its "\w+( DateTime)?" is what an expression makes of a value that is not there$/,
+		);
+	},
+);
+
+test.each(['null-17', 'undefined chatbot'])('%j is a channel', (value) => {
+	expect(read(channel.give(value)).kind).toBe('valid');
 });
 
 test('the sentence about invisible characters is short, however many there are', () => {

@@ -1,11 +1,12 @@
 import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
 import { isTool } from '../../n8n/host';
-import { isObject, type Field } from './kinds';
+import { isObject, show, type Field } from './kinds';
 import { readOrder, type Item, type Reading } from './order';
 import type { FieldProblems } from './problems';
 import { readSettings } from './settings';
 import { BODY, LABELS } from './table';
+import { hasGap } from './template';
 
 /** Reads what each item of the node's input orders. Nothing of it throws: what cannot be read is invalid. */
 export function readItems(context: IExecuteFunctions): Item[] {
@@ -40,9 +41,13 @@ function readItem(context: IExecuteFunctions, item: number, written: IDataObject
 
 	const options = collection('options');
 	const settings = readSettings(isObject(options) ? options : {}, failures);
+	const channel = evaluate('channel', fail('channel'));
+	refuseGap('channel', written.channel, channel, failures);
+	if (isObject(options) && isObject(written.options))
+		refuseGap('idempotencyKey', written.options.idempotencyKey, options.idempotencyKey, failures);
 	const reading = readOrder({
 		tarifId: evaluate('tarifId', fail('tarif.id')),
-		channel: evaluate('channel', fail('channel')),
+		channel,
 		additionalFields: collection('additionalFields'),
 		options,
 	});
@@ -52,6 +57,11 @@ function readItem(context: IExecuteFunctions, item: number, written: IDataObject
 		settings,
 		options: isObject(options) ? options : undefined,
 	};
+}
+
+/** Of a name, the rest is another name. */
+function refuseGap(key: string, written: unknown, value: unknown, failures: FieldProblems) {
+	if (hasGap(written, value)) failures[key] = [`${LABELS[key]} must not be ${show(value)}: one of its expressions has no value`];
 }
 
 /** A field's key, by its name in the editor. */

@@ -64,6 +64,8 @@ export const choices = (names: Record<string, string>): Kind<string | undefined>
 
 export const nameText: Kind<string> = { read: name, editor: { type: 'string' } };
 
+export const keyText: Kind<string> = { read: key, editor: { type: 'string' } };
+
 export const noteText: Kind<string> = { read: note, editor: { type: 'string' } };
 
 /** References of uncertain orders, as somebody types them. */
@@ -141,6 +143,11 @@ const MISHAPS: Array<[RegExp, string]> = [
 	[/(^|\/)undefined$/, "an expression makes of a field that is not there: check the field's name"],
 	[/(^|\/)null$/, 'an expression makes of a field without a value: fill it in, or leave the item out'],
 	[/(^|\/)NaN$/, 'an expression makes of a calculation without a result: check the numbers in it'],
+	[
+		/^#(N\/A|REF!|VALUE!|NAME\?|DIV\/0!|NULL!|NUM!|ERROR!|SPILL!|CALC!)$/,
+		'a spreadsheet makes of a formula without a result: mend it there',
+	],
+	[/^Invalid Date(Time)?$/, 'an expression makes of text that is no date: check the field that it reads'],
 	[/^\d\.?\d*e\+\d+$/, 'n8n makes of a number with too many digits: read it as text where it comes from'],
 ];
 
@@ -164,6 +171,17 @@ function name(value: unknown): string {
 		);
 	}
 	return trimmed;
+}
+
+/**
+ * Text that tells one order from all others: with a part that is the same for each order, all but the first would count
+ * as bought before.
+ */
+function key(value: unknown): string {
+	const given = name(value);
+	const slip = given.match(/(?<![^\s/|:;,-])(undefined|null|NaN|Invalid Date(Time)?)(?![^\s/|:;,-])/);
+	if (slip) throw new Error(`must not be ${show(value)}: its "${slip[0]}" is what an expression makes of a value that is not there`);
+	return given;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { choice, choices, nameText, noteText, references, wholeNumber, yesOrNo, type Field } from './kinds';
+import { choice, choices, keyText, nameText, noteText, references, wholeNumber, yesOrNo, type Field } from './kinds';
 import { RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './languages';
 
 /** A field of the order's body. */
@@ -127,7 +127,7 @@ export const ORDER_OPTIONS = {
 	},
 	idempotencyKey: {
 		label: 'Idempotency Key',
-		kind: nameText,
+		kind: keyText,
 		default: '',
 		isGuard: true,
 		placeholder: 'e.g. {{ $json.orderNumber }}',
