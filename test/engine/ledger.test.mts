@@ -377,6 +377,14 @@ describe('Max Purchases', () => {
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
 
+	test('says so in a Dry Run as well', async () => {
+		const { error } = await order(['a', 'b', 'c'], { options: { maxPurchases: 2, dryRun: true } });
+		expect(error!.message).toBe('3 orders are more than Max Purchases allows (2)');
+		const { success } = await order(['a', 'b'], { options: { maxPurchases: 2, dryRun: true } });
+		expect(success).toHaveLength(2);
+		expect(sent()).toEqual({});
+	});
+
 	test('does not count what is not going to be bought', async () => {
 		await order(['a', 'b', 'c', 'd'], {
 			onError: 'continueErrorOutput',

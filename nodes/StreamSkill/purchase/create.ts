@@ -98,7 +98,8 @@ class Run {
 		report.stopIfFailed();
 
 		const orders = this.unobstructed(planned.filter(({ order }) => !order.dryRun));
-		const shown = planned.filter(({ order }) => order.dryRun);
+		const previews = planned.filter(({ order }) => order.dryRun);
+		const shown = this.unlessHeldBack(previews, this.limitOn(previews));
 		const open = [...orders, ...shown, ...this.sentByOthers];
 		const itemIndexes = open.map(({ item }) => item.itemIndex);
 		const connection = await connect(this.context, this.settings.timeout, itemIndexes);
@@ -176,7 +177,10 @@ class Run {
 
 	/** @returns the orders, unless something keeps all of them back */
 	private unobstructed(orders: Planned[]): Planned[] {
-		const obstacle = this.obstacleTo(orders);
+		return this.unlessHeldBack(orders, this.obstacleTo(orders));
+	}
+
+	private unlessHeldBack(orders: Planned[], obstacle?: Obstacle): Planned[] {
 		if (!obstacle) return orders;
 		this.report.holdBack(orders, obstacle);
 		return [];
@@ -190,9 +194,13 @@ class Run {
 		if (!journal.keepsRecords) return { kind: 'unsaved' };
 		// To add Dry Run and to turn it off is to say so.
 		if (journal.isOfEvaluation && !orders.every(({ item }) => item.options && 'dryRun' in item.options)) return { kind: 'evaluation' };
+		return this.limitOn(orders);
+	}
+
+	private limitOn(orders: Planned[]): Obstacle | undefined {
+		const { placed } = this.journal;
 		const limit = limitOf(orders);
-		if (journal.placed + orders.length <= limit) return undefined;
-		return { kind: 'limit', placed: journal.placed, wanted: orders.length, limit };
+		return placed + orders.length > limit ? { kind: 'limit', placed, wanted: orders.length, limit } : undefined;
 	}
 
 	/** Sends orders, and those that others have on their way once it shows that they were not bought. */
