@@ -91,6 +91,18 @@ test.each([true, false])(
 	},
 );
 
+test.each([true, false])('of a tool that is tried out by hand, without a key: by its reference (bought: %s)', async (wasBought) => {
+	const tool: Orders = { mode: 'manual', node: { tool: true } };
+	lose('a', wasBought);
+	const first = await order(['a'], tool);
+	reads(
+		first,
+		`add ${referencesOf(first).join()} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
+	);
+	await order(['a'], { ...tool, options: lookUp(first) });
+	expect(sold()).toEqual({ a: 1 });
+});
+
 test.each([true, false])('of a tool, filled by an expression: a person types the reference in instead (bought: %s)', async (wasBought) => {
 	const tool: Orders = { node: { tool: true }, options: byChannel };
 	lose('a', wasBought);

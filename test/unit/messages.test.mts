@@ -15,7 +15,7 @@ import {
 	uncertainties,
 } from './failures.mts';
 
-const recourses: Recourse[] = ['editor', 'lastDay', 'retry', 'rest', 'anew', 'evaluation', 'tool'];
+const recourses: Recourse[] = ['editor', 'lastDay', 'retry', 'rest', 'anew', 'evaluation', 'tool', 'editorTool'];
 const order = orderOf();
 
 const RETRY =
@@ -32,6 +32,7 @@ const next: Record<Recourse, string> = {
 	evaluation:
 		'Then run the evaluation again, if you still want it: where Dry Run is turned off, it buys all its orders again, except those that an Idempotency Key has bought.',
 	tool: 'Then order it again if it is still wanted.',
+	editorTool: 'Then order it again if it is still wanted.',
 };
 
 describe('what happened', () => {
@@ -243,11 +244,11 @@ describe('what to do', () => {
 			order,
 			'Do not order it again. A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
 		],
-		[
-			'tool',
-			keyed,
+		...(['tool', 'editorTool'] as const).map((recourse): [Recourse, typeof order, string] => [
+			recourse,
+			recourse === 'tool' ? keyed : order,
 			`Do not order it again. A person has to check whether it is in the StreamSkill account, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
-		],
+		]),
 	])('about an uncertain order (%s, %j)', (recourse, one, advice) => {
 		expect(advise(uncertain({ kind: 'timeout' }), recourse, one)).toBe(advice);
 	});

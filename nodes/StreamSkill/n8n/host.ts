@@ -33,15 +33,16 @@ export const stopsOnFailure = (context: IExecuteFunctions): boolean => !isTool(c
  * - `anew`: it goes on, so that only a new execution can order the item again.
  * - `evaluation`: it is run again as a whole. A retry of it would be one in production.
  * - `tool`: a model is told, which can order again by itself.
+ * - `editorTool`: the same, in an execution that was started by hand: in the next one, the node still knows the order.
  */
-export type Recourse = 'editor' | 'lastDay' | 'retry' | 'rest' | 'anew' | 'evaluation' | 'tool';
+export type Recourse = 'editor' | 'lastDay' | 'retry' | 'rest' | 'anew' | 'evaluation' | 'tool' | 'editorTool';
 
 /**
  * @param isLastDay whether some of its orders were placed by hand yesterday
  * @returns how this execution goes on after an item failed
  */
 export function recourseOf(context: IExecuteFunctions, isLastDay: boolean): Recourse {
-	if (isTool(context)) return 'tool';
+	if (isTool(context)) return isManual(context) ? 'editorTool' : 'tool';
 	if (isEvaluation(context)) return 'evaluation';
 	if (isManual(context)) return isLastDay ? 'lastDay' : 'editor';
 	if (!stopsOnFailure(context)) return 'anew';

@@ -106,7 +106,7 @@ const isUnread = (failure?: Failure): boolean =>
 
 /** In the editor, and in a retry, the next try shows what was bought. */
 const lookUpUnread = (recourse: Recourse): string[] =>
-	['rest', 'anew', 'evaluation', 'tool'].includes(recourse) ? lookUp('', recourse, false) : [];
+	['rest', 'anew', 'evaluation', 'tool', 'editorTool'].includes(recourse) ? lookUp('', recourse, false) : [];
 
 /**
  * @returns the one step that follows once the cause is mended, which differs with how the execution was started; blank if
@@ -140,6 +140,7 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 		case 'evaluation':
 			return 'Then run the evaluation again, if you still want it: where Dry Run is turned off, it buys all its orders again, except those that an Idempotency Key has bought.';
 		case 'tool':
+		case 'editorTool':
 			return mayBeBought ? '' : 'Then order it again if it is still wanted.';
 	}
 }
@@ -252,9 +253,10 @@ export function lookUp(reference: string | undefined, recourse: Recourse, isKeye
 		case 'evaluation':
 			return isKeyed ? [look, confirm] : [look];
 		case 'tool':
+		case 'editorTool':
 			return [
 				'Do not order it again.',
-				isKeyed
+				isKeyed || recourse === 'editorTool'
 					? `A person has to check whether it is in the StreamSkill account, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`
 					: 'A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
 			];
@@ -281,6 +283,7 @@ function adviseUnclearKey(recourse: Recourse): string[] {
 				'If it is, nothing is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
 			];
 		case 'tool':
+		case 'editorTool':
 			return [
 				'Do not order it again.',
 				'A person has to check whether it is in the StreamSkill account. It may be ordered with another Idempotency Key only if it is not there.',
@@ -291,7 +294,9 @@ function adviseUnclearKey(recourse: Recourse): string[] {
 function adviseDuplicate(because: Because, recourse: Recourse): string[] {
 	const advice = DUPLICATES[because];
 	// Otherwise the others have gone on already.
-	return ['anew', 'evaluation', 'tool'].includes(recourse) ? [advice] : [advice, 'To go on without it, set If Already Purchased to Skip.'];
+	return ['anew', 'evaluation', 'tool', 'editorTool'].includes(recourse)
+		? [advice]
+		: [advice, 'To go on without it, set If Already Purchased to Skip.'];
 }
 
 const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's log.";
