@@ -342,6 +342,52 @@ describe.each(CALLERS)('%s', (_, caller) => {
 	});
 });
 
+describe('an agent that is a tool of an agent', () => {
+	const helpers: Array<[string, Caller]> = [
+		...CALLERS.filter(([, { helper }]) => helper),
+		// n8n 1.x has no other version of it that AI Agent 2 can call.
+		['an AI Agent Tool 2.2 of an AI Agent 2', { agent: isV1 ? 2.2 : 2.3, helper: 2.2, older: true }],
+	];
+	const [prompt, other] = ['Have the helper buy', 'buy once more'];
+
+	describe.each(helpers)('%s', (_, caller) => {
+		test.each<[string, Partial<INode>]>([
+			['Retry On Fail', threeTries],
+			['Retry On Fail with On Error = Continue', { ...threeTries, onError: 'continueRegularOutput' }],
+			['Retry execution', {}],
+		])('%s of its caller, whose model broke off, buys nothing twice', async (__, agent) => {
+			model.failOnce(prompt);
+			const execution = await ask(caller, { buy: [[a]] }, { agent });
+			if (execution.status === 'error') await world.n8n.rest.retryExecution(execution.id);
+			expect(bought(world.sandbox)).toEqual({ a: 1 });
+		});
+
+		test.each<[string, Arguments[][]]>([
+			['one after the other', [[{ Prompt: 'buy' }], [{ Prompt: other }]]],
+			['in one message', [[{ Prompt: 'buy' }, { Prompt: other }]]],
+		])('two that are asked for the same order, %s, buy one each', async (__, calls) => {
+			model.script(other, [[a]]);
+			const workflow = await createActive(world, agentWorkflow(caller, {}));
+			model.script('buy', [[a]]);
+			model.script(prompt, calls);
+			const [id] = await startWebhooks(world, workflow, [[prompt]]);
+			await world.n8n.rest.waitForExecution(id);
+			expect(bought(world.sandbox)).toEqual({ a: 2 });
+			expect([...told('buy'), ...told(other)]).toEqual(expect.arrayContaining(made()));
+		});
+	});
+});
+
+test.each([3, 3.1].filter((version) => !isV1 || version === 3))(
+	'AI Agent %d, whose provider counts the calls of each conversation from 0, orders in another sequence when it is run again',
+	async (agent) => {
+		model.countCalls();
+		model.failOnce('buy', [[b], [a]]);
+		await ask({ agent }, { buy: [[a], [b]] }, { agent: { ...threeTries, onError: 'continueRegularOutput' } });
+		expect(bought(world.sandbox)).toEqual({ a: 1, b: 1 });
+	},
+);
+
 test('kill -9 while agents order, and Retry execution: the models are told what was bought, and what may have been', async () => {
 	world.sandbox.fault({ match: { channel: /^second/ }, fault: faults.hang() });
 	const orders = CALLERS.map((_, i) => ['first', 'second'].map((name) => ({ Tarif_ID: 1, Channel: `${name} ${i}` })));
@@ -418,6 +464,33 @@ test('kill -9 while agents order, and Retry execution: the models are told what 
 		await world.n8n.rest.waitForExecution(id);
 		expect(bought(world.sandbox)).toEqual({ a: 1 });
 		expect(told()).toEqual(made());
+	});
+
+	test('the same once more in one conversation is bought as well', async () => {
+		const id = await start({ agent: 3.1 }, { buy: [[reviewed(a)], [reviewed(a)]] }, { review });
+		await press(id, 'Yes');
+		await press(id, 'Yes');
+		await world.n8n.rest.waitForExecution(id);
+		expect(bought(world.sandbox)).toEqual({ a: 2 });
+		expect(told()).toEqual(made());
+	});
+
+	test.each<[string, Partial<INode>]>([
+		['Retry On Fail with On Error = Continue', { ...threeTries, onError: 'continueRegularOutput' }],
+		['Retry execution', {}],
+	])('%s, in which a person approves the same once more, buys nothing twice', async (_, agent) => {
+		model.failOnce('buy');
+		const id = await start({ agent: 3.1 }, { buy: [[reviewed(a)]] }, { review, agent });
+		await press(id, 'Yes');
+		if (agent.retryOnFail) {
+			await press(id, 'Yes');
+			await world.n8n.rest.waitForExecution(id);
+		} else {
+			expect(await world.n8n.rest.waitForExecution(id)).toMatchObject({ status: 'error' });
+			await world.n8n.rest.retryExecution(id);
+			// n8n may go on with what was approved, and ask nobody.
+		}
+		expect(bought(world.sandbox)).toEqual({ a: 1 });
 	});
 
 	test('what is declined is not bought, and the model is told so', async () => {

@@ -28,8 +28,10 @@ export interface ChatModel {
 	url: string;
 	/** Says which calls of its first tool the model answers a prompt with: a list per message. After those it is done. */
 	script(prompt: string, turns: Arguments[][]): void;
-	/** Breaks off: the next request that holds a tool result is answered 500. */
-	failOnce(): void;
+	/** Breaks off: the next request (for this prompt) that holds a tool result is answered 500. Then it acts out another script. */
+	failOnce(prompt?: string, then?: Arguments[][]): void;
+	/** Numbers the calls of each conversation from 0, as some providers do. */
+	countCalls(): void;
 	/** The tools that it was offered. */
 	tools: ChatTool[];
 	/** What the model was sent, request by request. Live. */
@@ -52,22 +54,26 @@ export async function startChatModel(): Promise<ChatModel> {
 	const conversations: ChatMessage[][] = [];
 	const tools: ChatTool[] = [];
 	let calls = 0;
-	let fails = false;
+	let failure: { prompt?: string; then?: Arguments[][] } | undefined;
+	let isCounting = false;
 
 	const app = express();
 	app.use(express.json({ limit: '5mb' }));
 	app.post('/v1/chat/completions', (req, res) => {
 		const body = req.body as { messages: ChatMessage[]; stream?: boolean; tools?: Array<{ function: ChatTool }> };
 		conversations.push(body.messages);
-		if (fails && resultsOf(body.messages).length > 0) {
-			fails = false;
+		const prompt = promptOf(body.messages);
+		const results = resultsOf(body.messages).length;
+		if (failure && (failure.prompt ?? prompt) === prompt && results > 0) {
+			if (failure.then) scripts.set(prompt, failure.then);
+			failure = undefined;
 			res.status(500).json({ error: { message: 'The model is out of order' } });
 			return;
 		}
 		const offered = (body.tools ?? []).map((tool) => tool.function);
 		tools.push(...offered);
-		const toolCalls = nextTurn(scripts.get(promptOf(body.messages)) ?? [], body.messages).map((args, index) => ({
-			...{ index, id: `call_${++calls}`, type: 'function' },
+		const toolCalls = nextTurn(scripts.get(prompt) ?? [], body.messages).map((args, index) => ({
+			...{ index, id: isCounting ? `functions.${offered[0].name}:${results + index}` : `call_${++calls}`, type: 'function' },
 			function: { name: offered[0].name, arguments: JSON.stringify(args) },
 		}));
 		answer(res, toolCalls, body.stream);
@@ -80,7 +86,8 @@ export async function startChatModel(): Promise<ChatModel> {
 	return {
 		url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
 		script: (prompt, turns) => void scripts.set(prompt, turns),
-		failOnce: () => void (fails = true),
+		failOnce: (prompt, then) => void (failure = { prompt, then }),
+		countCalls: () => void (isCounting = true),
 		conversations,
 		tools,
 		results: (prompt) =>
@@ -89,7 +96,8 @@ export async function startChatModel(): Promise<ChatModel> {
 				.map(resultsOf)
 				.reduce((longest, results) => (results.length > longest.length ? results : longest), []),
 		reset() {
-			fails = false;
+			failure = undefined;
+			isCounting = false;
 			scripts.clear();
 			conversations.length = 0;
 			tools.length = 0;

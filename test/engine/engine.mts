@@ -59,6 +59,8 @@ export interface Wiring {
 	connections: Record<string, string[][]>;
 	/** The agent that has StreamSkill as its tool. */
 	agent?: string;
+	/** Nodes that are tools as well, and the agents that have them. */
+	tools?: Record<string, string>;
 	/** The node that has Retry On Fail, with two tries. */
 	retryOnFail?: string;
 }
@@ -294,6 +296,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 					{ main: outputs.map((names) => names.map((next) => to(next))) },
 				]),
 			),
+			...Object.fromEntries(Object.entries(wiring?.tools ?? {}).map(([name, agent]) => [name, { ai_tool: [[to(agent, 'ai_tool')]] }])),
 			...(wiring?.agent && { [ownName]: { ai_tool: [[to(wiring.agent, 'ai_tool')]] } }),
 		},
 		nodeTypes: {

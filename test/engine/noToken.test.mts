@@ -3,7 +3,7 @@ import { faults } from '../../tools/sandbox/sandbox.mts';
 import { recovered } from './crash.mts';
 import { createExecution } from './engine.mts';
 import { onceEach, openShop, referencesOf, told } from './shop.mts';
-import { agent, agentWithTool, olderAgent } from './wirings.mts';
+import { agent, agentWithTool, earlierAgent } from './wirings.mts';
 
 const shop = openShop();
 const { order, sent, sold } = shop;
@@ -100,11 +100,11 @@ test('a model is told to leave it to a person what a killed execution has ordere
 
 test.each([
 	['AI Agent 3', agent],
-	['AI Agent 1 and 2', olderAgent],
+	['AI Agent 1 and 2', earlierAgent],
 ])('a model that orders anew after a crash, one order after the other, buys nothing again: %s', async (_name, made) => {
 	const killed = recovered(created(['x']), ['Start'], 'Agent');
 	const wiring = agentWithTool({ orders: () => ['a', 'b'].map((channel) => ({ channel })) }, false, made);
-	const parameters = made === olderAgent ? { channel: '={{ $fromAI("channel", "", "string") }}' } : {};
+	const parameters = made === earlierAgent ? { channel: '={{ $fromAI("channel", "", "string") }}' } : {};
 	await order([], { retryOf: killed, wiring, parameters, node: { tool: true } });
 	expect(sent()).toEqual({});
 });

@@ -3,6 +3,7 @@
  * fails here tells that what is stored by now would not be understood. Change the code back, not this file.
  */
 import { faults } from '../../tools/sandbox/sandbox.mts';
+import { withAgent3 } from './agents.mts';
 import { createExecution, deduplicator } from './engine.mts';
 import { openShop, type Orders } from './shop.mts';
 
@@ -139,9 +140,11 @@ test('of three orders by hand', async () => {
 });
 
 test('of orders that a model made', async () => {
-	// The agent and its run, and the call. Here, Start stands for the agent.
-	const calls = ['Start 0/jaYSnqsaf9xTZq5VWICMlh', 'Start 0/tdkiVr05X4jVsacSGZb-lS'];
-	expect(await leave({ token: 'token', onError: undefined, node: { tool: true } })).toEqual({
+	// The agent and its round, its item, and the call.
+	const calls = ['EbOck3d-jx85g726fHKyL- 0/0:jaYSnqsaf9xTZq5VWICMlh', 'EbOck3d-jx85g726fHKyL- 0/1:tdkiVr05X4jVsacSGZb-lS'];
+	const order = (channel: string) => [{ input: { channel }, id: `call ${channel}` }];
+	const wiring = withAgent3((item, steps) => (steps.length === 0 ? order('abc'[item]) : 'done'));
+	expect(await leave({ token: 'token', onError: undefined, node: { tool: true }, wiring })).toEqual({
 		execution: execution(LIST, { orders: kept(calls, inList(LIST)) }),
 		customData: { streamSkillPurchases: '1' },
 		database: { [`workflow-1 ${LIST}`]: entries(names, 2) },

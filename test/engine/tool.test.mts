@@ -4,7 +4,7 @@ import type { INodeExecutionData } from 'n8n-workflow';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { createExecution, tellsCause } from './engine.mts';
 import { onceEach, openShop, told, type Orders } from './shop.mts';
-import { agentWithTool, olderAgent } from './wirings.mts';
+import { agentWithTool, earlierAgent } from './wirings.mts';
 
 const shop = openShop();
 const { sent, sold } = shop;
@@ -84,7 +84,7 @@ describe('a model that calls several times at once', () => {
 	const callAtOnce = async (channels: string[], options = {}) => {
 		const model = { orders: () => channels.map((channel) => ({ channel })), atOnce: true };
 		const parameters = { channel: '={{ $fromAI("channel", "", "string") }}' };
-		const { data } = await order([''], { wiring: agentWithTool(model, false, olderAgent), parameters, options });
+		const { data } = await order([''], { wiring: agentWithTool(model, false, earlierAgent), parameters, options });
 		return data.resultData.runData.Agent.flatMap(({ data }) => data?.main[0] ?? []).map(({ json }) => json);
 	};
 

@@ -1,6 +1,7 @@
 /** Nodes that come around StreamSkill in people's workflows, and how they are connected. */
-import type { EngineRequest, EngineResponse, IDataObject, INodeExecutionData, INodeType } from 'n8n-workflow';
+import type { IDataObject, INodeExecutionData, INodeType } from 'n8n-workflow';
 
+import { agent3, olderAgent } from './agents.mts';
 import { other, type RunResult, type Wiring } from './engine.mts';
 
 /** As n8n's Loop Over Items does it (n8n-nodes-base: SplitInBatches/v3): a slice each time, and in the end all that came back. */
@@ -81,62 +82,29 @@ export interface Model {
 	atOnce?: boolean;
 }
 
-let calls = 0;
-
-/** As n8n's AI Agent 3 calls its tools (n8n-nodes-langchain: ToolsAgent/V3): it asks n8n to run them, and is resumed with what they gave. */
+/** With AI Agent 3. */
 export function agent({ orders, breaksOff }: Model): INodeType {
-	let conversation = -1;
 	let hasBroken = false;
-	return {
-		description: { ...other().description, displayName: 'AI Agent', name: 'agent', inputs: ['main', 'ai_tool'] as never },
-		async execute(response?: EngineResponse) {
-			const previousRequests = [
-				...((response?.metadata as { previousRequests?: unknown[] })?.previousRequests ?? []),
-				...(response?.actionResponses ?? []).map(({ action }) => ({
-					action: { tool: action.nodeName, toolInput: action.input, toolCallId: action.id },
-				})),
-			];
-			if (previousRequests.length === 0) conversation++;
-			const next = orders(conversation)[previousRequests.length];
-			if (next === undefined) {
-				if (breaksOff === conversation && !hasBroken) {
-					hasBroken = true;
-					throw new Error('The model cannot be reached');
-				}
-				return [[{ json: { output: 'Done' } }]];
-			}
-			const action = {
-				actionType: 'ExecutionNodeAction' as const,
-				nodeName: 'StreamSkill',
-				input: next,
-				type: 'ai_tool' as const,
-				id: `call_${++calls}`,
-				metadata: { itemIndex: 0 },
-			};
-			return { actions: [action], metadata: { previousRequests } } as unknown as EngineRequest as never;
-		},
-	};
+	return agent3((_item, steps, conversation) => {
+		const input = orders(conversation)[steps.length];
+		if (input) return [{ input }];
+		if (breaksOff !== conversation || hasBroken) return 'done';
+		hasBroken = true;
+		return 'break';
+	});
 }
 
-/**
- * As AI Agent 1 and 2 call their tools, by themselves: what is tried again begins its conversation anew. What the model
- * may fill are the parameters with `$fromAI`.
- */
-export function olderAgent({ orders, breaksOff, atOnce }: Model): INodeType {
+/** With AI Agent 1 or 2: what is tried again begins its conversation anew. */
+export function earlierAgent({ orders, breaksOff, atOnce }: Model): INodeType {
 	let conversation = -1;
-	return {
-		description: { ...other().description, displayName: 'AI Agent', name: 'agent', inputs: ['main', 'ai_tool'] as never },
-		async execute() {
-			conversation++;
-			const [tool] = (await this.getInputConnectionData('ai_tool', 0)) as Array<{ invoke: (input: IDataObject) => Promise<string> }>;
-			const call = async (input: IDataObject) => JSON.parse(await tool.invoke(input)) as IDataObject[];
-			const answers: IDataObject[] = [];
-			if (atOnce) answers.push(...(await Promise.all(orders(conversation).map(call))).flat());
-			else for (const input of orders(conversation)) answers.push(...(await call(input)));
-			if (breaksOff === conversation) throw new Error('The model cannot be reached');
-			return [answers.map((json) => ({ json }))];
-		},
-	};
+	return olderAgent(async (call) => {
+		conversation++;
+		const answers: IDataObject[] = [];
+		if (atOnce) answers.push(...(await Promise.all(orders(conversation).map(call))).flat());
+		else for (const input of orders(conversation)) answers.push(...(await call(input)));
+		if (breaksOff === conversation) throw new Error('The model cannot be reached');
+		return answers;
+	});
 }
 
 /** An agent that has StreamSkill as its tool, by itself or once for each item of a loop. */

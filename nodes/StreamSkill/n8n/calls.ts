@@ -1,4 +1,4 @@
-import { NodeConnectionTypes, type IExecuteFunctions } from 'n8n-workflow';
+import { NodeConnectionTypes, type IExecuteData, type IExecuteFunctions, type IRunExecutionData } from 'n8n-workflow';
 
 import { digest } from './digest';
 import { isTool } from './host';
@@ -9,15 +9,23 @@ export interface Call {
 	id: string;
 	/** Whether an order of that call was made in an earlier try of this one, so that this one may take it for its own. */
 	isTryOf(other: string): boolean;
+	/** Whether no other call of the conversation has its ID: what has it already is of an earlier try. */
+	isUnique?: true;
 }
 
-/** @returns the call that each item belongs to: only a model's items are calls of their own */
-export function callsOf(context: IExecuteFunctions): (itemIndex: number) => Call {
-	if (isTool(context)) return (itemIndex) => callOfModel(context, itemIndex);
+/** @returns the call that the items belong to */
+export function callOf(context: IExecuteFunctions): Call {
+	if (isTool(context)) return callOfModel(context);
 	// n8n makes the proxy anew each time.
 	const id = String(context.getWorkflowDataProxy(0).$runIndex);
-	const call: Call = { id, isTryOf: (other) => other === id };
-	return () => call;
+	return { id, isTryOf: (other) => other === id };
+}
+
+/** What an agent does on the way to a call: it calls the node, or an agent that is its tool. */
+interface Step {
+	id: string;
+	/** Whether an agent has made that step as well, before this one or at the same time, so that it has nothing to do with this one. */
+	isBeside(other: string): boolean;
 }
 
 /**
@@ -25,63 +33,74 @@ export function callsOf(context: IExecuteFunctions): (itemIndex: number) => Call
  * the model orders again what it has ordered before. An agent in a loop orders anew in each round. n8n does not tell a
  * tool of either, but it shows:
  *
- * - The tool has the agent and the agent's run as its source: for AI Agent 1 and 2 in its own run (n8n-core:
- *   supply-data-context.js), for AI Agent 3 in what it is executed with (requests-response.js; n8n 1.x leaves its run blank).
- * - To the tools of AI Agent 1 and 2 it gives one list `closeFunctions` for each try (n8n-core: supply-data-context.js,
- *   workflow-execute.js).
- * - For AI Agent 3 the agent's own entry in the execution's stack has the calls of the conversation so far (n8n-core:
- *   requests-response.js; n8n-nodes-langchain: ToolsAgent/V3).
+ * - AI Agent 3 has n8n run its tools: each has its caller as its source, which may be a tool itself, as an agent that is
+ *   another one's tool or a human review is. The agent's entry in the execution's stack has the calls of the
+ *   conversation so far (n8n-core: requests-response.js; n8n-nodes-langchain: ToolsAgent/V3).
+ * - AI Agent 1 and 2 run their tools themselves, and the tools of these: all get one list `closeFunctions` for each try
+ *   (n8n-core: supply-data-context.js, workflow-execute.js).
+ * - The rounds are the ended runs of the first caller, which is no tool.
  *
  * Where nothing of it is to be seen, each order is taken for one of an earlier try, and not bought twice.
  */
-function callOfModel(context: IExecuteFunctions, itemIndex: number): Call {
+function callOfModel(context: IExecuteFunctions): Call {
 	const { closeFunctions, executeData, runExecutionData } = context as unknown as ToolInternals;
-	const { name, rewireOutputLogTo } = context.getNode();
-	const runs = runExecutionData?.resultData?.runData ?? {};
-	const isOlder = rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions);
-	const [source] = (isOlder ? runs[name]?.at(-1)?.source : executeData?.source?.main) ?? [];
-	const agent = source?.previousNode ?? '';
-	// What n8n calls the agent's run there is the tool's own (get-input-connection-data.js), so its ended ones are counted.
-	const round = `${agent} ${isOlder ? (runs[agent]?.length ?? 0) : (source?.previousNodeRun ?? 0)}`;
-	const isOfRound = (other: string) => other.startsWith(`${round}/`);
-	if (isOlder) {
-		const id = `${round}/${tryOf(closeFunctions, context.getExecutionId())}`;
-		return { id, isTryOf: (other) => isOfRound(other) && other !== id };
+	const runs = runExecutionData?.resultData.runData ?? {};
+	const isOlder = context.getNode().rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions);
+	const steps = isOlder ? [tryOf(closeFunctions, context.getExecutionId())] : [];
+	let name = executeData?.node.name ?? '';
+	let run = executeData?.runIndex;
+	for (;;) {
+		const task = runs[name]?.[run ?? -1];
+		if (!task?.inputOverride) break;
+		steps.unshift(...stepTo(name, run, runExecutionData));
+		({ previousNode: name = '', previousNodeRun: run } = task.source[0] ?? {});
 	}
-	const call = String(context.getInputData()[itemIndex]?.json.toolCallId as string | undefined);
-	const requests = (runExecutionData?.executionData?.nodeExecutionStack ?? []).flatMap(
-		({ metadata }) => metadata?.subNodeExecutionData ?? [],
-	);
-	const calls = requests.flatMap(({ actions = [], metadata }) => [
-		...(metadata?.previousRequests ?? []).map(({ action }) => action?.toolCallId),
-		// What the model asks for together with this one.
-		...actions.map(({ action }) => action?.id).filter((id) => id !== call),
-	]);
-	const conversation = new Set(calls.map((id) => `${round}/${digest(String(id))}`));
-	return { id: `${round}/${digest(call)}`, isTryOf: (other) => isOfRound(other) && !conversation.has(other) };
-}
-
-interface ToolInternals {
-	closeFunctions?: unknown;
-	executeData?: { source?: { main?: Source[] } | null };
-	runExecutionData?: {
-		executionData?: { nodeExecutionStack?: Array<{ metadata?: { subNodeExecutionData?: ToolRequests } }> };
-		resultData?: { runData?: Record<string, Array<{ source?: Source[] }>> };
+	const round = `${digest(name)} ${runs[name]?.length ?? 0}`;
+	return {
+		id: [round, ...steps.map(({ id }) => id)].join('/'),
+		isTryOf: (other) => {
+			const [otherRound, ...others] = other.split('/');
+			if (otherRound !== round) return false;
+			const place = steps.findIndex(({ id }, index) => id !== others[index] || index === steps.length - 1);
+			return place < 0 || !steps[place]?.isBeside(others[place] ?? '');
+		},
+		...(!isOlder && { isUnique: true }),
 	};
 }
 
-type Source = { previousNode?: string; previousNodeRun?: number } | null;
+interface ToolInternals {
+	closeFunctions?: object;
+	executeData?: IExecuteData;
+	runExecutionData?: IRunExecutionData;
+}
 
-interface ToolRequests {
-	actions?: Array<{ action?: { id?: string } }>;
-	metadata?: { previousRequests?: Array<{ action?: { toolCallId?: string } }> };
+/** @returns the step of the AI Agent 3 that n8n runs a node for, if it is one of its tools in this very turn */
+function stepTo(name: string, run: number | undefined, data?: IRunExecutionData): Step[] {
+	for (const { metadata } of data?.executionData?.nodeExecutionStack ?? []) {
+		const { actions = [], metadata: conversation } = metadata?.subNodeExecutionData ?? {};
+		const own = actions.find(({ nodeName, runIndex }) => nodeName === name && runIndex === run)?.action;
+		if (!own) continue;
+		const { previousRequests = [] } = (conversation ?? {}) as { previousRequests?: Array<{ action?: { toolCallId?: string } }> };
+		// What the model asks for together with this one is beside it as well.
+		const others = [
+			...actions.map(({ action }) => action.id).filter((id) => id !== own.id),
+			...previousRequests.map(({ action }) => action?.toolCallId),
+		];
+		// Each item has a conversation of its own, of which n8n keeps the calls for one item only.
+		const { itemIndex = 0 } = (own.metadata ?? {}) as { itemIndex?: number };
+		const idOf = (call?: string) => `${itemIndex}:${digest(String(call))}`;
+		const beside = new Set(others.map(idOf));
+		return [{ id: idOf(own.id), isBeside: (other) => beside.has(other) || !other.startsWith(`${itemIndex}:`) }];
+	}
+	return [];
 }
 
 const tries = new WeakMap<object, string>();
 let count = 0;
 
-function tryOf(closeFunctions: object, executionId: string): string {
-	const known = tries.get(closeFunctions) ?? digest(`${executionId} ${++count} ${Math.random()}`);
-	tries.set(closeFunctions, known);
-	return known;
+/** What a try of AI Agent 1 or 2 does is all one step. */
+function tryOf(closeFunctions: object, executionId: string): Step {
+	const id = tries.get(closeFunctions) ?? digest(`${executionId} ${++count} ${Math.random()}`);
+	tries.set(closeFunctions, id);
+	return { id, isBeside: (other) => other === id };
 }

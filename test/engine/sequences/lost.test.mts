@@ -4,7 +4,7 @@ import type { INodeExecutionData } from 'n8n-workflow';
 import { faults } from '../../../tools/sandbox/sandbox.mts';
 import { LOOK_UP_TIME, passTime } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
-import { agentWithTool, loop, olderAgent } from '../wirings.mts';
+import { agentWithTool, loop, earlierAgent } from '../wirings.mts';
 import {
 	failuresOf,
 	hintsOf,
@@ -160,21 +160,21 @@ describe('14. an AI agent', () => {
 		test('in a loop is given the purchase of each round', async () => {
 			const result = await order([{ n: 1 }, { n: 2 }, { n: 3 }], {
 				...setup,
-				wiring: agentWithTool({ orders: () => [a] }, true, olderAgent),
+				wiring: agentWithTool({ orders: () => [a] }, true, earlierAgent),
 			});
 			expect(given(result)).toEqual([1, 2, 3]);
 			expect(sold()).toEqual({ a: 3 });
 		});
 
 		test('orders the same twice in one conversation, if its model does', async () => {
-			const result = await order([{}], { ...setup, wiring: agentWithTool({ orders: () => [a, a] }, false, olderAgent) });
+			const result = await order([{}], { ...setup, wiring: agentWithTool({ orders: () => [a, a] }, false, earlierAgent) });
 			expect(given(result)).toEqual([1, 2]);
 		});
 
 		test.each([true, false])('that is tried again is given what it bought (in a loop: %s)', async (inLoop) => {
 			const round = inLoop ? 1 : 0;
 			const items = inLoop ? [{ n: 1 }, { n: 2 }, { n: 3 }] : [{}];
-			const wiring = agentWithTool({ orders: () => [a], breaksOff: round }, inLoop, olderAgent);
+			const wiring = agentWithTool({ orders: () => [a], breaksOff: round }, inLoop, earlierAgent);
 			const first = await order(items, { ...setup, wiring });
 			expect(first.run.status).toBe('error');
 			const second = await order([], { ...setup, wiring, retryOf: first.data });

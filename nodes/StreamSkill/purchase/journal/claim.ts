@@ -1,3 +1,4 @@
+import type { Call } from '../../n8n/calls';
 import type { NotBought, Outcome } from '../dispatch/outcome';
 import type { PastOrder, PastOrders } from './past';
 import { CLAIM_LASTS, type End, type RecordId } from './records';
@@ -20,15 +21,18 @@ export class Claim {
 
 	private readonly madeAt = performance.now();
 
-	/** @param records one under each name of the order */
+	/**
+	 * @param call the node's, which the order is of
+	 * @param records one under each name of the order
+	 */
 	constructor(
 		readonly planned: Planned,
+		call: Call,
 		private readonly past: PastOrders,
 		private readonly book: Book,
 		records: RecordId[],
 	) {
-		const { names, call } = planned;
-		this.sent = { ...names, call: call.id, records, state: { kind: 'unknown', outcome: ABANDONED, isSilent: false } };
+		this.sent = { ...planned.names, call: call.id, records, state: { kind: 'unknown', outcome: ABANDONED, isSilent: false } };
 		planned.taken = this.sent;
 	}
 

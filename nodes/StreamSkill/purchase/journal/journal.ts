@@ -1,6 +1,6 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
-import { callsOf } from '../../n8n/calls';
+import { callOf, type Call } from '../../n8n/calls';
 import { isInLoop, isTool } from '../../n8n/host';
 import { pause } from '../../n8n/pause';
 import { isRetryWithoutRoot } from '../../n8n/root';
@@ -41,6 +41,8 @@ export class Journal {
 	/** All that is on record of the list, item by item. */
 	private list: Recalled[] = [];
 
+	private readonly call: Call;
+
 	private readonly stores: Stores;
 
 	private readonly past: PastOrders;
@@ -60,6 +62,7 @@ export class Journal {
 	) {
 		const treatments = items.map(({ reading }) => reading.treatment);
 		const isPreview = treatments.every(({ dryRun }) => dryRun);
+		this.call = callOf(context);
 		this.stores = openStores(context, isPreview);
 		this.run = this.stores.run;
 		this.past = this.stores.past;
@@ -108,18 +111,17 @@ export class Journal {
 		const inputs = this.context.getInputData().map(({ json }) => json);
 		const readings = this.items.map(({ reading }) => reading);
 		const names = namesOf(inputs, readings);
-		const callAt = callsOf(this.context);
-		this.list = this.items.map((item, index): Recalled => {
-			const call = callAt(item.itemIndex);
-			return {
+		const { id, isUnique } = this.call;
+		if (isUnique) this.past.free(id);
+		this.list = this.items.map(
+			(item, index): Recalled => ({
 				item,
-				names: { ...names[index], ...(names[index]?.item === undefined && { place: `${call.id} ${index}` }) },
-				call,
+				names: { ...names[index], ...(names[index]?.item === undefined && { place: `${id} ${index}` }) },
 				known: { kind: 'new' },
 				mayHaveRival: false,
 				waitedFor: new Set(),
-			};
-		});
+			}),
+		);
 		await this.judge(this.list);
 		return this.list;
 	}
@@ -163,19 +165,15 @@ export class Journal {
 			await this.lookup.linkEquals(equals);
 		} finally {
 			// What is only shown takes no order from what is sent.
-			for (const isShown of [false, true]) {
-				const some = equals.filter(({ item }) => item.reading.treatment.dryRun === isShown);
-				for (const group of groupBy(some, ({ call }) => call.id).values()) this.pair(group);
-			}
+			for (const isShown of [false, true]) this.pair(equals.filter(({ item }) => item.reading.treatment.dryRun === isShown));
 		}
 	}
 
-	/** Finds the past order of each item of one call: calls differ between the items of an agent's tool only. */
+	/** Finds the past order of each of these items. */
 	private pair(group: Recalled[]) {
-		const [first] = group;
-		if (!first) return;
+		const { call } = this;
 		const isFree = (order: PastOrder) =>
-			order.state.kind !== 'void' && !this.past.takenNow.has(order) && (order.call === undefined || first.call.isTryOf(order.call));
+			order.state.kind !== 'void' && !this.past.takenNow.has(order) && (order.call === undefined || call.isTryOf(order.call));
 		const found = match(
 			group.map(({ names }) => names),
 			this.past.orders.filter(isFree),
@@ -185,7 +183,7 @@ export class Journal {
 			one.taken = order;
 			if (!order) return;
 			for (const other of others) this.past.merge(order, other);
-			order.call = one.call.id;
+			order.call = call.id;
 			order.place = one.names.place;
 			this.past.takenNow.add(order);
 		});
@@ -259,8 +257,7 @@ export class Journal {
 	/** The retry of a killed execution, where n8n has nothing that tells which one: what it has sent is not known. */
 	private isBlind(recalled: Recalled[]): boolean {
 		if (!isRetryWithoutRoot(this.context)) return false;
-		const calls = new Set(recalled.map(({ call }) => call.id));
-		const isTriedAgain = this.past.orders.some(({ call }) => call !== undefined && calls.has(call));
+		const isTriedAgain = this.past.orders.some(({ call }) => call === this.call.id);
 		// A model begins anew: what it has ordered in this conversation says nothing of the one before.
 		if (isTriedAgain && !isTool(this.context)) return false;
 		// Where the killed execution had keys, that of an order on its way is uncertain. One that was bought may be another execution's.
@@ -273,7 +270,7 @@ export class Journal {
 		await this.recorder.claimInLists(attempts);
 		for (const { planned, won } of attempts) {
 			if (won.length === 0) continue;
-			planned.taken = { ...planned.names, call: planned.call.id, records: won, state: { kind: 'unknown', isSilent: true } };
+			planned.taken = { ...planned.names, call: this.call.id, records: won, state: { kind: 'unknown', isSilent: true } };
 			this.past.keep(planned.taken);
 			planned.known = { kind: 'unknown', reference: preferred(won) };
 		}
@@ -328,7 +325,7 @@ export class Journal {
 		const lost = orders.filter(isTaken);
 		for (const { planned, won, isLost } of await this.recorder.claim(orders.filter((order) => !isTaken(order)))) {
 			if (isLost) lost.push(planned);
-			else claims.push(new Claim(planned, this.past, this.recorder, won));
+			else claims.push(new Claim(planned, this.call, this.past, this.recorder, won));
 		}
 		for (const planned of lost) planned.mayHaveRival = true;
 		return { claims, lost };
@@ -354,7 +351,7 @@ export class Journal {
 	 * @param isComplete whether nothing of it can be tried again, so that n8n stores each purchase once
 	 */
 	close(isComplete: boolean) {
-		for (const id of new Set(this.list.map(({ call }) => call.id))) this.past.close(id, isComplete);
+		this.past.close(this.call.id, isComplete);
 	}
 }
 

@@ -1,6 +1,5 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { Call } from '../../n8n/calls';
 import type { DatabaseRefusal } from '../../n8n/rows';
 import type { Reason } from '../dispatch/outcome';
 import type { Item, Order } from '../order/order';
@@ -32,7 +31,6 @@ export type Knowledge =
 export interface Recalled {
 	item: Item;
 	names: Names;
-	call: Call;
 	known: Knowledge;
 	/** The past order that it stands for, or its own once it is claimed. */
 	taken?: PastOrder;

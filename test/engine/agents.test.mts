@@ -1,0 +1,229 @@
+/** Whose order it is: of an agent that is run again, that is another one's tool, that asks a person, or that has several items. */
+import type { IDataObject, INodeType } from 'n8n-workflow';
+
+import { agent3, asTool, olderAgent, withAgent3, type ChatModel, type ToolCall } from './agents.mts';
+import { other, type RunResult, type Wiring } from './engine.mts';
+import { openShop, type Orders } from './shop.mts';
+
+const shop = openShop();
+const { sold } = shop;
+
+const a = { channel: 'a' };
+const b = { channel: 'b' };
+
+const order = async (items: IDataObject[], setup: Orders) => await shop.order(items, { ...setup, node: { tool: true } });
+
+/** The IDs of the purchases that the models were told of. */
+const ids = (result: RunResult) => result.success.map(({ json }) => json.id);
+
+/** Makes these calls, one after the other, and fails in its first conversations as often as it is told. */
+const calls =
+	(conversations: (conversation: number) => ToolCall[], failures = 0): ChatModel =>
+	(_item, steps, conversation) => {
+		const next = conversations(conversation)[steps.length];
+		if (next) return [next];
+		return conversation < failures ? 'fail' : 'done';
+	};
+
+const runAgain: Partial<Wiring> = { retryOnFail: 'Agent' };
+
+describe('an agent with On Error = Continue that Retry On Fail runs again', () => {
+	test('is given what it bought', async () => {
+		const result = await order([{}], {
+			wiring: withAgent3(
+				calls(() => [{ input: a }], 1),
+				{},
+				runAgain,
+			),
+		});
+		expect(ids(result)).toEqual([1, 1]);
+		expect(sold()).toEqual({ a: 1 });
+	});
+
+	test('in another sequence', async () => {
+		const model = calls((conversation) => (conversation === 0 ? [a, b] : [b, a]).map((input) => ({ input })), 1);
+		const result = await order([{}], { wiring: withAgent3(model, {}, runAgain) });
+		expect(ids(result)).toEqual([1, 2, 2, 1]);
+		expect(sold()).toEqual({ a: 1, b: 1 });
+	});
+
+	describe('whose provider counts the calls of each conversation (functions.StreamSkill:0, as Kimi K2 does)', () => {
+		const counted = (orders: IDataObject[]) => orders.map((input, place) => ({ input, id: `functions.StreamSkill:${place}` }));
+
+		test.each<[string, IDataObject[], IDataObject[], unknown[]]>([
+			['the same again', [a, b], [a, b], [1, 2, 1, 2]],
+			['in another sequence', [a, b], [b, a], [1, 2, 2, 1]],
+			['with one order more in front', [a], [b, a], [1, 2, 1]],
+			['the same twice in the second one', [a], [a, a], [1, 1, 2]],
+		])('%s', async (_, first, second, given) => {
+			const model = calls((conversation) => counted(conversation === 0 ? first : second), 1);
+			const result = await order([{}], { wiring: withAgent3(model, {}, runAgain) });
+			expect(ids(result)).toEqual(given);
+			expect(Object.values(sold()).reduce((sum, n) => sum + n)).toBe(new Set(given).size);
+		});
+	});
+});
+
+describe('an order that a person approves', () => {
+	const review = other(() => [{ approved: true }]);
+	const approved = (...orders: IDataObject[]) => orders.map((input) => ({ input, review: 'Review' }));
+
+	test.each<[string, IDataObject[], unknown[]]>([
+		['one', [a], [1]],
+		['another', [a, b], [1, 2]],
+		['the same once more in one conversation is a new one', [a, a], [1, 2]],
+	])('%s', async (_, orders, given) => {
+		const result = await order([{}], {
+			wiring: withAgent3(
+				calls(() => approved(...orders)),
+				{ Review: review },
+			),
+		});
+		expect(ids(result)).toEqual(given);
+	});
+
+	test('again, since the agent is run again, is the same', async () => {
+		const wiring = withAgent3(
+			calls(() => approved(a), 1),
+			{ Review: review },
+			runAgain,
+		);
+		const result = await order([{}], { wiring });
+		expect(ids(result)).toEqual([1, 1]);
+		expect(sold()).toEqual({ a: 1 });
+	});
+
+	test('again, in the retry of the execution, is the same', async () => {
+		const setup = () => ({
+			wiring: withAgent3((_item, steps) => (steps.length === 0 ? approved(a) : 'break'), { Review: review }),
+		});
+		const first = await order([{}], setup());
+		expect(first.run.status).toBe('error');
+		await order([], { ...setup(), retryOf: first.data });
+		expect(sold()).toEqual({ a: 1 });
+	});
+});
+
+describe('an agent that is a tool of another agent', () => {
+	const parameters = { channel: '={{ $fromAI("channel", "", "string") }}' };
+	const task = { node: 'SubAgent', input: { task: 'buy a' } };
+	/** What each run of it orders. */
+	const subs: Record<string, () => INodeType> = {
+		'AI Agent 2': () => asTool(olderAgent(async (call) => await call(a))),
+		'AI Agent 3': () => asTool(agent3(calls(() => [{ input: a }]))),
+	};
+	const given = ({ data }: RunResult) =>
+		data.resultData.runData.StreamSkill.flatMap(({ data }) => data?.ai_tool?.[0] ?? []).flatMap(({ json }) =>
+			((json.response as IDataObject[] | undefined) ?? [json]).map(({ id }) => id),
+		);
+
+	describe.each(Object.entries(subs))('%s, of an AI Agent 3', (_, sub) => {
+		const setup = (model: ChatModel, more: Partial<Wiring> = {}): Orders => ({
+			parameters,
+			wiring: withAgent3(model, { SubAgent: sub() }, { agent: 'SubAgent', tools: { SubAgent: 'Agent' }, ...more }),
+		});
+
+		test.each<[string, ChatModel]>([
+			['one after the other', calls(() => [task, task])],
+			['at once', (_item, steps) => (steps.length === 0 ? [task, task] : 'done')],
+		])('that is called twice, %s: each order is placed', async (_, model) => {
+			const result = await order([{}], setup(model));
+			expect(given(result)).toEqual([1, 2]);
+			expect(sold()).toEqual({ a: 2 });
+		});
+
+		test('whose caller is run again: the same', async () => {
+			await order(
+				[{}],
+				setup(
+					calls(() => [task], 1),
+					runAgain,
+				),
+			);
+			expect(sold()).toEqual({ a: 1 });
+		});
+
+		test.each(['SubAgent', 'Agent'])('in the retry of the execution: the same', async () => {
+			const model: ChatModel = (_item, steps) => (steps.length === 0 ? [task] : 'break');
+			const first = await order([{}], setup(model));
+			expect(first.run.status).toBe('error');
+			await order([], { ...setup(calls(() => [task])), retryOf: first.data });
+			expect(sold()).toEqual({ a: 1 });
+		});
+	});
+
+	describe('AI Agent 2, of an AI Agent 2', () => {
+		const setup = (failures: { caller?: number; sub?: number } = {}, more: Partial<Wiring> = {}, times = 1): Orders => {
+			const { caller = 0, sub = 0 } = failures;
+			const left = { caller, sub };
+			const failing = (name: 'caller' | 'sub', tasks: IDataObject[]) =>
+				olderAgent(async (call) => {
+					const answers: IDataObject[] = [];
+					for (const input of tasks) answers.push(...(await call(input)));
+					if (left[name]-- > 0) throw new Error('The model cannot be reached');
+					return answers;
+				});
+			return {
+				parameters,
+				wiring: {
+					entry: 'Agent',
+					agent: 'SubAgent',
+					tools: { SubAgent: 'Agent' },
+					nodes: {
+						Agent: failing(
+							'caller',
+							Array.from({ length: times }, () => ({ task: 'buy a' })),
+						),
+						SubAgent: asTool(failing('sub', [a])),
+					},
+					connections: { Agent: [['Success']], StreamSkill: [] },
+					...more,
+				},
+			};
+		};
+
+		test('that is called twice: each order is placed', async () => {
+			const result = await order([{}], setup({}, {}, 2));
+			expect(given(result)).toEqual([1, 2]);
+			expect(sold()).toEqual({ a: 2 });
+		});
+
+		test('whose caller is run again: the same', async () => {
+			await order([{}], setup({ caller: 1 }, runAgain));
+			expect(sold()).toEqual({ a: 1 });
+		});
+
+		test('that is run again itself, which is a call more in one conversation: a new one', async () => {
+			await order([{}], setup({ sub: 1 }, { retryOnFail: 'SubAgent' }));
+			expect(sold()).toEqual({ a: 2 });
+		});
+
+		test('in the retry of the execution: the same', async () => {
+			const first = await order([{}], setup({ caller: 1 }));
+			expect(first.run.status).toBe('error');
+			await order([], { ...setup(), retryOf: first.data });
+			expect(sold()).toEqual({ a: 1 });
+		});
+	});
+});
+
+describe('several items, each with a conversation of its own', () => {
+	test('that order the same at the same step: each buys', async () => {
+		const model: ChatModel = (_item, steps) => (steps.length > 0 ? 'done' : [{ input: a }]);
+		await order([{ customer: 1 }, { customer: 2 }], { wiring: withAgent3(model) });
+		expect(sold()).toEqual({ a: 2 });
+	});
+
+	test('one a step later than the other: each buys', async () => {
+		const isBought = (steps: Parameters<ChatModel>[1]) => steps.some(({ action }) => action.tool === 'StreamSkill');
+		let turns = 0;
+		const model: ChatModel = (item, steps) => {
+			// n8n 2.41.1 shows the second item the steps of the first one from the third turn on.
+			if (item === 0) return turns++ > 0 ? 'done' : [{ input: a }];
+			if (steps.length === 0) return [{ node: 'Look', input: { q: 'price' } }];
+			return isBought(steps) ? 'done' : [{ input: a }];
+		};
+		await order([{ customer: 1 }, { customer: 2 }], { wiring: withAgent3(model, { Look: other() }) });
+		expect(sold()).toEqual({ a: 2 });
+	});
+});
