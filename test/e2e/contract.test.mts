@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { IDataObject, IExecuteFunctions, INode, INodeExecutionData } from 'n8n-workflow';
+import type { IDataObject, IExecuteFunctions, INode, INodeExecutionData, IRunExecutionData } from 'n8n-workflow';
 
 import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
 import { node, webhookWorkflow } from '../../tools/n8n/workflows.mts';
@@ -35,11 +35,14 @@ beforeEach(() => {
 interface Inside extends IExecuteFunctions {
 	node: INode;
 	closeFunctions: object;
-	runExecutionData: { executionData: { nodeExecutionStack: Array<{ metadata?: { subNodeExecutionData?: ToolRequests } }> } };
+	runExecutionData: {
+		executionData: { nodeExecutionStack: Array<{ metadata?: { subNodeExecutionData?: ToolRequests } }> };
+		resultData: IRunExecutionData['resultData'];
+	};
 }
 
 interface ToolRequests {
-	actions: Array<{ action: { id: string } }>;
+	actions: Array<{ action: { id: string }; nodeName: string; runIndex: number }>;
 	metadata: { previousRequests?: Array<{ action: { toolCallId: string } }> };
 }
 
@@ -317,6 +320,7 @@ describe("an AI agent's tool (n8n/host.ts, n8n/calls.ts)", () => {
 						json: {
 							list: shared.probed.indexOf(inside.closeFunctions),
 							isList: Array.isArray(inside.closeFunctions),
+							caller: inside.getExecuteData().node.name,
 							type,
 							rewireOutputLogTo,
 						},
@@ -325,20 +329,25 @@ describe("an AI agent's tool (n8n/host.ts, n8n/calls.ts)", () => {
 			},
 			{ retryOnFail: true, maxTries: 2, waitBetweenTries: 1 },
 		);
-		const second = { list: 1, isList: true, type: 'CUSTOM.probeTool', rewireOutputLogTo: 'nothing' };
+		const second = { list: 1, isList: true, caller: 'Agent', type: 'CUSTOM.probeTool', rewireOutputLogTo: 'nothing' };
 		expect(lists).toEqual([second, second, second]);
 	});
 
-	test("AI Agent 3's entry in the stack has the calls of the conversation so far", async () => {
+	test("AI Agent 3's entry in the stack has the calls of the conversation so far, and is their source", async () => {
 		const calls = (await told(isV1 ? 3 : 3.1, [2, 1], (inside) => {
 			const requests = inside.runExecutionData.executionData.nodeExecutionStack.flatMap(
 				({ metadata }) => metadata?.subNodeExecutionData ?? [],
 			);
-			const { type, rewireOutputLogTo } = inside.getNode();
+			const { name, type, rewireOutputLogTo } = inside.getNode();
 			const json = {
 				call: inside.getInputData()[0].json.toolCallId,
 				together: requests.flatMap(({ actions }) => actions.map(({ action }) => action.id)),
 				before: requests.flatMap(({ metadata }) => (metadata.previousRequests ?? []).map(({ action }) => action.toolCallId)),
+				isOwn: requests.some(({ actions }) =>
+					actions.some(({ nodeName, runIndex }) => nodeName === name && runIndex === inside.getExecuteData().runIndex),
+				),
+				isTool: inside.runExecutionData.resultData.runData[name][inside.getExecuteData().runIndex!].inputOverride !== undefined,
+				caller: inside.getExecuteData().source!.main[0],
 				type,
 				rewireOutputLogTo,
 			};
@@ -346,7 +355,8 @@ describe("an AI agent's tool (n8n/host.ts, n8n/calls.ts)", () => {
 		})) as Array<{ call: string }>;
 		const [a, b, c] = calls.map(({ call }) => call);
 		expect(new Set([a, b, c]).size).toBe(3);
-		const tool = { type: 'CUSTOM.probeTool', rewireOutputLogTo: 'ai_tool' };
+		const caller = expect.objectContaining({ previousNode: 'Agent' }) as object;
+		const tool = { isOwn: true, isTool: true, caller, type: 'CUSTOM.probeTool', rewireOutputLogTo: 'ai_tool' };
 		expect(calls).toEqual([
 			{ ...tool, call: a, together: [a, b], before: [] },
 			{ ...tool, call: b, together: [a, b], before: [] },

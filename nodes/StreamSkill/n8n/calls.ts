@@ -1,4 +1,4 @@
-import { NodeConnectionTypes, type IExecuteData, type IExecuteFunctions, type IRunExecutionData } from 'n8n-workflow';
+import { NodeConnectionTypes, type IExecuteFunctions, type IRunExecutionData, type ISourceData } from 'n8n-workflow';
 
 import { digest } from './digest';
 import { isTool } from './host';
@@ -43,17 +43,15 @@ interface Step {
  * Where nothing of it is to be seen, each order is taken for one of an earlier try, and not bought twice.
  */
 function callOfModel(context: IExecuteFunctions): Call {
-	const { closeFunctions, executeData, runExecutionData } = context as unknown as ToolInternals;
+	const { closeFunctions, runExecutionData } = context as unknown as ToolInternals;
+	const { node, source, runIndex } = context.getExecuteData();
 	const runs = runExecutionData?.resultData.runData ?? {};
-	const isOlder = context.getNode().rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions);
-	const steps = isOlder ? [tryOf(closeFunctions, context.getExecutionId())] : [];
-	let name = executeData?.node.name ?? '';
-	let run = executeData?.runIndex;
-	for (;;) {
-		const task = runs[name]?.[run ?? -1];
-		if (!task?.inputOverride) break;
+	const { name: ownName, rewireOutputLogTo } = context.getNode();
+	const isOlder = rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions);
+	const steps = isOlder ? [tryOf(closeFunctions, context.getExecutionId())] : stepTo(ownName, runIndex, runExecutionData);
+	let [name = '', run] = isOlder ? [node.name, runIndex] : callerIn(source?.main);
+	for (let task; (task = runs[name]?.[run ?? -1])?.inputOverride; [name = '', run] = callerIn(task.source)) {
 		steps.unshift(...stepTo(name, run, runExecutionData));
-		({ previousNode: name = '', previousNodeRun: run } = task.source[0] ?? {});
 	}
 	const round = `${digest(name)} ${runs[name]?.length ?? 0}`;
 	return {
@@ -68,9 +66,13 @@ function callOfModel(context: IExecuteFunctions): Call {
 	};
 }
 
+const callerIn = (source?: Array<ISourceData | null>): [name?: string, run?: number] => [
+	source?.[0]?.previousNode,
+	source?.[0]?.previousNodeRun,
+];
+
 interface ToolInternals {
 	closeFunctions?: object;
-	executeData?: IExecuteData;
 	runExecutionData?: IRunExecutionData;
 }
 
@@ -87,7 +89,7 @@ function stepTo(name: string, run: number | undefined, data?: IRunExecutionData)
 			...previousRequests.map(({ action }) => action?.toolCallId),
 		];
 		// Each item has a conversation of its own, of which n8n keeps the calls for one item only.
-		const { itemIndex = 0 } = (own.metadata ?? {}) as { itemIndex?: number };
+		const { itemIndex = 0 } = (own.metadata as { itemIndex?: number } | undefined) ?? {};
 		const idOf = (call?: string) => `${itemIndex}:${digest(String(call))}`;
 		const beside = new Set(others.map(idOf));
 		return [{ id: idOf(own.id), isBeside: (other) => beside.has(other) || !other.startsWith(`${itemIndex}:`) }];
