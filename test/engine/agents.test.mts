@@ -2,7 +2,7 @@
 import type { IDataObject, INodeType } from 'n8n-workflow';
 
 import { agent3, asTool, olderAgent, withAgent3, type ChatModel, type ToolCall } from './agents.mts';
-import { other, type RunResult, type Wiring } from './engine.mts';
+import { other, tellsCause, type RunResult, type Wiring } from './engine.mts';
 import { openShop, type Orders } from './shop.mts';
 
 const shop = openShop();
@@ -110,7 +110,8 @@ describe('an agent that is a tool of another agent', () => {
 	/** What each run of it orders. */
 	const subs: Record<string, () => INodeType> = {
 		'AI Agent 2': () => asTool(olderAgent(async (call) => await call(a))),
-		'AI Agent 3': () => asTool(agent3(calls(() => [{ input: a }]))),
+		// n8n 1.x has no AI Agent Tool 3.
+		...(tellsCause && { 'AI Agent 3': () => asTool(agent3(calls(() => [{ input: a }]))) }),
 	};
 	const given = ({ data }: RunResult) =>
 		data.resultData.runData.StreamSkill.flatMap(({ data }) => data?.ai_tool?.[0] ?? []).flatMap(({ json }) =>
@@ -143,7 +144,7 @@ describe('an agent that is a tool of another agent', () => {
 			expect(sold()).toEqual({ a: 1 });
 		});
 
-		test.each(['SubAgent', 'Agent'])('in the retry of the execution: the same', async () => {
+		test('in the retry of the execution: the same', async () => {
 			const model: ChatModel = (_item, steps) => (steps.length === 0 ? [task] : 'break');
 			const first = await order([{}], setup(model));
 			expect(first.run.status).toBe('error');

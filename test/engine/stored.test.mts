@@ -127,7 +127,7 @@ test('of three orders by hand', async () => {
 	expect(await leave({ token: 'token', mode: 'manual' })).toEqual({
 		execution: execution(LIST, {
 			used: { [LIST]: numbered(...names), [BY_HAND]: numbered(...orders) },
-			lists: { [LIST]: alone(14), [BY_HAND]: shared(7), 'streamskill-1:editor:2026-11-24': shared(0) },
+			lists: { [LIST]: hasToken ? alone(14) : shared(14), [BY_HAND]: shared(7), 'streamskill-1:editor:2026-11-24': shared(0) },
 			orders: kept(['0', '0'], (place) => [...inList(LIST)(place), record(BY_HAND, orders[place])]),
 		}),
 		customData: { streamSkillPurchases: '1' },
@@ -141,9 +141,9 @@ test('of three orders by hand', async () => {
 
 test('of orders that a model made', async () => {
 	// The agent and its round, its item, and the call.
-	const calls = ['EbOck3d-jx85g726fHKyL- 0/0:jaYSnqsaf9xTZq5VWICMlh', 'EbOck3d-jx85g726fHKyL- 0/1:tdkiVr05X4jVsacSGZb-lS'];
+	const calls = ['EbOck3d-jx85g726fHKyL- 0/0:jaYSnqsaf9xTZq5VWICMlh', 'EbOck3d-jx85g726fHKyL- 0/0:tdkiVr05X4jVsacSGZb-lS'];
 	const order = (channel: string) => [{ input: { channel }, id: `call ${channel}` }];
-	const wiring = withAgent3((item, steps) => (steps.length === 0 ? order('abc'[item]) : 'done'));
+	const wiring = withAgent3((item, steps) => (item === 0 && steps.length < 3 ? order('abc'[steps.length]) : 'done'));
 	expect(await leave({ token: 'token', onError: undefined, node: { tool: true }, wiring })).toEqual({
 		execution: execution(LIST, { orders: kept(calls, inList(LIST)) }),
 		customData: { streamSkillPurchases: '1' },
