@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { IDataObject, IExecuteFunctions, INode, INodeExecutionData, IRunExecutionData } from 'n8n-workflow';
+import type { IDataObject, IExecuteFunctions, INode, INodeExecutionData } from 'n8n-workflow';
 
 import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
 import { node, webhookWorkflow } from '../../tools/n8n/workflows.mts';
@@ -36,8 +36,7 @@ interface Inside extends IExecuteFunctions {
 	node: INode;
 	closeFunctions: object;
 	runExecutionData: {
-		executionData: { nodeExecutionStack: Array<{ metadata?: { subNodeExecutionData?: ToolRequests } }> };
-		resultData: IRunExecutionData['resultData'];
+		executionData: { nodeExecutionStack: Array<{ node: INode; metadata?: { subNodeExecutionData?: ToolRequests } }> };
 	};
 }
 
@@ -333,21 +332,20 @@ describe("an AI agent's tool (n8n/host.ts, n8n/calls.ts)", () => {
 		expect(lists).toEqual([second, second, second]);
 	});
 
-	test("AI Agent 3's entry in the stack has the calls of the conversation so far, and is their source", async () => {
+	test("AI Agent 3's entry in the stack has the calls of the conversation so far, and which runs they are", async () => {
 		const calls = (await told(isV1 ? 3 : 3.1, [2, 1], (inside) => {
-			const requests = inside.runExecutionData.executionData.nodeExecutionStack.flatMap(
-				({ metadata }) => metadata?.subNodeExecutionData ?? [],
+			const requests = inside.runExecutionData.executionData.nodeExecutionStack.flatMap(({ node, metadata }) =>
+				metadata?.subNodeExecutionData ? { agent: node.name, ...metadata.subNodeExecutionData } : [],
 			);
 			const { name, type, rewireOutputLogTo } = inside.getNode();
 			const json = {
 				call: inside.getInputData()[0].json.toolCallId,
 				together: requests.flatMap(({ actions }) => actions.map(({ action }) => action.id)),
 				before: requests.flatMap(({ metadata }) => (metadata.previousRequests ?? []).map(({ action }) => action.toolCallId)),
-				isOwn: requests.some(({ actions }) =>
-					actions.some(({ nodeName, runIndex }) => nodeName === name && runIndex === inside.getExecuteData().runIndex),
+				callers: requests.flatMap(({ agent, actions }) =>
+					actions.some(({ nodeName, runIndex }) => nodeName === name && runIndex === inside.getExecuteData().runIndex) ? agent : [],
 				),
-				isTool: inside.runExecutionData.resultData.runData[name][inside.getExecuteData().runIndex!].inputOverride !== undefined,
-				caller: inside.getExecuteData().source!.main[0],
+				source: inside.getExecuteData().source!.main[0],
 				type,
 				rewireOutputLogTo,
 			};
@@ -355,8 +353,8 @@ describe("an AI agent's tool (n8n/host.ts, n8n/calls.ts)", () => {
 		})) as Array<{ call: string }>;
 		const [a, b, c] = calls.map(({ call }) => call);
 		expect(new Set([a, b, c]).size).toBe(3);
-		const caller = expect.objectContaining({ previousNode: 'Agent' }) as object;
-		const tool = { isOwn: true, isTool: true, caller, type: 'CUSTOM.probeTool', rewireOutputLogTo: 'ai_tool' };
+		const source = expect.objectContaining({ previousNode: 'Agent' }) as object;
+		const tool = { callers: ['Agent'], source, type: 'CUSTOM.probeTool', rewireOutputLogTo: 'ai_tool' };
 		expect(calls).toEqual([
 			{ ...tool, call: a, together: [a, b], before: [] },
 			{ ...tool, call: b, together: [a, b], before: [] },

@@ -1,4 +1,4 @@
-import { NodeConnectionTypes, type IExecuteFunctions, type IRunExecutionData, type ISourceData } from 'n8n-workflow';
+import { NodeConnectionTypes, type IExecuteData, type IExecuteFunctions, type IRunExecutionData } from 'n8n-workflow';
 
 import { digest } from './digest';
 import { isTool } from './host';
@@ -33,27 +33,25 @@ interface Step {
  * the model orders again what it has ordered before. An agent in a loop orders anew in each round. n8n does not tell a
  * tool of either, but it shows:
  *
- * - AI Agent 3 has n8n run its tools: each has its caller as its source, which may be a tool itself, as an agent that is
- *   another one's tool or a human review is. The agent's entry in the execution's stack has the calls of the
- *   conversation so far (n8n-core: requests-response.js; n8n-nodes-langchain: ToolsAgent/V3).
+ * - AI Agent 3 has n8n run its tools, which may be agents themselves. Its entry in the execution's stack has the calls of
+ *   the conversation so far (n8n-core: requests-response.js; n8n-nodes-langchain: ToolsAgent/V3).
  * - AI Agent 1 and 2 run their tools themselves, and the tools of these: all get one list `closeFunctions` for each try
  *   (n8n-core: supply-data-context.js, workflow-execute.js).
- * - The rounds are the ended runs of the first caller, which is no tool.
+ * - The rounds are the ended runs of the first agent, which is no tool.
  *
  * Where nothing of it is to be seen, each order is taken for one of an earlier try, and not bought twice.
  */
 function callOfModel(context: IExecuteFunctions): Call {
 	const { closeFunctions, runExecutionData } = context as unknown as ToolInternals;
-	const { node, source, runIndex } = context.getExecuteData();
-	const runs = runExecutionData?.resultData.runData ?? {};
-	const { name: ownName, rewireOutputLogTo } = context.getNode();
-	const isOlder = rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions);
-	const steps = isOlder ? [tryOf(closeFunctions, context.getExecutionId())] : stepTo(ownName, runIndex, runExecutionData);
-	let [name = '', run] = isOlder ? [node.name, runIndex] : callerIn(source?.main);
-	for (let task; (task = runs[name]?.[run ?? -1])?.inputOverride; [name = '', run] = callerIn(task.source)) {
-		steps.unshift(...stepTo(name, run, runExecutionData));
-	}
-	const round = `${digest(name)} ${runs[name]?.length ?? 0}`;
+	const isOlder = context.getNode().rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions);
+	const steps = isOlder ? [tryOf(closeFunctions, context.getExecutionId())] : [];
+	const { executionData, resultData } = runExecutionData ?? {};
+	/** What n8n runs: the node itself, or the agent of version 1 or 2 that calls it. */
+	const running = context.getExecuteData();
+	let caller: Running = running;
+	for (let step; (step = stepTo(caller, executionData?.nodeExecutionStack)); caller = step.agent) steps.unshift(step);
+	const name = (steps.length > 0 ? caller.node.name : running.source?.main?.[0]?.previousNode) ?? '';
+	const round = `${digest(name)} ${resultData?.runData[name]?.length ?? 0}`;
 	return {
 		id: [round, ...steps.map(({ id }) => id)].join('/'),
 		isTryOf: (other) => {
@@ -66,23 +64,20 @@ function callOfModel(context: IExecuteFunctions): Call {
 	};
 }
 
-const callerIn = (source?: Array<ISourceData | null>): [name?: string, run?: number] => [
-	source?.[0]?.previousNode,
-	source?.[0]?.previousNodeRun,
-];
-
 interface ToolInternals {
 	closeFunctions?: object;
-	runExecutionData?: IRunExecutionData;
+	runExecutionData?: Partial<IRunExecutionData>;
 }
 
-/** @returns the step of the AI Agent 3 that n8n runs a node for, if it is one of its tools in this very turn */
-function stepTo(name: string, run: number | undefined, data?: IRunExecutionData): Step[] {
-	for (const { metadata } of data?.executionData?.nodeExecutionStack ?? []) {
-		const { actions = [], metadata: conversation } = metadata?.subNodeExecutionData ?? {};
-		const own = actions.find(({ nodeName, runIndex }) => nodeName === name && runIndex === run)?.action;
+type Running = Pick<IExecuteData, 'node' | 'runIndex' | 'metadata'>;
+
+/** @returns the step of the AI Agent 3 that a node is run for as a tool, if it is */
+function stepTo({ node, runIndex }: Running, stack: Running[] = []): (Step & { agent: Running }) | undefined {
+	for (const agent of stack) {
+		const { actions = [], metadata } = agent.metadata?.subNodeExecutionData ?? {};
+		const own = actions.find((action) => action.nodeName === node.name && action.runIndex === runIndex)?.action;
 		if (!own) continue;
-		const { previousRequests = [] } = (conversation ?? {}) as { previousRequests?: Array<{ action?: { toolCallId?: string } }> };
+		const { previousRequests = [] } = metadata as { previousRequests?: Array<{ action?: { toolCallId?: string } }> };
 		// What the model asks for together with this one is beside it as well.
 		const others = [
 			...actions.map(({ action }) => action.id).filter((id) => id !== own.id),
@@ -92,9 +87,9 @@ function stepTo(name: string, run: number | undefined, data?: IRunExecutionData)
 		const { itemIndex = 0 } = (own.metadata as { itemIndex?: number } | undefined) ?? {};
 		const idOf = (call?: string) => `${itemIndex}:${digest(String(call))}`;
 		const beside = new Set(others.map(idOf));
-		return [{ id: idOf(own.id), isBeside: (other) => beside.has(other) || !other.startsWith(`${itemIndex}:`) }];
+		return { agent, id: idOf(own.id), isBeside: (other) => beside.has(other) || !other.startsWith(`${itemIndex}:`) };
 	}
-	return [];
+	return undefined;
 }
 
 const tries = new WeakMap<object, string>();
