@@ -2,7 +2,7 @@
 const mutated = {
 	credentials: ['accessToken', 'baseUrl'],
 	'nodes/StreamSkill/purchase': ['decide'],
-	'nodes/StreamSkill/purchase/order': ['kinds', 'order', 'read', 'settings'],
+	'nodes/StreamSkill/purchase/order': ['kinds', 'order', 'read', 'settings', 'template'],
 	'nodes/StreamSkill/purchase/dispatch': ['answer'],
 	'nodes/StreamSkill/purchase/journal': ['confirmations', 'match', 'names', 'references'],
 	'nodes/StreamSkill/purchase/report': ['messages', 'panel', 'summary'],

@@ -120,7 +120,7 @@ export const olderAgent = (converse: (call: (input: IDataObject) => Promise<IDat
 	description,
 	async execute() {
 		const [tool] = (await this.getInputConnectionData('ai_tool', 0)) as Array<{ invoke: (input: IDataObject) => Promise<string> }>;
-		const answers = await converse(async (input) => JSON.parse(await tool!.invoke(input)) as IDataObject[]);
+		const answers = await converse(async (input) => JSON.parse(await tool.invoke(input)) as IDataObject[]);
 		return [answers.map((json) => ({ json }))];
 	},
 });
