@@ -61,19 +61,22 @@ export function agent3(model: ChatModel): INodeType {
 			// What a person has approved is asked for by the node in which that was done.
 			const approved = actionResponses.filter(({ action }) => action.metadata.hitl);
 			if (approved.length > 0) {
-				const actions = approved.map(
-					({
-						action: {
+				// n8n asks once for each batch of items (one item each by default), and always for all that was approved (executeBatch, processHitlResponses).
+				const actions = this.getInputData().flatMap((_, itemIndex) =>
+					approved.map(
+						({
+							action: {
+								id,
+								nodeName,
+								metadata: { hitl },
+							},
+						}) => ({
+							nodeName: hitl!.gatedToolNodeName,
+							input: hitl!.originalInput,
 							id,
-							nodeName,
-							metadata: { hitl, itemIndex },
-						},
-					}) => ({
-						nodeName: hitl!.gatedToolNodeName,
-						input: hitl!.originalInput,
-						id,
-						metadata: { itemIndex, parentNodeName: nodeName },
-					}),
+							metadata: { itemIndex, parentNodeName: nodeName },
+						}),
+					),
 				);
 				return request(actions, previousRequests);
 			}

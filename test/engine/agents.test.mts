@@ -82,6 +82,16 @@ describe('an order that a person approves', () => {
 		expect(ids(result)).toEqual(given);
 	});
 
+	test.each<[string, IDataObject[][], object]>([
+		['that asks for nothing', [[a], []], { a: 1 }],
+		['of which another order is approved', [[a], [b]], { a: 1, b: 1 }],
+		['of which an equal order is approved', [[a], [a]], { a: 2 }],
+	])('is bought once for each approval, with a second item %s', async (_, orders, all) => {
+		const model: ChatModel = (item, steps) => (steps.length === 0 && orders[item].length > 0 ? approved(...orders[item]) : 'done');
+		await order([{ customer: 1 }, { customer: 2 }], { wiring: withAgent3(model, { Review: review }) });
+		expect(sold()).toEqual(all);
+	});
+
 	test('again, since the agent is run again, is the same', async () => {
 		const wiring = withAgent3(
 			calls(() => approved(a), 1),

@@ -1,7 +1,7 @@
-import { NodeConnectionTypes, type IExecuteData, type IExecuteFunctions, type IRunExecutionData } from 'n8n-workflow';
+import type { IExecuteData, IExecuteFunctions, IRunExecutionData } from 'n8n-workflow';
 
 import { digest } from './digest';
-import { isTool } from './host';
+import { isRunByAgent, isTool } from './host';
 
 /** One call of the node, as far as the orders of an execution are told apart by it. */
 export interface Call {
@@ -43,8 +43,8 @@ interface Step {
  */
 function callOfModel(context: IExecuteFunctions): Call {
 	const { closeFunctions, runExecutionData } = context as unknown as ToolInternals;
-	const isOlder = context.getNode().rewireOutputLogTo !== NodeConnectionTypes.AiTool && Array.isArray(closeFunctions);
-	const steps = isOlder ? [tryOf(closeFunctions, context.getExecutionId())] : [];
+	const isOlder = isRunByAgent(context);
+	const steps = isOlder && closeFunctions ? [tryOf(closeFunctions, context.getExecutionId())] : [];
 	const { executionData, resultData } = runExecutionData ?? {};
 	/** What n8n runs: the node itself, or the agent of version 1 or 2 that calls it. */
 	const running = context.getExecuteData();
@@ -83,11 +83,13 @@ function stepTo({ node, runIndex }: Running, stack: Running[] = []): (Step & { a
 			...actions.map(({ action }) => action.id).filter((id) => id !== own.id),
 			...previousRequests.map(({ action }) => action?.toolCallId),
 		];
-		// Each item has a conversation of its own, of which n8n keeps the calls for one item only.
-		const { itemIndex = 0 } = (own.metadata as { itemIndex?: number } | undefined) ?? {};
-		const idOf = (call?: string) => `${itemIndex}:${digest(String(call))}`;
+		const { itemIndex = 0, parentNodeName } = (own.metadata as { itemIndex?: number; parentNodeName?: string } | undefined) ?? {};
+		// Each item has a conversation of its own, of which n8n keeps the calls for one item only. But what a person has
+		// approved for one, n8n asks for once for each (n8n-nodes-langchain: processHitlResponses).
+		const conversation = parentNodeName === undefined ? `${itemIndex}:` : 'approved:';
+		const idOf = (call?: string) => conversation + digest(String(call));
 		const beside = new Set(others.map(idOf));
-		return { agent, id: idOf(own.id), isBeside: (other) => beside.has(other) || !other.startsWith(`${itemIndex}:`) };
+		return { agent, id: idOf(own.id), isBeside: (other) => beside.has(other) || !other.startsWith(conversation) };
 	}
 	return undefined;
 }

@@ -1,7 +1,15 @@
-import { NodeConnectionTypes, type IExecuteFunctions } from 'n8n-workflow';
+import type { IExecuteFunctions } from 'n8n-workflow';
 
 /** Whether an AI agent's model ordered: n8n runs the node under a type of its own then, in all its ways and versions. */
 export const isTool = (context: IExecuteFunctions) => context.getNode().type.endsWith('Tool');
+
+/**
+ * Whether an agent runs the node by itself, as AI Agent 1 and 2 do: what n8n executes is the agent then, and not the tool
+ * as for AI Agent 3 (n8n-core: get-input-connection-data.js, requests-response.js). The node's own `rewireOutputLogTo`
+ * does not tell: it stays as AI Agent 3 has left it.
+ */
+export const isRunByAgent = (context: IExecuteFunctions) =>
+	isTool(context) && context.getExecuteData().node.name !== context.getNode().name;
 
 /**
  * Whether n8n drops what the node puts out: a tool has no error output, and AI Agent 3 empties its only
@@ -10,8 +18,7 @@ export const isTool = (context: IExecuteFunctions) => context.getNode().type.end
  * workflow-execute.js, handleNodeExecutionError).
  */
 export function dropsOutput(context: IExecuteFunctions): boolean {
-	const { onError, rewireOutputLogTo } = context.getNode();
-	return onError === 'continueErrorOutput' && rewireOutputLogTo === NodeConnectionTypes.AiTool;
+	return context.getNode().onError === 'continueErrorOutput' && isTool(context) && !isRunByAgent(context);
 }
 
 /**
