@@ -2,7 +2,7 @@ import { faults } from '../../tools/sandbox/sandbox.mts';
 import { openShop, told } from './shop.mts';
 
 const shop = openShop();
-const { order, sent } = shop;
+const { order, sent, sold } = shop;
 
 // n8n makes no options at all of an expression in their place (n8n-workflow: getNodeParameters in node-helpers.js).
 test.each(['={{ "none" }}', '={{ "" }}', '={{ [1] }}'])('what was bought before is handed over with %s for Options', async (options) => {
@@ -124,9 +124,38 @@ describe('one of the expressions in a text has no value', () => {
 		},
 	);
 
+	test.each([
+		['={{ $json.channel }}-{{ $json.dya }}', 'my-channel'],
+		['={{ $json.channel }}/{{ $json.dya }}', 'https://www.twitch.tv/mine'],
+		['={{ $json.channel }} {{ $json.dya }}', 'my channel'],
+		['={{ "order_" + $json.dya }}', 'a'],
+		['={{ `${$json.channel}_${$json.dya}` }}', 'a'],
+	])('so the Idempotency Key %s would be the same each day', async (idempotencyKey, channel) => {
+		const { error } = await order([{ channel }], { options: { idempotencyKey } });
+		expect(error!.message).toMatch(/^Idempotency Key must not be /);
+		expect(sent()).toEqual({});
+	});
+
+	test.each([
+		['={{ $json.channel }}-{{ $json.day }}', 'my-channel'],
+		['={{ $json.channel }} {{ $json.day }}', 'my channel'],
+		['={{ $json.channel }}/{{ $json.day }}', 'https://www.twitch.tv/mine/'],
+	])('and with all of them, %s is one for each day', async (idempotencyKey, channel) => {
+		await order(
+			['27', '28', '28'].map((day) => ({ channel, day })),
+			{ options: { idempotencyKey } },
+		);
+		expect(sold()).toEqual({ [channel]: 2 });
+	});
+
 	test('so the channel would be another one', async () => {
 		const { error } = await order(rows, { parameters: { channel: '=twitch.tv/{{ $json.orderNumber }}' } });
 		expect(error!.message).toBe('Channel must not be "twitch.tv/": one of its expressions has no value');
+		const { failed } = await order([{ site: 'https://twitch.tv' }], {
+			parameters: { channel: '={{ $json.site }}/{{ $json.name }}' },
+			onError: 'continueErrorOutput',
+		});
+		expect(told(failed)).toEqual([[0, 'invalid']]);
 		expect(sent()).toEqual({});
 	});
 });

@@ -482,7 +482,6 @@ describe.each([channel, idempotencyKey])('$label: text that only a mishap makes'
 
 	test.each([
 		'12345678901234567890',
-		'undefined_fan',
 		'nullable',
 		'NaNcy',
 		'dev_null',
@@ -496,7 +495,7 @@ describe.each([channel, idempotencyKey])('$label: text that only a mishap makes'
 	});
 });
 
-test.each(['undefined chatbot', '2026-11-27-undefined', 'a null', 'NaN:1', 'Invalid DateTime a'])(
+test.each(['undefined chatbot', '2026-11-27-undefined', 'order_undefined', 'order#null', 'a null', 'NaN:1', 'Invalid DateTime a'])(
 	'an Idempotency Key with a part that is not there is that of many orders: %j',
 	(value) => {
 		const [sentence] = problemsOf(idempotencyKey.give(value)).idempotencyKey;
@@ -506,8 +505,12 @@ test.each(['undefined chatbot', '2026-11-27-undefined', 'a null', 'NaN:1', 'Inva
 	},
 );
 
-test.each(['null-17', 'undefined chatbot'])('%j is a channel', (value) => {
+test.each(['null-17', 'undefined_fan', 'undefined chatbot'])('%j is a channel', (value) => {
 	expect(read(channel.give(value)).kind).toBe('valid');
+});
+
+test.each(['2026-11-27 dev_null', 'nullable 1', 'undefinedness'])('%j is an Idempotency Key', (value) => {
+	expect(read(idempotencyKey.give(value)).kind).toBe('valid');
 });
 
 test('the sentence about invisible characters is short, however many there are', () => {

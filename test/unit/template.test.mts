@@ -1,38 +1,56 @@
 import { hasGap } from '../../nodes/StreamSkill/purchase/order/template.ts';
 
-test.each([
-	['={{ $json.n }} chatbot', ' chatbot'],
-	['={{ $json.n }} chatbot', '\u00a0 chatbot'],
-	['={{ $json.day }} {{ $json.channel }}', '2026-11-27 '],
-	['={{ $json.day }} {{ $json.channel }}', ' twitch'],
-	['=twitch.tv/{{ $json.name }}', 'twitch.tv/'],
-	['=twitch.tv/{{ $json.name }}\n', 'twitch.tv/\n'],
-	['={{ $json.a }}{{ $json.b }}', 'x'],
-	['=(a+b) [{{ { n: $json.n }.n }}]', '(a+b) []'],
-	['=a {{\n$json.n\n}} b', 'a  b'],
-])('%j has a gap in %j', (written, value) => {
-	expect(hasGap(written, value)).toBe(true);
+/** @param values what the expressions give that are not there in the value, or may not be */
+const isGap = (written: unknown, value: unknown, values: Record<string, unknown> = {}) =>
+	hasGap(written, value, (expression) => {
+		const name = expression.replace(/^\{\{\s*(.*?)\s*\}\}$/s, '$1');
+		if (!(name in values)) throw new Error(`${name} need not be evaluated`);
+		return values[name];
+	});
+
+const DAY = '2026-11-27';
+
+test.each<[string, string, Record<string, unknown>]>([
+	['={{ n }} chatbot', ' chatbot', { n: undefined }],
+	['={{ n }} chatbot', '\u00a0 chatbot', { n: '\u00a0' }],
+	['={{ day }} {{ channel }}', `${DAY} `, { channel: '' }],
+	['={{ day }} {{ channel }}', ' twitch', { day: undefined }],
+	['={{ channel }} {{ day }}', 'my channel ', { day: undefined }],
+	['={{ channel }}-{{ day }}', 'my-channel-', { channel: 'my-channel', day: null }],
+	['={{ site }}/{{ name }}', 'https://twitch.tv/', { site: 'https://twitch.tv', name: undefined }],
+	['=twitch.tv/{{ name }}', 'twitch.tv/', { name: '' }],
+	['=twitch.tv/{{ name }}\n', 'twitch.tv/\n', { name: '' }],
+	['={{ a }}{{ b }}', 'x', { a: '', b: 'x' }],
+	['=(a+b) [{{ { n: $json.n }.n }}]', '(a+b) []', { '{ n: $json.n }.n': undefined }],
+	['=a {{\nn\n}} b', 'a  b', { n: undefined }],
+])('%j has a gap in %j', (written, value, values) => {
+	expect(isGap(written, value, values)).toBe(true);
 });
 
-test.each([
-	['={{ $json.n }} chatbot', '7 chatbot'],
-	['={{ $json.n }} chatbot', ' 7 chatbot'],
-	['={{ $json.day }} {{ $json.channel }}', '2026-11-27 twitch'],
-	['={{ $json.a }}-{{ $json.b }}', '--x'],
-	['={{ $json.a }}{{ $json.b }}', 'xy'],
-	['={{ $json.n }}', '7'],
+test.each<{ written: unknown; value: unknown; values?: Record<string, unknown> }>([
+	{ written: '={{ n }} chatbot', value: '7 chatbot' },
+	{ written: '={{ n }} chatbot', value: ' 7 chatbot' },
+	{ written: '={{ day }} {{ channel }}', value: `${DAY} twitch` },
+	{ written: '={{ a }}-{{ b }}', value: '-x-y', values: { a: '-x' } },
+	{ written: '={{ channel }}-{{ day }}', value: 'my-channel-1', values: { channel: 'my-channel' } },
+	{ written: '={{ a }}{{ b }}', value: 'xy', values: { a: 'x', b: 'y' } },
+	{ written: '={{ n }}', value: '7' },
 	// It is blank as a whole, which is told in other words.
-	['={{ $json.n }}', ''],
-	['={{ $json.n }}', 7],
-	['=(a+b) [{{ { n: $json.n }.n }}]', '(a+b) [7]'],
+	{ written: '={{ n }}', value: '' },
+	{ written: '={{ n }}', value: 7 },
+	{ written: '=(a+b) [{{ { n: n }.n }}]', value: '(a+b) [7]' },
 	// It is no expression.
-	['{{ $json.n }} chatbot', '{{ $json.n }} chatbot'],
-	['twitch', 'twitch'],
-	[7, '7'],
-	[undefined, ' chatbot'],
+	{ written: '{{ n }} chatbot', value: '{{ n }} chatbot' },
+	{ written: 'twitch', value: 'twitch' },
+	{ written: 7, value: '7' },
+	{ written: undefined, value: ' chatbot' },
 	// Not taken apart as n8n does it.
-	["={{ '}}' + $json.n }} a", '}}7 a'],
-	['={{ { a: { n: $json.n }}.a.n }} a', '7 a'],
-])('%j has none in %j', (written, value) => {
-	expect(hasGap(written, value)).toBe(false);
+	{ written: "={{ '}}' + n }} a", value: '}}7 a' },
+	{ written: '={{ { a: { n: n }}.a.n }} a', value: '7 a' },
+])('$written has none in $value', ({ written, value, values }) => {
+	expect(isGap(written, value, values)).toBe(false);
+});
+
+test('a long text is no name', () => {
+	expect(isGap('={{ a }} {{ b }}', `${'x '.repeat(300)} `)).toBe(false);
 });

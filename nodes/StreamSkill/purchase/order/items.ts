@@ -42,9 +42,13 @@ function readItem(context: IExecuteFunctions, item: number, written: IDataObject
 	const options = collection('options');
 	const settings = readSettings(isObject(options) ? options : {}, failures);
 	const channel = evaluate('channel', fail('channel'));
-	refuseGap('channel', written.channel, channel, failures);
-	if (isObject(options) && isObject(written.options))
-		refuseGap('idempotencyKey', written.options.idempotencyKey, options.idempotencyKey, failures);
+	const refuseGap = (key: string, text: unknown, value: unknown) => {
+		if (!hasGap(text, value, (expression) => evaluateAlone(context, expression, item))) return;
+		// Of a name, the rest is another name.
+		failures[key] = [`${LABELS[key]} must not be ${show(value)}: one of its expressions has no value`];
+	};
+	refuseGap('channel', written.channel, channel);
+	if (isObject(options) && isObject(written.options)) refuseGap('idempotencyKey', written.options.idempotencyKey, options.idempotencyKey);
 	const reading = readOrder({
 		tarifId: evaluate('tarifId', fail('tarif.id')),
 		channel,
@@ -59,9 +63,13 @@ function readItem(context: IExecuteFunctions, item: number, written: IDataObject
 	};
 }
 
-/** Of a name, the rest is another name. */
-function refuseGap(key: string, written: unknown, value: unknown, failures: FieldProblems) {
-	if (hasGap(written, value)) failures[key] = [`${LABELS[key]} must not be ${show(value)}: one of its expressions has no value`];
+/** @returns false where n8n cannot: then it was not taken out of its text as n8n does it */
+function evaluateAlone(context: IExecuteFunctions, expression: string, item: number): unknown {
+	try {
+		return context.evaluateExpression(expression, item);
+	} catch {
+		return false;
+	}
 }
 
 /** A field's key, by its name in the editor. */

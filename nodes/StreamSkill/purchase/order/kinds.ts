@@ -179,7 +179,7 @@ function name(value: unknown): string {
  */
 function key(value: unknown): string {
 	const given = name(value);
-	const slip = given.match(/(?<![^\s/|:;,-])(undefined|null|NaN|Invalid Date(Time)?)(?![^\s/|:;,-])/);
+	const slip = given.match(/(?<![\p{L}\p{N}])undefined(?![\p{L}\p{N}])|(?<![\p{L}\p{N}_])(null|NaN|Invalid Date(Time)?)(?![\p{L}\p{N}_])/u);
 	if (slip) throw new Error(`must not be ${show(value)}: its "${slip[0]}" is what an expression makes of a value that is not there`);
 	return given;
 }

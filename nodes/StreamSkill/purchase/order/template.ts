@@ -1,3 +1,5 @@
+import { isBlank } from './kinds';
+
 /** No name has as many characters, and to try all ways to take one apart would take long. */
 const MOST = 500;
 
@@ -7,14 +9,21 @@ const MOST = 500;
  *
  * @param written the parameter as n8n keeps it
  * @param value what it was evaluated to
+ * @param evaluate evaluates one of the expressions by itself. It takes n8n half a millisecond, so it is asked only where
+ * the value can be read both ways.
  */
-export function hasGap(written: unknown, value: unknown): boolean {
+export function hasGap(written: unknown, value: unknown, evaluate: (expression: string) => unknown): boolean {
 	if (typeof written !== 'string' || !written.startsWith('=')) return false;
-	if (typeof value !== 'string' || value.length > MOST || !value.trim()) return false;
-	const texts = written.slice(1).split(/\{\{[^]*?\}\}+/);
-	const isJoinedBy = (part: string) => new RegExp(`^${texts.map(escapeRegExp).join(part)}$`).test(value);
-	// What does not fit at all was not taken apart as n8n does it.
-	return isJoinedBy('([^]*)') && !isJoinedBy('(\\s*\\S[^]*)');
+	if (typeof value !== 'string' || value.length > MOST || isBlank(value)) return false;
+	const expressions = written.match(EXPRESSION) ?? [];
+	const texts = written.slice(1).split(EXPRESSION).map(escapeRegExp);
+	const mayBeBlank = (place: number) => {
+		const parts = expressions.map((_, index) => `${texts[index] ?? ''}${index === place ? '\\s*' : '[^]*'}`);
+		return new RegExp(`^${parts.join('')}${texts.at(-1) ?? ''}$`).test(value);
+	};
+	return expressions.some((expression, place) => mayBeBlank(place) && isBlank(evaluate(expression)));
 }
+
+const EXPRESSION = /\{\{[^]*?\}\}+/g;
 
 const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
