@@ -28,6 +28,14 @@ test('a reference in both options is named, once, as that and nothing else', () 
 	expect(confirmations.unmet).toEqual([B]);
 });
 
+test('references of one order in both options are named, each as that and nothing else', () => {
+	const confirmations = new Confirmations([said([A], [B]), said([C], [C])], []);
+	confirmations.of([A, B, C, 'EEEE-7777']);
+	expect(confirmations.opposing).toEqual([A, B]);
+	expect(confirmations.contradictory).toEqual([C]);
+	expect(confirmations.unmet).toEqual([]);
+});
+
 test('a reference that meets no order is named, and one that did is not', () => {
 	const confirmations = new Confirmations([said([A], [B]), said([C])], []);
 	expect(confirmations.unmet).toEqual([A, C, B]);

@@ -4,6 +4,9 @@ export class Confirmations {
 
 	private readonly notBought: Set<string>;
 
+	/** References of orders that have some in each option. */
+	private readonly opposed = new Set<string>();
+
 	/** @param met references that have met their order, in earlier rounds of a loop as well */
 	constructor(
 		said: Array<{ confirmedBought: string[]; confirmedNotBought: string[] }>,
@@ -19,6 +22,7 @@ export class Confirmations {
 		this.met.push(...references.filter((reference) => isSaid(reference) && !this.met.includes(reference)));
 		const isBought = references.some((reference) => this.bought.has(reference));
 		const isNotBought = references.some((reference) => this.notBought.has(reference));
+		if (isBought && isNotBought) for (const reference of references) if (isSaid(reference)) this.opposed.add(reference);
 		if (isBought === isNotBought) return undefined;
 		return isBought ? 'bought' : 'notBought';
 	}
@@ -31,6 +35,11 @@ export class Confirmations {
 	/** References in both options. */
 	get contradictory(): string[] {
 		return [...this.bought].filter((reference) => this.notBought.has(reference));
+	}
+
+	/** References that are in one option each, and another one of the same order in the other option. */
+	get opposing(): string[] {
+		return [...this.opposed].filter((reference) => !this.contradictory.includes(reference));
 	}
 
 	/** References that stand for no uncertain order here: mistyped, of another node, or used before. */

@@ -14,7 +14,7 @@ import { summarise } from './summary';
 export interface Remarks {
 	/** Stands for the execution in n8n's log. */
 	run: string;
-	confirmations: Pick<Confirmations, 'unmet' | 'contradictory'>;
+	confirmations: Pick<Confirmations, 'unmet' | 'contradictory' | 'opposing'>;
 	/** Whether some of the orders were placed by hand yesterday. */
 	isLastDay: boolean;
 }
@@ -152,12 +152,13 @@ export class Report {
 
 	/** What is told of references that did nothing. */
 	private get referenceRemarks(): string[] {
-		const { unmet, contradictory } = this.remarks.confirmations;
+		const { unmet, contradictory, opposing } = this.remarks.confirmations;
 		const told = (references: string[], why: string) =>
 			references.length > 0 ? [`The reference ${references.join(', ')} did nothing: ${why}`] : [];
 		return [
 			...told(unmet, 'it was used before and can be removed, or it is mistyped, or of another node'),
 			...told(contradictory, 'it is in both Confirmed Bought and Confirmed Not Bought'),
+			...told(opposing, 'it belongs to an order that has another one in the other option, so remove the wrong one'),
 		];
 	}
 
