@@ -378,6 +378,50 @@ describe('an agent that is a tool of an agent', () => {
 	});
 });
 
+describe.each([
+	[3, 2.2],
+	[2.2, 3],
+	[3, 3],
+	[2.2, 2.2],
+])('AI Agent %d, and then AI Agent %d, which share the tool', (first, second) => {
+	/** Webhook → … → Agent → Second → After */
+	async function runBoth(orders: Arguments[][]) {
+		const workflow = agentWorkflow({ agent: first }, {});
+		const agent = workflow.nodes.find(({ name }) => name === 'Agent')!;
+		const to = (name: string, type: 'main' | 'ai_tool' | 'ai_languageModel') => ({ node: name, type, index: 0 });
+		workflow.nodes.push({
+			...agent,
+			id: 'second',
+			name: 'Second',
+			typeVersion: second,
+			parameters: { ...agent.parameters, text: 'second' },
+		});
+		workflow.connections.Model.ai_languageModel[0]!.push(to('Second', 'ai_languageModel'));
+		workflow.connections['Buy promotion'].ai_tool[0]!.push(to('Second', 'ai_tool'));
+		Object.assign(workflow.connections, { Agent: { main: [[to('Second', 'main')]] }, Second: { main: [[to('After', 'main')]] } });
+		model.script('first', [[a]]);
+		model.script('second', orders);
+		const [id] = await startWebhooks(world, await createActive(world, workflow), [['first']]);
+		return await world.n8n.rest.waitForExecution(id);
+	}
+
+	test.each([false, true])(
+		'Retry execution of the second one, whose model broke off, buys nothing twice (saved workflow: %s)',
+		async (loadWorkflow) => {
+			model.failOnce('second');
+			const { id, status } = await runBoth([[b]]);
+			expect(status).toBe('error');
+			await world.n8n.rest.retryExecution(id, { loadWorkflow });
+			expect(bought(world.sandbox)).toEqual({ a: 1, b: 1 });
+		},
+	);
+
+	test('the same order twice in the conversation of the second one is bought twice', async () => {
+		await runBoth([[b], [b]]);
+		expect(bought(world.sandbox)).toEqual({ a: 1, b: 2 });
+	});
+});
+
 test.each([3, 3.1].filter((version) => !isV1 || version === 3))(
 	'AI Agent %d, whose provider counts the calls of each conversation from 0, orders in another sequence when it is run again',
 	async (agent) => {
@@ -464,6 +508,18 @@ test('kill -9 while agents order, and Retry execution: the models are told what 
 		await world.n8n.rest.waitForExecution(id);
 		expect(bought(world.sandbox)).toEqual({ a: 1 });
 		expect(told()).toEqual(made());
+	});
+
+	test.each<[string, Record<string, Arguments[][]>, object]>([
+		['that asks for nothing', { buy: [[reviewed(a)]], 'only talk': [] }, { a: 1 }],
+		['of which another order is approved', { buy: [[reviewed(a)]], 'buy b': [[reviewed(b)]] }, { a: 1, b: 1 }],
+		['of which an equal order is approved', { buy: [[reviewed(a)]], 'buy as well': [[reviewed(a)]] }, { a: 2 }],
+	])('what is approved is bought once, with a second item %s', async (_, scripts, orders) => {
+		const id = await start({ agent: 3.1 }, scripts, { review });
+		for (const turns of Object.values(scripts)) if (turns.length > 0) await press(id, 'Yes');
+		await world.n8n.rest.waitForExecution(id);
+		expect(messages).toEqual([]);
+		expect(bought(world.sandbox)).toEqual(orders);
 	});
 
 	test('the same once more in one conversation is bought as well', async () => {

@@ -387,7 +387,9 @@ export class Program {
 			// A crashed loop shows one round at a time: an equal line that was added in front is taken for the one of a later round.
 			const hasLostItsData = run.carried === 0 && run !== run.root.runs[0];
 			const isHidden = hasLostItsData && this.shape.startsWith('loop') && new Set(bought.map(({ call }) => call)).size > 1;
-			if (meant.size > standing.size && !isHidden)
+			// An answer came after the account was looked up: of two equal orders, the other one was confirmed in its place.
+			const isTold = /is on record as bought\. An equal order/.test(wordsOf(result));
+			if (meant.size > standing.size && !isHidden && !isTold)
 				this.fail(`${number}: ${meant.size} orders for ${channel} are called bought, and ${standing.size} are`);
 		}
 		this.last.set(run.root, { run, result });
@@ -445,7 +447,10 @@ export class Program {
 			if (held.length === 0) return;
 			// A list of which nothing is known is for a new execution, and says so, with the original workflow as well.
 			if (tries > 4 && held.every((outcome) => outcome === 'notSent') && /in a new execution/.test(wordsOf(result!))) return;
-			if (tries === 8) this.fail(`${root.name} comes to no end:\n${wordsOf(result!)}`);
+			// In a crashed loop, an equal line that was added in front has made one order of two, and the message asks for one answer.
+			if (this.shape.startsWith('loop') && /has another one in the other option/.test(wordsOf(result!))) return;
+			// Each order that is lost takes up to two answers.
+			if (tries === 14) this.fail(`${root.name} comes to no end:\n${wordsOf(result!)}`);
 		}
 	}
 

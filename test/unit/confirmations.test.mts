@@ -36,6 +36,13 @@ test('references of one order in both options are named, each as that and nothin
 	expect(confirmations.unmet).toEqual([]);
 });
 
+test('what was confirmed as not bought, and is on record as bought, is named as that and nothing else', () => {
+	const confirmations = new Confirmations([said([A], [B]), said([C], [C])], []);
+	confirmations.refute([A, B, C, 'EEEE-7777']);
+	expect(confirmations.wrong).toEqual([B]);
+	expect(confirmations.unmet).toEqual([A]);
+});
+
 test('a reference that meets no order is named, and one that did is not', () => {
 	const confirmations = new Confirmations([said([A], [B]), said([C])], []);
 	expect(confirmations.unmet).toEqual([A, C, B]);

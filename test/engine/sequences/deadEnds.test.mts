@@ -102,6 +102,17 @@ describe('21. a reference', () => {
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
 
+	test('that is confirmed as not bought, of an order that is on record as bought, is named, and nothing is sent', async () => {
+		const killed = await kill(['a', 'b'], { at: 'answer', channel: 'b' });
+		const [reference] = referencesOf(await order([], { retryOf: killed }));
+		passTime(LOOK_UP_TIME);
+		await order([], { options: { confirmedBought: reference }, retryOf: killed });
+		const { run, ...result } = await order([], { options: { confirmedNotBought: reference }, retryOf: killed });
+		expect(run.status).toBe('success');
+		expect(hintsOf({ run, ...result }).join()).toContain(`The reference ${reference} did nothing: its order is on record as bought.`);
+		expect(sold()).toEqual(onceEach(['a', 'b']));
+	});
+
 	test.each([true, false])('that worked in one round of a loop is not told as unknown in the others (bought: %s)', async (bought) => {
 		const wiring = loop();
 		lose('b', bought);

@@ -7,6 +7,8 @@ export class Confirmations {
 	/** References of orders that have some in each option. */
 	private readonly opposed = new Set<string>();
 
+	private readonly refuted = new Set<string>();
+
 	/** @param met references that have met their order, in earlier rounds of a loop as well */
 	constructor(
 		said: Array<{ confirmedBought: string[]; confirmedNotBought: string[] }>,
@@ -27,6 +29,16 @@ export class Confirmations {
 		return isBought ? 'bought' : 'notBought';
 	}
 
+	/** To be called with the references of an order that is on record as bought. */
+	refute(references: string[]) {
+		for (const reference of references) if (this.notBought.has(reference) && !this.bought.has(reference)) this.refuted.add(reference);
+	}
+
+	/** References that were confirmed as not bought, of orders that are on record as bought: perhaps an equal one was meant. */
+	get wrong(): string[] {
+		return [...this.refuted];
+	}
+
 	/** Whether anything was confirmed as not bought. */
 	get hasNotBought(): boolean {
 		return this.notBought.size > 0;
@@ -45,7 +57,7 @@ export class Confirmations {
 	/** References that stand for no uncertain order here: mistyped, of another node, or used before. */
 	get unmet(): string[] {
 		return [...this.bought, ...this.notBought].filter(
-			(reference) => !this.met.includes(reference) && !this.contradictory.includes(reference),
+			(reference) => !this.met.includes(reference) && !this.contradictory.includes(reference) && !this.refuted.has(reference),
 		);
 	}
 }

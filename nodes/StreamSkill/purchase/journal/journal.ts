@@ -193,6 +193,7 @@ export class Journal {
 	private async knowledgeOf(one: Recalled): Promise<Knowledge> {
 		const { names, taken, key } = one;
 		if (taken?.state.kind === 'bought') {
+			this.confirmations.refute(taken.records.map(referenceOf));
 			// What is done about a key holds in any execution, so it outranks what was ordered by hand.
 			const byHand = stateOfKey(key) === 'bought' ? 'key' : 'editor';
 			const { purchase, because = taken.records.every(isOfEditor) ? byHand : 'earlier' } = taken.state;
@@ -239,7 +240,10 @@ export class Journal {
 				return { kind: 'bought', because: 'confirmed' };
 			case 'notBought':
 				if (mayBeAnswered && !isQuiet) return { kind: 'onItsWay', reference, references };
-				if (!(await this.recorder.settleNow(records, 'void'))) return { kind: 'bought', because: 'earlier' };
+				if (!(await this.recorder.settleNow(records, 'void'))) {
+					this.confirmations.refute(references);
+					return { kind: 'bought', because: 'earlier' };
+				}
 				open.state = { kind: 'void' };
 				// Somebody else may have confirmed the same at the same moment, and have sent the order once more.
 				one.taken = undefined;

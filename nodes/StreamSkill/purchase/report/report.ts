@@ -14,7 +14,7 @@ import { summarise } from './summary';
 export interface Remarks {
 	/** Stands for the execution in n8n's log. */
 	run: string;
-	confirmations: Pick<Confirmations, 'unmet' | 'contradictory' | 'opposing'>;
+	confirmations: Pick<Confirmations, 'unmet' | 'contradictory' | 'opposing' | 'wrong'>;
 	/** Whether some of the orders were placed by hand yesterday. */
 	isLastDay: boolean;
 }
@@ -152,13 +152,14 @@ export class Report {
 
 	/** What is told of references that did nothing. */
 	private get referenceRemarks(): string[] {
-		const { unmet, contradictory, opposing } = this.remarks.confirmations;
+		const { unmet, contradictory, opposing, wrong } = this.remarks.confirmations;
 		const told = (references: string[], why: string) =>
 			references.length > 0 ? [`The reference ${references.join(', ')} did nothing: ${why}`] : [];
 		return [
 			...told(unmet, 'it was used before and can be removed, or it is mistyped, or of another node'),
 			...told(contradictory, 'it is in both Confirmed Bought and Confirmed Not Bought'),
 			...told(opposing, 'it belongs to an order that has another one in the other option, so remove the wrong one'),
+			...told(wrong, 'its order is on record as bought. An equal order that was confirmed as bought in its place was not'),
 		];
 	}
 
