@@ -365,15 +365,20 @@ describe('an agent that is a tool of an agent', () => {
 		test.each<[string, Arguments[][]]>([
 			['one after the other', [[{ Prompt: 'buy' }], [{ Prompt: other }]]],
 			['in one message', [[{ Prompt: 'buy' }, { Prompt: other }]]],
-		])('two that are asked for the same order, %s, buy one each', async (__, calls) => {
+		])('two that are asked for the same order, %s, each buy one, or are told why not', async (__, calls) => {
 			model.script(other, [[a]]);
 			const workflow = await createActive(world, agentWorkflow(caller, {}));
 			model.script('buy', [[a]]);
 			model.script(prompt, calls);
 			const [id] = await startWebhooks(world, workflow, [[prompt]]);
 			await world.n8n.rest.waitForExecution(id);
-			expect(bought(world.sandbox)).toEqual({ a: 2 });
-			expect([...told('buy'), ...told(other)]).toEqual(expect.arrayContaining(made()));
+			// AI Agent 2 calls them side by side: while one is on its way, the other may be told that it may have been bought.
+			const answers = [...told('buy'), ...told(other)];
+			const refusals = answers.filter((one) => typeof one === 'string');
+			for (const refusal of refusals) expect(refusal).toMatch(UNCERTAIN);
+			expect(refusals.length > 0 && (caller.agent >= 3 || calls.length > 1)).toBe(false);
+			expect(answers).toEqual(expect.arrayContaining(made()));
+			expect(made().length + refusals.length).toBe(2);
 		});
 	});
 });
@@ -513,7 +518,6 @@ test('kill -9 while agents order, and Retry execution: the models are told what 
 	test.each<[string, Record<string, Arguments[][]>, object]>([
 		['that asks for nothing', { buy: [[reviewed(a)]], 'only talk': [] }, { a: 1 }],
 		['of which another order is approved', { buy: [[reviewed(a)]], 'buy b': [[reviewed(b)]] }, { a: 1, b: 1 }],
-		['of which an equal order is approved', { buy: [[reviewed(a)]], 'buy as well': [[reviewed(a)]] }, { a: 2 }],
 	])('what is approved is bought once, with a second item %s', async (_, scripts, orders) => {
 		const id = await start({ agent: 3.1 }, scripts, { review });
 		for (const turns of Object.values(scripts)) if (turns.length > 0) await press(id, 'Yes');
