@@ -4,8 +4,7 @@ import type { HttpRequest } from '../../n8n/http';
 import { isBlank, isObject, show } from './kinds';
 import type { FieldProblems, Parsed } from './problems';
 import { readFields, type Values } from './read';
-import type { RunSettings } from './settings';
-import { BODY, LABELS, ORDER_OPTIONS } from './table';
+import { BODY, LABELS, ORDER_OPTIONS, type BATCHING, type RUN_OPTIONS } from './table';
 
 /** `{ 'tarif.id': 1 }` as `{ tarif: { id: 1 } }`. */
 type Nested<V> = { [K in keyof V as K extends `${string}.${string}` ? never : K]: V[K] } & {
@@ -19,6 +18,9 @@ export type OrderBody = Nested<Values<typeof BODY>>;
 
 /** How this node is to treat an item's order: its options. */
 export type Treatment = Values<typeof ORDER_OPTIONS>;
+
+/** The options that hold for the whole run. `batchSize` is from 1. */
+export type RunSettings = Values<typeof BATCHING> & Values<typeof RUN_OPTIONS>;
 
 /** One item's order: what is sent, and how. */
 export interface Order extends Treatment {

@@ -1,10 +1,8 @@
 import { isObject } from './kinds';
+import type { RunSettings } from './order';
 import type { FieldProblems } from './problems';
-import { readFields, type Values } from './read';
+import { readFields } from './read';
 import { BATCHING, RUN_OPTIONS } from './table';
-
-/** The options that hold for the whole run. `batchSize` is from 1. */
-export type RunSettings = Values<typeof BATCHING> & Values<typeof RUN_OPTIONS>;
 
 /**
  * Reads the options that hold for the whole run.
