@@ -39,7 +39,6 @@ describe('an error item', () => {
 		['bought before: key', 'duplicate'],
 		['a key that comes again', 'duplicate'],
 		['a key of another order: list', 'conflict'],
-		['held back: settings', 'invalid'],
 		['held back: limit', 'notSent'],
 		['held back: stopped', 'notSent'],
 	])('of %s has the outcome %s', (name, outcome) => {
@@ -91,9 +90,17 @@ describe('the title of an error names what needs a person first', () => {
 			'several that are no orders, by their number',
 			[
 				{ itemIndex: 2, failure: invalid },
-				{ itemIndex: 4, failure: invalid },
+				{ itemIndex: 4, failure: { kind: 'invalid', problems: { channel: ['Channel is required but blank'] } } },
 			],
 			'2 items are not valid orders',
+		],
+		[
+			'several that are no orders for the same reason',
+			[
+				{ itemIndex: 2, failure: invalid },
+				{ itemIndex: 4, failure: invalid },
+			],
+			say(invalid),
 		],
 		['not their number where one failed otherwise', [{ itemIndex: 2, failure: invalid }, rejected], say(invalid)],
 		['what keeps all back, without an order', [item(0, heldBack('limit')), item(1, heldBack('limit'))], say(heldBack('limit'))],
@@ -222,7 +229,7 @@ describe('the text of an error', () => {
 			purchases: many.map((i) => purchase(i, 5000 + i)),
 			notTried: many.slice(0, 50).map((itemIndex) => ({ itemIndex })),
 		});
-		expect(error.message).toBe('1000 items are not valid orders');
+		expect(error.message).toBe(say(invalid));
 		expect(error.description!.length).toBeLessThan(12_000);
 		expect(error.description!.match(/… and 950 more/g)).toHaveLength(2);
 		expect(error.description!.match(/… and/g)).toHaveLength(2);
