@@ -66,7 +66,7 @@ const mutants: Mutant[] = [
 		{ condition: "taken?.state.kind === 'bought'", is: false },
 		'sequences|ledger',
 	),
-	mutant('a key that was bought is new', 'knowledgeOf', { drops: "if (stateOfKey(key) === 'bought') return" }, 'keys'),
+	mutant('a key that was bought is new', 'knowledgeOf', { drops: "if (key && stateOfKey(key) === 'bought')" }, 'keys'),
 	mutant('a key of another order is new', 'knowledgeOf', { drops: "if (key.state === 'bought') return" }, 'keys'),
 	mutant('an uncertain order of another round is sent', 'openElsewhere', { returns: 'undefined' }, 'sequences|tool'),
 	mutant('an order is taken for an equal one with another key', 'Lookup.linkEquals', { returns: '' }, 'lateCalls', 'end comes late'),

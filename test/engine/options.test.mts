@@ -150,7 +150,9 @@ describe('one of the expressions in a text has no value', () => {
 
 	test('so the channel would be another one', async () => {
 		const { error } = await order(rows, { parameters: { channel: '=twitch.tv/{{ $json.orderNumber }}' } });
-		expect(error!.message).toBe('Channel must not be "twitch.tv/": one of its expressions has no value');
+		expect(error!.message).toBe(
+			'Channel must not be "twitch.tv/": one of its expressions has no value. If that is meant, write all of it as one expression',
+		);
 		const { failed } = await order([{ site: 'https://twitch.tv' }], {
 			parameters: { channel: '={{ $json.site }}/{{ $json.name }}' },
 			onError: 'continueErrorOutput',

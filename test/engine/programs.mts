@@ -388,7 +388,7 @@ export class Program {
 			const hasLostItsData = run.carried === 0 && run !== run.root.runs[0];
 			const isHidden = hasLostItsData && this.shape.startsWith('loop') && new Set(bought.map(({ call }) => call)).size > 1;
 			// An answer came after the account was looked up: of two equal orders, the other one was confirmed in its place.
-			const isTold = /is on record as bought\. An equal order/.test(wordsOf(result));
+			const isTold = /is on record as bought\. If an equal order/.test(wordsOf(result));
 			if (meant.size > standing.size && !isHidden && !isTold)
 				this.fail(`${number}: ${meant.size} orders for ${channel} are called bought, and ${standing.size} are`);
 		}

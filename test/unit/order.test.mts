@@ -454,6 +454,10 @@ describe.each([channel, idempotencyKey])('$label: text that only a mishap makes'
 		['https://www.twitch.tv/null', 'leave the item out'],
 		['NaN', 'check the numbers in it'],
 		['#N/A', 'mend it there'],
+		['https://www.twitch.tv/#N/A', 'mend it there'],
+		['https://www.youtube.com/watch?v=undefined', "check the field's name"],
+		['https://www.twitch.tv/undefined/videos', "check the field's name"],
+		['https://www.youtube.com/@null', 'fill it in'],
 		['#DIV/0!', 'mend it there'],
 		['Invalid DateTime', 'check the field that it reads'],
 		['Invalid Date', 'check the field that it reads'],
@@ -500,7 +504,7 @@ test.each(['undefined chatbot', '2026-11-27-undefined', 'order_undefined', 'orde
 	(value) => {
 		const [sentence] = problemsOf(idempotencyKey.give(value)).idempotencyKey;
 		expect(sentence).toMatch(
-			/^Idempotency Key must not be ".+": its "\w+( DateTime)?" is what an expression makes of a value that is not there$/,
+			/^Idempotency Key must not be ".+": its "\w+( DateTime)?" looks like what an expression makes of a value that is not there$/,
 		);
 	},
 );
@@ -509,9 +513,12 @@ test.each(['null-17', 'undefined_fan', 'undefined chatbot'])('%j is a channel', 
 	expect(read(channel.give(value)).kind).toBe('valid');
 });
 
-test.each(['2026-11-27 dev_null', 'nullable 1', 'undefinedness'])('%j is an Idempotency Key', (value) => {
-	expect(read(idempotencyKey.give(value)).kind).toBe('valid');
-});
+test.each(['2026-11-27 dev_null', '2026-11-27 https://www.youtube.com/@dev-null', 'nullable 1', 'undefinedness'])(
+	'%j is an Idempotency Key',
+	(value) => {
+		expect(read(idempotencyKey.give(value)).kind).toBe('valid');
+	},
+);
 
 test('the sentence about invisible characters is short, however many there are', () => {
 	expect(problemsOf(channel.give('\u200b'.repeat(5000))).channel[0].length).toBeLessThan(200);

@@ -51,6 +51,12 @@ test.each<{ written: unknown; value: unknown; values?: Record<string, unknown> }
 	expect(isGap(written, value, values)).toBe(false);
 });
 
-test('a long text is no name', () => {
-	expect(isGap('={{ a }} {{ b }}', `${'x '.repeat(300)} `)).toBe(false);
+test.each([NaN, [], [null]])('%j is left out of text as well', (nothing) => {
+	expect(isGap('=twitch.tv/{{ name }}', 'twitch.tv/', { name: nothing })).toBe(true);
+});
+
+test('of many expressions, each is evaluated', () => {
+	const value = '-'.repeat(2000);
+	expect(isGap('={{ a }}-{{ b }}-{{ c }}', value, { a: '-', b: '-', c: value })).toBe(false);
+	expect(isGap('={{ a }}-{{ b }}-{{ c }}', value, { a: '-', b: '', c: value })).toBe(true);
 });

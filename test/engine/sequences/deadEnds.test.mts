@@ -113,6 +113,16 @@ describe('21. a reference', () => {
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 	});
 
+	test('that is confirmed as not bought, of a key that another execution has confirmed as bought, is named as that', async () => {
+		lose('b', true);
+		const [reference] = referencesOf(await order(['b'], { options: byChannel }));
+		passTime(LOOK_UP_TIME);
+		await order(['b'], { options: { ...byChannel, confirmedBought: reference } });
+		const result = await order(['b'], { options: { ...byChannel, confirmedNotBought: reference } });
+		expect(hintsOf(result).join()).toContain(`The reference ${reference} did nothing: its order is on record as bought.`);
+		expect(sold()).toEqual({ b: 1 });
+	});
+
 	test.each([true, false])('that worked in one round of a loop is not told as unknown in the others (bought: %s)', async (bought) => {
 		const wiring = loop();
 		lose('b', bought);

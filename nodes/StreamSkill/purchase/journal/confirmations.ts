@@ -31,7 +31,11 @@ export class Confirmations {
 
 	/** To be called with the references of an order that is on record as bought. */
 	refute(references: string[]) {
-		for (const reference of references) if (this.notBought.has(reference) && !this.bought.has(reference)) this.refuted.add(reference);
+		for (const reference of references) {
+			if (!this.notBought.has(reference) || this.bought.has(reference)) continue;
+			this.refuted.add(reference);
+			if (!this.met.includes(reference)) this.met.push(reference);
+		}
 	}
 
 	/** References that were confirmed as not bought, of orders that are on record as bought: perhaps an equal one was meant. */
@@ -57,7 +61,7 @@ export class Confirmations {
 	/** References that stand for no uncertain order here: mistyped, of another node, or used before. */
 	get unmet(): string[] {
 		return [...this.bought, ...this.notBought].filter(
-			(reference) => !this.met.includes(reference) && !this.contradictory.includes(reference) && !this.refuted.has(reference),
+			(reference) => !this.met.includes(reference) && !this.contradictory.includes(reference),
 		);
 	}
 }

@@ -200,7 +200,10 @@ export class Journal {
 			return { kind: 'bought', purchase, because };
 		}
 		if (taken) return await this.judgeOpen(one, taken);
-		if (stateOfKey(key) === 'bought') return { kind: 'bought', because: 'key' };
+		if (key && stateOfKey(key) === 'bought') {
+			this.confirmations.refute([referenceOf(key)]);
+			return { kind: 'bought', because: 'key' };
+		}
 		const open = this.openElsewhere(names);
 		if (open) return await this.judgeOpen(one, open);
 		if (!key || key.state === 'void') return { kind: 'new' };

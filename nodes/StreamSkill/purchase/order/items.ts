@@ -45,7 +45,9 @@ function readItem(context: IExecuteFunctions, item: number, written: IDataObject
 	const refuseGap = (key: string, text: unknown, value: unknown) => {
 		if (!hasGap(text, value, (expression) => evaluateAlone(context, expression, item))) return;
 		// Of a name, the rest is another name.
-		failures[key] = [`${LABELS[key]} must not be ${show(value)}: one of its expressions has no value`];
+		failures[key] = [
+			`${LABELS[key]} must not be ${show(value)}: one of its expressions has no value. If that is meant, write all of it as one expression`,
+		];
 	};
 	refuseGap('channel', written.channel, channel);
 	if (isObject(options) && isObject(written.options)) refuseGap('idempotencyKey', written.options.idempotencyKey, options.idempotencyKey);

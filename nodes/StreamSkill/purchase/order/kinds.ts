@@ -137,14 +137,14 @@ export const oneOf =
 		return choice as T;
 	};
 
-/** Text that nobody types, with what it comes from. At the end of an address as well, such as `twitch.tv/undefined`. */
+/** Text that nobody types, with what it comes from. As a part of an address as well, such as `twitch.tv/undefined`. */
 const MISHAPS: Array<[RegExp, string]> = [
 	[/\[object [A-Z]\w*\]/, 'an expression makes of a whole object: choose one of its fields'],
-	[/(^|\/)undefined$/, "an expression makes of a field that is not there: check the field's name"],
-	[/(^|\/)null$/, 'an expression makes of a field without a value: fill it in, or leave the item out'],
-	[/(^|\/)NaN$/, 'an expression makes of a calculation without a result: check the numbers in it'],
+	[/(^|[/=@])undefined([/?#&]|$)/, "an expression makes of a field that is not there: check the field's name"],
+	[/(^|[/=@])null([/?#&]|$)/, 'an expression makes of a field without a value: fill it in, or leave the item out'],
+	[/(^|[/=@])NaN([/?#&]|$)/, 'an expression makes of a calculation without a result: check the numbers in it'],
 	[
-		/^#(N\/A|REF!|VALUE!|NAME\?|DIV\/0!|NULL!|NUM!|ERROR!|SPILL!|CALC!)$/,
+		/(^|[/=@\s])#(N\/A|REF!|VALUE!|NAME\?|DIV\/0!|NULL!|NUM!|ERROR!|SPILL!|CALC!)(?!\S)/,
 		'a spreadsheet makes of a formula without a result: mend it there',
 	],
 	[/^Invalid Date(Time)?$/, 'an expression makes of text that is no date: check the field that it reads'],
@@ -179,8 +179,9 @@ function name(value: unknown): string {
  */
 function key(value: unknown): string {
 	const given = name(value);
-	const slip = given.match(/(?<![\p{L}\p{N}])undefined(?![\p{L}\p{N}])|(?<![\p{L}\p{N}_])(null|NaN|Invalid Date(Time)?)(?![\p{L}\p{N}_])/u);
-	if (slip) throw new Error(`must not be ${show(value)}: its "${slip[0]}" is what an expression makes of a value that is not there`);
+	const slip = given.match(/(?<![\p{L}\p{N}])undefined(?![\p{L}\p{N}])|(?<![^\s#|:;,])(null|NaN|Invalid Date(Time)?)(?![^\s#|:;,])/u);
+	if (slip)
+		throw new Error(`must not be ${show(value)}: its "${slip[0]}" looks like what an expression makes of a value that is not there`);
 	return given;
 }
 

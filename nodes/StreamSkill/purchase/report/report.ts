@@ -159,7 +159,7 @@ export class Report {
 			...told(unmet, 'it was used before and can be removed, or it is mistyped, or of another node'),
 			...told(contradictory, 'it is in both Confirmed Bought and Confirmed Not Bought'),
 			...told(opposing, 'it belongs to an order that has another one in the other option, so remove the wrong one'),
-			...told(wrong, 'its order is on record as bought. An equal order that was confirmed as bought in its place was not'),
+			...told(wrong, 'its order is on record as bought. If an equal order was confirmed as bought in its place, that one was not'),
 		];
 	}
 
