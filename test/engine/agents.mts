@@ -1,4 +1,4 @@
-import type { EngineRequest, EngineResponse, IDataObject, INodeExecutionData, INodeType } from 'n8n-workflow';
+import type { EngineRequest, EngineResponse, IDataObject, INodeExecutionData, INodeType, ITaskData } from 'n8n-workflow';
 
 import { other, type Wiring } from './engine.mts';
 
@@ -16,6 +16,8 @@ export interface ToolCall {
 /** What a model is shown of an earlier call. */
 interface Step {
 	action: { tool: string; toolInput: IDataObject; toolCallId: string };
+	/** JSON of what the tool has put out. */
+	observation: string;
 }
 
 /**
@@ -32,13 +34,15 @@ interface Action {
 }
 
 interface Response {
-	actionResponses?: Array<{ action: Action; data?: unknown }>;
+	actionResponses?: Array<{ action: Action; data?: ITaskData }>;
 	metadata?: { previousRequests?: Step[] };
 }
 
 const description = { ...other().description, displayName: 'AI Agent', name: 'agent', inputs: ['main', 'ai_tool'] as never };
 
 let ids = 0;
+
+const outputOf = (data?: ITaskData) => (data?.data?.ai_tool?.[0] ?? []).map(({ json }) => json);
 
 /**
  * As AI Agent 3 calls its tools: it asks n8n to run them, and is resumed with what they gave (n8n 2.41.1,
@@ -59,7 +63,7 @@ export function agent3(model: ChatModel): INodeType {
 				}) as unknown as EngineRequest as never;
 
 			// What a person has approved is asked for by the node in which that was done.
-			const approved = actionResponses.filter(({ action }) => action.metadata.hitl);
+			const approved = actionResponses.filter(({ action, data }) => action.metadata.hitl && outputOf(data)[0].approved);
 			if (approved.length > 0) {
 				// n8n asks once for each batch of items (one item each by default), and always for all that was approved (executeBatch, processHitlResponses).
 				const actions = this.getInputData().flatMap((_, itemIndex) =>
@@ -85,7 +89,9 @@ export function agent3(model: ChatModel): INodeType {
 			let shown: Step[] | undefined;
 			const output = this.getInputData().flatMap((_, item): INodeExecutionData[] => {
 				const own = actionResponses.flatMap(({ action: { nodeName, input, id, metadata }, data }) =>
-					metadata.itemIndex === item && data ? [{ action: { tool: nodeName, toolInput: input, toolCallId: id } }] : [],
+					metadata.itemIndex === item && data
+						? [{ action: { tool: nodeName, toolInput: input, toolCallId: id }, observation: JSON.stringify(outputOf(data)) }]
+						: [],
 				);
 				const steps = [...previousRequests, ...own];
 				const next = model(item, steps, conversation);

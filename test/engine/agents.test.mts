@@ -61,6 +61,30 @@ describe('an agent with On Error = Continue that Retry On Fail runs again', () =
 			expect(ids(result)).toEqual(given);
 			expect(Object.values(sold()).reduce((sum, n) => sum + n)).toBe(new Set(given).size);
 		});
+
+		const look = { node: 'Look', input: { q: 'price' } };
+		const review = (input: IDataObject) => ({ input, review: 'Review' });
+		const isDeclined: boolean[] = [];
+		const nodes = { Look: other(), Review: other(() => [{ approved: isDeclined.shift() !== true }]) };
+
+		test.each<[string, ToolCall[][], ToolCall[][], boolean[]?]>([
+			['after a call of another tool', [[{ input: a }]], [[look], [{ input: a }]]],
+			['in place of a call of another tool', [[look], [{ input: a }]], [[{ input: a }]]],
+			['after an order that a person declines', [[review(a)]], [[review(b)], [review(a)]], [false, true]],
+			['the same, which is declined at first', [[review(a)]], [[review(a)], [review(a)]], [false, true]],
+			['together with another tool that has its ID by now', [[look], [{ input: a }]], [[{ input: a }, look]]],
+			['the other one of two at once', [[{ input: a }, look]], [[look, { input: a }]]],
+		])('%s', async (_, first, second, declined = []) => {
+			isDeclined.splice(0, Infinity, ...declined);
+			const model: ChatModel = (_item, steps, conversation) => {
+				let count = 0;
+				const rounds = (conversation === 0 ? first : second).map((round) => round.map((call) => ({ ...call, id: `call_${count++}` })));
+				for (let done = 0; rounds.length > 0; done += rounds.shift()!.length) if (done === steps.length) return rounds[0];
+				return conversation === 0 ? 'fail' : 'done';
+			};
+			await order([{}], { wiring: withAgent3(model, nodes, runAgain) });
+			expect(sold()).toEqual({ a: 1 });
+		});
 	});
 });
 
