@@ -428,12 +428,12 @@ describe.each([
 });
 
 test.each([3, 3.1].filter((version) => !isV1 || version === 3))(
-	'AI Agent %d, whose provider counts the calls of each conversation from 0, orders in another sequence when it is run again',
+	'AI Agent %d, whose provider counts the calls of each conversation from 0, orders in another sequence when it is run again, and once more',
 	async (agent) => {
 		model.countCalls();
-		model.failOnce('buy', [[b], [a]]);
-		await ask({ agent }, { buy: [[a], [b]] }, { agent: { ...threeTries, onError: 'continueRegularOutput' } });
-		expect(bought(world.sandbox)).toEqual({ a: 1, b: 1 });
+		model.failOnce('buy', [[b], [a], [a]]);
+		await ask({ agent }, { buy: [[a]] }, { agent: { ...threeTries, onError: 'continueRegularOutput' } });
+		expect(bought(world.sandbox)).toEqual({ a: 2, b: 1 });
 	},
 );
 

@@ -1,4 +1,4 @@
-import type { IExecuteData, IExecuteFunctions, IRunExecutionData } from 'n8n-workflow';
+import { jsonParse, type IDataObject, type IExecuteData, type IExecuteFunctions, type IRunExecutionData } from 'n8n-workflow';
 
 import { digest } from './digest';
 import { isRunByAgent, isTool } from './host';
@@ -7,11 +7,16 @@ import { isRunByAgent, isTool } from './host';
 export interface Call {
 	/** Stands for it in what is remembered of its orders. The same in each try of Retry On Fail and each retry that resumes. */
 	id: string;
-	/** Whether an order of that call was made in an earlier try of this one, so that this one may take it for its own. */
-	isTryOf(other: string): boolean;
-	/** Whether no other call of the conversation has its ID: what has it already is of an earlier try. */
-	isUnique?: true;
+	/**
+	 * Whether an order of that call was made in an earlier try of this one, so that this one may take it for its own.
+	 *
+	 * @param bought what has become of the order, if it was bought
+	 */
+	isTryOf(other: string, bought?: Bought): boolean;
 }
+
+/** Without its purchase where that is not at hand. */
+type Bought = { purchase?: IDataObject };
 
 /** @returns the call that the items belong to */
 export function callOf(context: IExecuteFunctions): Call {
@@ -24,8 +29,13 @@ export function callOf(context: IExecuteFunctions): Call {
 /** What an agent does on the way to a call: it calls the node, or an agent that is its tool. */
 interface Step {
 	id: string;
-	/** Whether an agent has made that step as well, before this one or at the same time, so that it has nothing to do with this one. */
-	isBeside(other: string): boolean;
+	/**
+	 * Whether an agent has made that step as well, before this one or at the same time, so that it has nothing to do with
+	 * this one.
+	 *
+	 * @param bought what has become of the order, if the step is the call itself
+	 */
+	isBeside(other: string, bought?: Bought): boolean;
 }
 
 /**
@@ -45,22 +55,20 @@ function callOfModel(context: IExecuteFunctions): Call {
 	const { closeFunctions, runExecutionData } = context as unknown as ToolInternals;
 	const isOlder = isRunByAgent(context);
 	const steps = isOlder && closeFunctions ? [tryOf(closeFunctions, context.getExecutionId())] : [];
-	const { executionData, resultData } = runExecutionData ?? {};
 	/** What n8n runs: the node itself, or the agent of version 1 or 2 that calls it. */
 	const running = context.getExecuteData();
 	let caller: Running = running;
-	for (let step; (step = stepTo(caller, executionData?.nodeExecutionStack)); caller = step.agent) steps.unshift(step);
+	for (let step; (step = stepTo(caller, runExecutionData)); caller = step.agent) steps.unshift(step);
 	const name = (steps.length > 0 ? caller.node.name : running.source?.main?.[0]?.previousNode) ?? '';
-	const round = `${digest(name)} ${resultData?.runData[name]?.length ?? 0}`;
+	const round = `${digest(name)} ${runExecutionData?.resultData?.runData[name]?.length ?? 0}`;
 	return {
 		id: [round, ...steps.map(({ id }) => id)].join('/'),
-		isTryOf: (other) => {
+		isTryOf: (other, bought) => {
 			const [otherRound, ...others] = other.split('/');
 			if (otherRound !== round) return false;
 			const place = steps.findIndex(({ id }, index) => id !== others[index] || index === steps.length - 1);
-			return place < 0 || !steps[place]?.isBeside(others[place] ?? '');
+			return place < 0 || !steps[place]?.isBeside(others[place] ?? '', place === steps.length - 1 ? bought : undefined);
 		},
-		...(!isOlder && { isUnique: true }),
 	};
 }
 
@@ -69,27 +77,43 @@ interface ToolInternals {
 	runExecutionData?: Partial<IRunExecutionData>;
 }
 
+/** A call of a tool as n8n keeps it for the model: what the tool has put out is JSON (n8n-nodes-langchain: buildSteps). */
+interface Answered {
+	action?: { toolCallId?: string };
+	observation: string;
+}
+
 type Running = Pick<IExecuteData, 'node' | 'runIndex' | 'metadata'>;
 
 /** @returns the step of the AI Agent 3 that a node is run for as a tool, if it is */
-function stepTo({ node, runIndex }: Running, stack: Running[] = []): (Step & { agent: Running }) | undefined {
-	for (const agent of stack) {
+function stepTo({ node, runIndex }: Running, { executionData, resultData }: Partial<IRunExecutionData> = {}) {
+	for (const agent of executionData?.nodeExecutionStack ?? []) {
 		const { actions = [], metadata } = agent.metadata?.subNodeExecutionData ?? {};
 		const own = actions.find((action) => action.nodeName === node.name && action.runIndex === runIndex)?.action;
 		if (!own) continue;
-		const { previousRequests = [] } = metadata as { previousRequests?: Array<{ action?: { toolCallId?: string } }> };
+		const { previousRequests = [] } = metadata as { previousRequests?: Answered[] };
 		// What the model asks for together with this one is beside it as well.
-		const others = [
-			...actions.map(({ action }) => action.id).filter((id) => id !== own.id),
-			...previousRequests.map(({ action }) => action?.toolCallId),
-		];
+		const others = actions.filter(({ action }) => action.id !== own.id);
 		const { itemIndex = 0, parentNodeName } = (own.metadata as { itemIndex?: number; parentNodeName?: string } | undefined) ?? {};
 		// Each item has a conversation of its own, of which n8n keeps the calls for one item only. But what a person has
 		// approved for one, n8n asks for once for each (n8n-nodes-langchain: processHitlResponses).
 		const conversation = parentNodeName === undefined ? `${itemIndex}:` : 'approved:';
 		const idOf = (call?: string) => conversation + digest(String(call));
-		const beside = new Set(others.map(idOf));
-		return { agent, id: idOf(own.id), isBeside: (other) => beside.has(other) || !other.startsWith(conversation) };
+		const called = new Set(
+			[...previousRequests.map(({ action }) => action?.toolCallId), ...others.map(({ action }) => action.id)].map(idOf),
+		);
+		const answers = [
+			...previousRequests.flatMap(({ observation }) => jsonParse<IDataObject[]>(observation, { fallbackValue: [] })),
+			...others.flatMap((other) => resultData?.runData[other.nodeName]?.[other.runIndex]?.data?.ai_tool?.[0] ?? []).map(({ json }) => json),
+		];
+		const told = new Set(answers.map((answer) => JSON.stringify(answer)));
+		return {
+			agent,
+			id: idOf(own.id),
+			// Some providers count the calls of each conversation from 0. What the model was told of is of this one for certain.
+			isBeside: (other: string, bought?: Bought) =>
+				!other.startsWith(conversation) || (bought ? told.has(JSON.stringify(bought.purchase)) : called.has(other)),
+		};
 	}
 	return undefined;
 }

@@ -111,12 +111,10 @@ export class Journal {
 		const inputs = this.context.getInputData().map(({ json }) => json);
 		const readings = this.items.map(({ reading }) => reading);
 		const names = namesOf(inputs, readings);
-		const { id, isUnique } = this.call;
-		if (isUnique) this.past.free(id);
 		this.list = this.items.map(
 			(item, index): Recalled => ({
 				item,
-				names: { ...names[index], ...(names[index]?.item === undefined && { place: `${id} ${index}` }) },
+				names: { ...names[index], ...(names[index]?.item === undefined && { place: `${this.call.id} ${index}` }) },
 				known: { kind: 'new' },
 				mayHaveRival: false,
 				waitedFor: new Set(),
@@ -172,8 +170,9 @@ export class Journal {
 	/** Finds the past order of each of these items. */
 	private pair(group: Recalled[]) {
 		const { call } = this;
-		const isFree = (order: PastOrder) =>
-			order.state.kind !== 'void' && !this.past.takenNow.has(order) && (order.call === undefined || call.isTryOf(order.call));
+		const isOfTry = ({ call: other, state }: PastOrder) =>
+			other === undefined || call.isTryOf(other, state.kind === 'bought' ? state : undefined);
+		const isFree = (order: PastOrder) => order.state.kind !== 'void' && !this.past.takenNow.has(order) && isOfTry(order);
 		const found = match(
 			group.map(({ names }) => names),
 			this.past.orders.filter(isFree),

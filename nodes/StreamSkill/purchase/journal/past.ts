@@ -207,11 +207,6 @@ export class PastOrders {
 		other.state = { kind: 'void' };
 	}
 
-	/** To be called for a call that nothing on record can be of: whatever has its ID, any may take. */
-	free(call: string) {
-		for (const order of this.orders) if (order.call === call) order.call = undefined;
-	}
-
 	/** Keeps an order that this call is about to send. */
 	keep(order: PastOrder) {
 		this.stored.orders.push(order);
