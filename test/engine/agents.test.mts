@@ -1,9 +1,10 @@
 /** Whose order it is: of an agent that is run again, that is another one's tool, that asks a person, or that has several items. */
-import type { IDataObject, INodeType } from 'n8n-workflow';
+import type { EngineResponse, IDataObject, INodeExecutionData, INodeType } from 'n8n-workflow';
 
 import { agent3, asTool, olderAgent, withAgent3, type ChatModel, type ToolCall } from './agents.mts';
 import { other, tellsCause, type RunResult, type Wiring } from './engine.mts';
 import { openShop, type Orders } from './shop.mts';
+import { agent as laterAgent, agentWithTool, earlierAgent } from './wirings.mts';
 
 const shop = openShop();
 const { sold } = shop;
@@ -85,6 +86,51 @@ describe('an agent with On Error = Continue that Retry On Fail runs again', () =
 			await order([{}], { wiring: withAgent3(model, nodes, runAgain) });
 			expect(sold()).toEqual({ a: 1 });
 		});
+	});
+});
+
+test('an agent that gets version 3 before the execution is retried is given what it has bought', async () => {
+	const parameters = { channel: '={{ $fromAI("channel", "", "string") || $json.channel }}' };
+	const first = await order([{}], { parameters, wiring: agentWithTool({ orders: () => [a], breaksOff: 0 }, false, earlierAgent) });
+	expect(first.run.status).toBe('error');
+	await order([], { parameters, retryOf: first.data, wiring: agentWithTool({ orders: () => [a] }, false, laterAgent) });
+	expect(sold()).toEqual({ a: 1 });
+});
+
+describe('the same order twice in one conversation, of which the first was bought before, without its purchase at hand', () => {
+	const once = () => withAgent3(calls(() => [{ input: a }]));
+	const twice = () => withAgent3(calls(() => [{ input: a }, { input: a }]));
+
+	test('by hand', async () => {
+		await order([{}], { mode: 'manual', wiring: once() });
+		await order([{}], { mode: 'manual', wiring: twice() });
+		expect(sold()).toEqual({ a: 2 });
+	});
+
+	test('by hand, as a person has confirmed', async () => {
+		shop.lose('a', true);
+		const options = shop.lookUp(await order([{}], { mode: 'manual', wiring: once() }));
+		await order([{}], { mode: 'manual', options, wiring: twice() });
+		expect(sold()).toEqual({ a: 2 });
+	});
+
+	// Before n8n 2.14, all of it is held back.
+	(tellsCause ? test : test.skip)('by an execution that was killed', async () => {
+		const death = { at: 'later', channel: undefined as never } as const;
+		const killed = await shop.kill([{}], death, { node: { tool: true }, wiring: once(), executionId: '95001' });
+		await order([], { retryOf: killed, wiring: twice() });
+		expect(sold()).toEqual({ a: 2 });
+	});
+
+	test('by hand, where the provider counts the calls and the agent is run again', async () => {
+		await order([{}], { mode: 'manual', wiring: once() });
+		const look = { node: 'Look', input: { q: 'price' } };
+		const model = calls((conversation) => {
+			const list: ToolCall[] = conversation === 0 ? [{ input: a }] : [look, { input: a }];
+			return list.map((call, place) => ({ ...call, id: `call_${place}` }));
+		}, 1);
+		await order([{}], { mode: 'manual', wiring: withAgent3(model, { Look: other() }, runAgain) });
+		expect(sold()).toEqual({ a: 1 });
 	});
 });
 
@@ -185,6 +231,24 @@ describe('an agent that is a tool of another agent', () => {
 			await order([], { ...setup(calls(() => [task])), retryOf: first.data });
 			expect(sold()).toEqual({ a: 1 });
 		});
+	});
+
+	/** Answers with text, as agents do. */
+	const inWords = (agent: INodeType): INodeType =>
+		Object.create(agent, {
+			execute: {
+				async value(this: never, response?: EngineResponse) {
+					const result = (await agent.execute!.call(this, response)) as INodeExecutionData[][];
+					return Array.isArray(result) ? [result[0].map(() => ({ json: { output: 'I have bought it' } }))] : result;
+				},
+			},
+		}) as INodeType;
+
+	test.each(Object.entries(subs))('%s, whose caller orders the same by itself then: a new one', async (_, sub) => {
+		const model = calls(() => [task, { input: a }]);
+		const wiring = withAgent3(model, { SubAgent: inWords(sub()) }, { agent: 'SubAgent', tools: { SubAgent: 'Agent' } });
+		await order([{}], { parameters: { channel: '={{ $fromAI("channel", "", "string") || $json.channel }}' }, wiring });
+		expect(sold()).toEqual({ a: 2 });
 	});
 
 	describe('AI Agent 2, of an AI Agent 2', () => {

@@ -67,7 +67,8 @@ function callOfModel(context: IExecuteFunctions): Call {
 			const [otherRound, ...others] = other.split('/');
 			if (otherRound !== round) return false;
 			const place = steps.findIndex(({ id }, index) => id !== others[index] || index === steps.length - 1);
-			return place < 0 || !steps[place]?.isBeside(others[place] ?? '', place === steps.length - 1 ? bought : undefined);
+			const isCall = place === steps.length - 1 && others.length === steps.length;
+			return place < 0 || !steps[place]?.isBeside(others[place] ?? '', isCall ? bought : undefined);
 		},
 	};
 }
@@ -79,7 +80,7 @@ interface ToolInternals {
 
 /** A call of a tool as n8n keeps it for the model: what the tool has put out is JSON (n8n-nodes-langchain: buildSteps). */
 interface Answered {
-	action?: { toolCallId?: string };
+	action?: { toolCallId?: string; toolInput?: unknown };
 	observation: string;
 }
 
@@ -98,10 +99,12 @@ function stepTo({ node, runIndex }: Running, { executionData, resultData }: Part
 		// Each item has a conversation of its own, of which n8n keeps the calls for one item only. But what a person has
 		// approved for one, n8n asks for once for each (n8n-nodes-langchain: processHitlResponses).
 		const conversation = parentNodeName === undefined ? `${itemIndex}:` : 'approved:';
-		const idOf = (call?: string) => conversation + digest(String(call));
-		const called = new Set(
-			[...previousRequests.map(({ action }) => action?.toolCallId), ...others.map(({ action }) => action.id)].map(idOf),
-		);
+		// Some providers count the calls of each conversation from 0, so an ID alone tells little.
+		const idOf = (call: string | undefined, input: unknown) => conversation + digest(JSON.stringify([call, argumentsOf(input)]));
+		const called = new Set([
+			...previousRequests.map(({ action }) => idOf(action?.toolCallId, action?.toolInput)),
+			...others.map(({ action }) => idOf(action.id, action.input)),
+		]);
 		const answers = [
 			...previousRequests.flatMap(({ observation }) => jsonParse<IDataObject[]>(observation, { fallbackValue: [] })),
 			...others.flatMap((other) => resultData?.runData[other.nodeName]?.[other.runIndex]?.data?.ai_tool?.[0] ?? []).map(({ json }) => json),
@@ -109,14 +112,18 @@ function stepTo({ node, runIndex }: Running, { executionData, resultData }: Part
 		const told = new Set(answers.map((answer) => JSON.stringify(answer)));
 		return {
 			agent,
-			id: idOf(own.id),
-			// Some providers count the calls of each conversation from 0. What the model was told of is of this one for certain.
+			id: idOf(own.id, own.input),
+			// A step of an agent of another version is of no conversation of this one's. What the model was told of is.
 			isBeside: (other: string, bought?: Bought) =>
-				!other.startsWith(conversation) || (bought ? told.has(JSON.stringify(bought.purchase)) : called.has(other)),
+				(other.includes(':') && !other.startsWith(conversation)) ||
+				(bought?.purchase ? told.has(JSON.stringify(bought.purchase)) : called.has(other)),
 		};
 	}
 	return undefined;
 }
+
+/** What a model has filled in, without what n8n adds to it (n8n-nodes-langchain: buildSteps). */
+const argumentsOf = (input: unknown) => ({ ...(input as IDataObject | undefined), id: undefined, log: undefined, type: undefined });
 
 const tries = new WeakMap<object, string>();
 let count = 0;
