@@ -1,14 +1,11 @@
 import {
 	NodeConnectionTypes,
-	NodeOperationError,
 	type IExecuteFunctions,
 	type INodeExecutionData,
 	type INodeType,
 	type INodeTypeDescription,
 } from 'n8n-workflow';
 
-import { errorItem } from './n8n/errorItem';
-import { dropsOutput, stopsOnFailure } from './n8n/host';
 import { create } from './purchase/create';
 import { purchaseFields, purchaseHints } from './purchase/fields';
 
@@ -45,21 +42,6 @@ export class StreamSkill implements INodeType {
 	};
 
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-		const { resource, operation } = this.getNode().parameters;
-		// n8n offers it beside each resource and operation (n8n: load-nodes-and-credentials.js).
-		if ([resource, operation].includes('__CUSTOM_API_CALL__')) {
-			return [refuseCustomCall(this)];
-		}
 		return [await create(this)];
 	}
-}
-
-function refuseCustomCall(context: IExecuteFunctions): INodeExecutionData[] {
-	const error = 'Custom API Call works in the HTTP Request node only. Nothing was bought';
-	const message =
-		'To buy, choose Purchase as Resource and Create as Operation. For another call of the API, use an HTTP Request node, and choose Base URL as Allowed HTTP Request Domains in the StreamSkill API credential. Nothing stops that node from buying twice.';
-	if (stopsOnFailure(context) || dropsOutput(context)) {
-		throw new NodeOperationError(context.getNode(), error, { description: message });
-	}
-	return context.getInputData().map((_, item) => errorItem(context, item, { error, message, details: { outcome: 'notSent' } }));
 }

@@ -46,6 +46,8 @@ export interface NodeSetup {
 	name?: string;
 	/** As if nobody had chosen a credential. */
 	withoutCredential?: boolean;
+	/** What else n8n stores of the node. */
+	more?: Partial<INode>;
 	/** Run as AI Agent 3 runs its tools; what the model is told comes as `success`. */
 	tool?: boolean;
 }
@@ -250,6 +252,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		retryOnFail: node.retryOnFail,
 		maxTries: node.maxTries,
 		waitBetweenTries: 1,
+		...node.more,
 	});
 	const nodes: INode[] = [
 		simple('Start', 'start'),

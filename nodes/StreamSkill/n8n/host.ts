@@ -1,4 +1,4 @@
-import type { IExecuteFunctions } from 'n8n-workflow';
+import type { IExecuteFunctions, IWorkflowSettings } from 'n8n-workflow';
 
 /** Whether an AI agent's model ordered: n8n runs the node under a type of its own then, in all its ways and versions. */
 export const isTool = (context: IExecuteFunctions) => context.getNode().type.endsWith('Tool');
@@ -12,13 +12,21 @@ export const isRunByAgent = (context: IExecuteFunctions) =>
 	isTool(context) && context.getExecuteData().node.name !== context.getNode().name;
 
 /**
- * Whether n8n drops what the node puts out: a tool has no error output, and AI Agent 3 empties its only
- * one for it (seen in n8n 1.123.81 and 2.41.1). The model would not know of a purchase, and order it again. Of what the
- * node throws there, n8n 2.x tells the model the message; 1.x gives it the tool's own input (n8n-core:
- * workflow-execute.js, handleNodeExecutionError).
+ * Whether n8n drops what the node puts out for AI Agent 3: a tool has no error output, and n8n empties its only one for
+ * it (seen in n8n 1.123.81 and 2.41.1); and in the legacy order of execution. The model would not know of a purchase, and
+ * order it again. Of what the node throws, n8n 2.x tells the model the message; 1.x gives it the tool's own input
+ * (n8n-core: workflow-execute.js, handleNodeExecutionError).
  */
 export function dropsOutput(context: IExecuteFunctions): boolean {
-	return context.getNode().onError === 'continueErrorOutput' && isTool(context) && !isRunByAgent(context);
+	if (!isTool(context) || isRunByAgent(context)) return false;
+	return context.getNode().onError === 'continueErrorOutput' || isLegacyOrder(context);
+}
+
+/** Whether AI Agent 3 goes on before n8n has run its tools: n8n puts both at the end of what is to be run then (n8n-core: workflow-execute.js). */
+export function isLegacyOrder(context: IExecuteFunctions): boolean {
+	const { workflow } = context as unknown as { workflow: { settings?: IWorkflowSettings } };
+	// An MCP call that a worker runs comes from no node.
+	return workflow.settings?.executionOrder !== 'v1' && Boolean(context.getExecuteData().source);
 }
 
 /**

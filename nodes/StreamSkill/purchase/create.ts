@@ -1,7 +1,9 @@
-import { NodeOperationError, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
+import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
-import { dropsOutput, isTool, stopsOnFailure } from '../n8n/host';
+import { refuseAll } from '../n8n/errorItem';
+import { isTool, stopsOnFailure } from '../n8n/host';
 import { connect, type Connection } from '../n8n/http';
+import { misfitOf } from '../n8n/misfit';
 import { pause } from '../n8n/pause';
 import { refusalIn } from '../n8n/rows';
 import { orderTrace, type Trace } from '../n8n/trace';
@@ -28,12 +30,8 @@ import { failAll, Report } from './report/report';
  * @throws NodeApiError or NodeOperationError if On Error is Stop; its description and `context` say what was bought
  */
 export async function create(context: IExecuteFunctions): Promise<INodeExecutionData[]> {
-	if (dropsOutput(context)) {
-		throw new NodeOperationError(
-			context.getNode(),
-			'Nothing was bought: with On Error = Continue (using error output), n8n does not tell the AI agent what was bought. Choose Continue instead.',
-		);
-	}
+	const misfit = misfitOf(context);
+	if (misfit) return refuseAll(context, misfit);
 	let run: Run;
 	try {
 		run = new Run(context, readItems(context));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'crypto';
 import type { IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from '../../n8n/digest';
@@ -34,7 +35,8 @@ export interface Stores {
 
 /** Finds out where the orders of this execution, and of those before it, are on record. */
 export function openStores(context: IExecuteFunctions, isPreview: boolean): Stores {
-	const executionId = context.getExecutionId();
+	// An MCP call has none: n8n runs it before there is an execution (n8n: webhook-helpers.js).
+	const executionId = (context.getExecutionId() as string | undefined) ?? randomUUID();
 	const token = tokenRoot(context);
 	const newRoot = digest(DIGEST.root(executionId));
 	const past = new PastOrders(context.getContext('node'), {

@@ -1,0 +1,79 @@
+/** Where the node cannot order anything as it stands: it says why, and buys nothing. */
+import type { IDataObject } from 'n8n-workflow';
+
+import { withAgent3, type ChatModel } from './agents.mts';
+import { tellsCause } from './engine.mts';
+import { openShop, purchasesOf, type Orders } from './shop.mts';
+import { sideBySide } from './wirings.mts';
+
+const shop = openShop();
+const { order, sold } = shop;
+
+const a = { channel: 'a' };
+
+describe('two nodes with the same ID, as hand-made JSON has them', () => {
+	const reason = /the nodes (Twin|StreamSkill) and (Twin|StreamSkill) have the same ID/;
+	const byTarif = (tarifId: number) => ({ tarifId, channel: '={{ $json.channel }}' });
+	const setup = (twinId: string): Orders => ({
+		node: { id: 'x', parameters: byTarif(1) },
+		twin: { id: twinId, parameters: byTarif(2) },
+	});
+
+	test.each<[string, Orders]>([
+		['side by side', { wiring: sideBySide }],
+		['one after the other', {}],
+	])('buy nothing, %s, until one of them is another one', async (_, wiring) => {
+		const failed = await order([a], { ...setup('x'), ...wiring });
+		expect(failed.error!.message).toMatch(reason);
+		expect(sold()).toEqual({});
+		await order([], { ...setup('y'), ...wiring, retryOf: failed.data });
+		expect(sold()).toEqual({ a: 2 });
+	});
+
+	test('say so for each item, with On Error = Continue', async () => {
+		const { node, twin } = setup('x');
+		const onError = 'continueErrorOutput';
+		const { failed } = await order([a, { channel: 'b' }], { wiring: sideBySide, node: { ...node, onError }, twin: { ...twin, onError } });
+		for (const { json } of failed)
+			expect(json).toMatchObject({ error: expect.stringMatching(reason) as string, details: { outcome: 'notSent' } });
+		expect(failed).toHaveLength(2);
+		expect(sold()).toEqual({});
+	});
+
+	test('buy, where one of them is turned off', async () => {
+		const { node, twin } = setup('x');
+		const { success } = await order([a], { node, twin: { ...twin, more: { disabled: true } } });
+		expect(success).toHaveLength(1);
+	});
+});
+
+describe('the legacy order of execution, in which AI Agent 3 goes on before its tools are run', () => {
+	const legacy = { executionOrder: 'v0' } as const;
+	const model: ChatModel = (_item, steps, conversation) => {
+		if (steps.length === 0) return [{ input: a }];
+		return conversation === 0 ? 'fail' : 'done';
+	};
+
+	test('nothing is bought, also if the agent is run again', async () => {
+		const { run } = await order([{}], { node: { tool: true }, wiring: withAgent3(model, {}, { retryOnFail: 'Agent' }), settings: legacy });
+		expect(sold()).toEqual({});
+		const [{ error }] = run.data.resultData.runData.StreamSkill;
+		expect(error!.message).toBe(
+			'Nothing was bought: with the execution order v0, n8n does not tell the AI agent what was bought. Choose v1 as Execution Order in the settings of the workflow.',
+		);
+	});
+
+	test('without an agent, the node buys', async () => {
+		expect(purchasesOf(await order([a], { settings: legacy }))).toHaveLength(1);
+	});
+
+	(tellsCause ? test : test.skip)('with v1, as the message advises, the model is told', async () => {
+		const result = await order([{}], {
+			node: { tool: true },
+			wiring: withAgent3(model, {}, { retryOnFail: 'Agent' }),
+			settings: { executionOrder: 'v1' },
+		});
+		expect(result.success.map(({ json }): IDataObject[string] => json.id)).toEqual([1, 1]);
+		expect(sold()).toEqual({ a: 1 });
+	});
+});
