@@ -15,6 +15,7 @@ import {
 	type INodeExecutionData,
 	type INodeParameters,
 	type INodeType,
+	type IPinData,
 	type IRun,
 	type IRunExecutionData,
 	type IWorkflowExecuteAdditionalData,
@@ -90,6 +91,8 @@ export interface RunSetup {
 	settings?: IWorkflowSettings;
 	/** The node as the n8n process has it that runs it. */
 	streamSkill?: INodeType;
+	/** As *Execute step* in the editor, with what the nodes before have put out, as it is stored or pinned. */
+	step?: { runData: IRunExecutionData['resultData']['runData']; pinData: IPinData };
 	/** Called with what stops the execution, as the Stop button does. */
 	onStart?: (stop: () => void) => void;
 }
@@ -302,6 +305,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 			...Object.fromEntries(Object.entries(wiring?.tools ?? {}).map(([name, agent]) => [name, { ai_tool: [[to(agent, 'ai_tool')]] }])),
 			...(wiring?.agent && { [ownName]: { ai_tool: [[to(wiring.agent, 'ai_tool')]] } }),
 		},
+		pinData: setup.step?.pinData,
 		nodeTypes: {
 			getByName: (type: string) => nodeTypes[type],
 			getByNameAndVersion: (type: string) => NodeHelpers.getVersionedNodeType(nodeTypes[type]),
@@ -332,7 +336,13 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		} as never),
 	} as unknown as IWorkflowExecuteAdditionalData;
 
-	const execution = new WorkflowExecute(additionalData, mode, data).processRunExecutionData(workflow);
+	const { step: stored } = setup;
+	const execution = stored
+		? new WorkflowExecute(additionalData, mode).runPartialWorkflow2(workflow, stored.runData, stored.pinData, [ownName], {
+				nodeName: ownName,
+				mode: 'inclusive',
+			})
+		: new WorkflowExecute(additionalData, mode, data).processRunExecutionData(workflow);
 	setup.onStart?.(() => execution.cancel());
 	const result = await execution;
 	const output = (index: number) =>
