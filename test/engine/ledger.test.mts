@@ -512,3 +512,12 @@ describe('before anything is spent', () => {
 		});
 	});
 });
+
+test("hands over what was bought where n8n goes on by older versions' setting, beside On Error = Stop", async () => {
+	shop.refuse('b');
+	const node = { more: { continueOnFail: true, onError: 'stopWorkflow' } as const };
+	const result = await shop.order(['a', 'b', 'c'], { node: { ...node, parameters: { tarifId: 1, channel: '={{ $json.channel }}' } } });
+	expect(result.run.status).toBe('success');
+	expect(result.success.map(({ json }) => json.channel ?? json.error)).toEqual(['a', expect.stringMatching(/./), 'c']);
+	expect(shop.sold()).toEqual({ a: 1, c: 1 });
+});

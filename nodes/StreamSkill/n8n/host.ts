@@ -36,7 +36,11 @@ export function isLegacyOrder(context: IExecuteFunctions): boolean {
  * or the message only (AI Agent 3), or it ends the agent (AI Agent 3 of n8n 1.x). On Error = Stop Workflow
  * does not change that: n8n's editor shows it from the start, and does not store it (seen in 2.41.1).
  */
-export const stopsOnFailure = (context: IExecuteFunctions): boolean => !isTool(context) && !context.continueOnFail();
+export function stopsOnFailure(context: IExecuteFunctions): boolean {
+	// n8n goes on where the setting of older versions is on as well, which is not what `continueOnFail()` says (workflow-execute.js).
+	const { continueOnFail } = context.getNode();
+	return !isTool(context) && !context.continueOnFail() && continueOnFail !== true;
+}
 
 /**
  * How a person, or a model, goes on after an item failed.
