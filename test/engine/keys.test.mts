@@ -359,6 +359,12 @@ describe('what counts as a key', () => {
 		expect(sold()).toEqual({ a: 1 });
 	});
 
+	test('an accent is the same, as one character and as two', async () => {
+		const items = ['caf\u00e9-1', 'cafe\u0301-1'].map((key) => ({ key, channel: 'a' }));
+		await order(items, { options: { idempotencyKey: '={{ $json.key }}' } });
+		expect(sold()).toEqual({ a: 1 });
+	});
+
 	test('a blank one is none, and nothing is bought without one', async () => {
 		const { error } = await order(['a'], { options: { idempotencyKey: '={{ $json.missing }}' } });
 		expect(error!.message).toBe('Idempotency Key is required but blank');

@@ -182,7 +182,8 @@ function key(value: unknown): string {
 	const slip = given.match(/(?<![\p{L}\p{N}])undefined(?![\p{L}\p{N}])|(?<![^\s#|:;,])(null|NaN|Invalid Date(Time)?)(?![^\s#|:;,])/u);
 	if (slip)
 		throw new Error(`must not be ${show(value)}: its "${slip[0]}" looks like what an expression makes of a value that is not there`);
-	return given;
+	// An accent is one character or two, by where the text comes from, and looks the same.
+	return given.normalize('NFC');
 }
 
 /**
