@@ -141,7 +141,7 @@ test('of three orders by hand', async () => {
 
 test('of orders that a model made', async () => {
 	// The agent and its round, its item, and the call.
-	const calls = ['EbOck3d-jx85g726fHKyL- 0/0:jaYSnqsaf9xTZq5VWICMlh', 'EbOck3d-jx85g726fHKyL- 0/0:tdkiVr05X4jVsacSGZb-lS'];
+	const calls = ['EbOck3d-jx85g726fHKyL- 0/0:0p6GVLkGdCJK_wGBDIe6gI', 'EbOck3d-jx85g726fHKyL- 0/0:633TYtnaPoN_vVasBIHfEV'];
 	const order = (channel: string) => [{ input: { channel }, id: `call ${channel}` }];
 	const wiring = withAgent3((item, steps) => (item === 0 && steps.length < 3 ? order('abc'[steps.length]) : 'done'));
 	expect(await leave({ token: 'token', onError: undefined, node: { tool: true }, wiring })).toEqual({

@@ -1,5 +1,5 @@
 /** @returns what has the same key, in its sequence */
-export function groupBy<T, K>(all: T[], keyOf: (one: T) => K): Map<K, T[]> {
+export function groupBy<T, K>(all: readonly T[], keyOf: (one: T) => K): Map<K, T[]> {
 	const groups = new Map<K, T[]>();
 	for (const one of all) {
 		const key = keyOf(one);

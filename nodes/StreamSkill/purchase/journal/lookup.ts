@@ -58,12 +58,17 @@ export class Lookup {
 			const found = await list.look(wanted);
 			await this.findExchanged(list, found);
 			// An item's record may join that of its order, which is to be known first.
-			for (const record of found.sort((a, b) => Number(isOfItem(a)) - Number(isOfItem(b)))) {
-				const isMended = isOfItem(record) && record.state === 'bought' && wanted.get(record.name)?.order !== undefined;
-				const { order = isMended ? ANOTHER_ORDER : undefined } = names.get(record.order ?? '') ?? {};
-				const of = { ...names.get(record.name), ...(order !== undefined && { order }) };
-				past.learn(isRepeated(record) ? { ...record, state: 'void' } : record, of);
-			}
+			const inSequence = found.sort((a, b) => Number(isOfItem(a)) - Number(isOfItem(b)));
+			past.learn(
+				inSequence.map((record) => {
+					const isMended = isOfItem(record) && record.state === 'bought' && wanted.get(record.name)?.order !== undefined;
+					const { order = isMended ? ANOTHER_ORDER : undefined } = names.get(record.order ?? '') ?? {};
+					return {
+						record: isRepeated(record) ? { ...record, state: 'void' } : record,
+						names: { ...names.get(record.name), ...(order !== undefined && { order }) },
+					};
+				}),
+			);
 			if (hasLostData) past.lost = 'unmet';
 		}
 	}

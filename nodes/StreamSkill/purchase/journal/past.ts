@@ -1,6 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { NotBought } from '../dispatch/outcome';
+import { groupBy } from './groups';
 import { isOfEditor, isOfItem, type FoundRecord, type ListState, type RecordId } from './records';
 import { PAST_ORDERS } from '../../n8n/stored';
 
@@ -158,47 +159,32 @@ export class PastOrders {
 	}
 
 	/**
-	 * Learns of a record in n8n's database: a number above those that were given or seen is an order that nobody has
-	 * taken yet, one up to there is known or over.
-	 */
-	learn({ state, order, ...record }: FoundRecord, names: Names) {
-		const numbers = (this.stored.used[record.scope] ??= {});
-		if (record.number <= (numbers[record.name] ?? 0)) return;
-		numbers[record.name] = record.number;
-		if (order !== undefined && this.joinOrder(record, names)) return;
-		if (isOfEditor(record) && this.joinByHand(record, state, names)) return;
-		this.adopt({ ...record, state }, names);
-	}
-
-	/** An order by hand has a record of its execution and one of its day: of two that are in the same state, each is one more name of the other. */
-	private joinByHand(record: RecordId, state: FoundRecord['state'], { order }: Names): boolean {
-		if (state === 'void' || order === undefined) return false;
-		const { kind } = pastState(state);
-		const other = this.orders.find((one) => one.order === order && one.state.kind === kind && !one.records.some(isOfEditor));
-		other?.records.push(record);
-		return other !== undefined;
-	}
-
-	/**
-	 * An item's record of an order that was bought is one more name of it. Where that order is not among those that are
-	 * known, another item has taken it, unless its own record does not say yet that it was bought.
+	 * Learns of records in n8n's database: a number above those that were given or seen is an order that nobody has taken
+	 * yet, one up to there is known or over.
 	 *
-	 * @returns whether the record is no order by itself
+	 * @param found the records of one list, in the sequence of their numbers, with what their orders go by
 	 */
-	private joinOrder(record: RecordId, { order, item }: Names): boolean {
-		const open = this.orders.filter(
-			(other) =>
-				other.order === order && other.state.kind !== 'void' && !other.records.some((one) => one.scope === record.scope && isOfItem(one)),
-		);
-		const bought = open.find(({ state }) => state.kind === 'bought');
-		bought?.records.push(record);
-		if (bought) bought.item ??= item;
-		return bought !== undefined || open.length === 0;
+	learn(found: Array<{ record: FoundRecord; names: Names }>) {
+		const known = groupBy(this.orders, ({ order }) => order);
+		for (const { record, names } of found) {
+			const { state, order, ...id } = record;
+			const numbers = (this.stored.used[id.scope] ??= {});
+			if (id.number <= (numbers[id.name] ?? 0)) continue;
+			numbers[id.name] = id.number;
+			const equals = known.get(names.order) ?? [];
+			if (order !== undefined && joinOrder(id, names, equals)) continue;
+			if (isOfEditor(id) && joinByHand(id, state, names, equals)) continue;
+			equals.push(...this.adopt({ ...id, state }, names));
+			known.set(names.order, equals);
+		}
 	}
 
-	/** Learns of a record that somebody else was faster to claim. */
-	adopt({ state, ...record }: FoundRecord, names: Names) {
-		if (state !== 'void') this.stored.orders.push({ ...names, records: [record], state: pastState(state) });
+	/** Learns of a record that somebody else was faster to claim, and @returns the order that it is of, unless that is void. */
+	adopt({ state, ...record }: FoundRecord, names: Names): PastOrder[] {
+		if (state === 'void') return [];
+		const order: PastOrder = { ...names, records: [record], state: pastState(state) };
+		this.stored.orders.push(order);
+		return [order];
 	}
 
 	/** Makes one past order of two that are the same under different names. */
@@ -225,3 +211,28 @@ export class PastOrders {
 /** @returns what a record in n8n's database says of its order */
 export const pastState = (state: 'claimed' | 'silent' | 'bought'): PastState =>
 	state === 'bought' ? { kind: 'bought' } : { kind: 'unknown', isSilent: state === 'silent' };
+
+/** An order by hand has a record of its execution and one of its day: of two that are in the same state, each is one more name of the other. */
+function joinByHand(record: RecordId, state: FoundRecord['state'], { order }: Names, equals: PastOrder[]): boolean {
+	if (state === 'void' || order === undefined) return false;
+	const { kind } = pastState(state);
+	const other = equals.find((one) => one.state.kind === kind && !one.records.some(isOfEditor));
+	other?.records.push(record);
+	return other !== undefined;
+}
+
+/**
+ * An item's record of an order that was bought is one more name of it. Where that order is not among those that are
+ * known, another item has taken it, unless its own record does not say yet that it was bought.
+ *
+ * @returns whether the record is no order by itself
+ */
+function joinOrder(record: RecordId, { item }: Names, equals: PastOrder[]): boolean {
+	const open = equals.filter(
+		({ state, records }) => state.kind !== 'void' && !records.some((one) => one.scope === record.scope && isOfItem(one)),
+	);
+	const bought = open.find(({ state }) => state.kind === 'bought');
+	bought?.records.push(record);
+	if (bought) bought.item ??= item;
+	return bought !== undefined || open.length === 0;
+}
