@@ -170,9 +170,11 @@ export class Journal {
 	/** Finds the past order of each of these items. */
 	private pair(group: Recalled[]) {
 		const { call } = this;
+		const before = new Set(group.map(({ taken }) => taken));
 		const isOfTry = ({ call: other, state }: PastOrder) =>
 			other === undefined || call.isTryOf(other, state.kind === 'bought' ? state : undefined);
-		const isFree = (order: PastOrder) => order.state.kind !== 'void' && !this.past.takenNow.has(order) && isOfTry(order);
+		const isFree = (order: PastOrder) =>
+			order.state.kind !== 'void' && !this.past.takenNow.has(order) && (before.has(order) || isOfTry(order));
 		const found = match(
 			group.map(({ names }) => names),
 			this.past.orders.filter(isFree),
@@ -274,12 +276,15 @@ export class Journal {
 		const isNew = ({ known, item }: Recalled) => known.kind === 'new' && item.reading.kind === 'valid' && !item.reading.treatment.dryRun;
 		const attempts = recalled.filter(isNew).map((planned): Attempt => ({ planned, won: [], isLost: false }));
 		await this.recorder.claimInLists(attempts);
-		for (const { planned, won } of attempts) {
-			if (won.length === 0) continue;
+		for (const { planned, won, isLost } of attempts) {
+			if (isLost || won.length === 0) continue;
 			planned.taken = { ...planned.names, call: this.call.id, records: won, state: { kind: 'unknown', isSilent: true } };
 			this.past.keep(planned.taken);
 			planned.known = { kind: 'unknown', reference: preferred(won) };
 		}
+		// n8n may run this execution a second time, at the same time: what one of them holds back, the other does not buy.
+		const lost = attempts.filter(({ isLost }) => isLost).map(({ planned }) => planned);
+		if (lost.length > 0) await this.judge(lost);
 	}
 
 	/**
