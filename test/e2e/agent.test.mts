@@ -437,6 +437,29 @@ test.each([3, 3.1].filter((version) => !isV1 || version === 3))(
 	},
 );
 
+test('AI Agent 2 breaks off, is given version 3, and is retried with the saved workflow: what it has bought', async () => {
+	model.failOnce('buy');
+	model.script('buy', [[a]]);
+	const workflow = await createActive(world, agentWorkflow({ agent: isV1 ? 2.2 : 2.3 }, {}));
+	const [id] = await startWebhooks(world, workflow, [['buy']]);
+	expect(await world.n8n.rest.waitForExecution(id)).toMatchObject({ status: 'error' });
+	const nodes = workflow.nodes.map((one) => (one.name === 'Agent' ? { ...one, typeVersion: isV1 ? 3 : 3.1 } : one));
+	await world.n8n.rest.updateWorkflow(workflow.id, { nodes });
+	await world.n8n.rest.retryExecution(id, { loadWorkflow: true });
+	expect(bought(world.sandbox)).toEqual({ a: 1 });
+});
+
+test('AI Agent 3 in the legacy execution order, in which n8n does not tell it what was bought: nothing is', async () => {
+	model.failOnce('buy');
+	model.script('buy', [[a]]);
+	const again = agentWorkflow({ agent: isV1 ? 3 : 3.1 }, { agent: { ...threeTries, onError: 'continueRegularOutput' } });
+	const workflow = await createActive(world, { ...again, settings: { executionOrder: 'v0' } });
+	const [id] = await startWebhooks(world, workflow, [['buy']]);
+	const { data } = await world.n8n.rest.waitForExecution(id);
+	expect(bought(world.sandbox)).toEqual({});
+	expect(JSON.stringify(data.resultData.runData['Buy promotion'])).toContain('Choose v1 as Execution Order');
+});
+
 test('kill -9 while agents order, and Retry execution: the models are told what was bought, and what may have been', async () => {
 	world.sandbox.fault({ match: { channel: /^second/ }, fault: faults.hang() });
 	const orders = CALLERS.map((_, i) => ['first', 'second'].map((name) => ({ Tarif_ID: 1, Channel: `${name} ${i}` })));

@@ -88,7 +88,7 @@ function savesFailedExecutions(context: IExecuteFunctions): boolean {
 /** Whether another node of this type comes after it, and may have orders for the same items. */
 export function isFollowedByItsLike(context: IExecuteFunctions): boolean {
 	const { name, type } = context.getNode();
-	return context.getChildNodes(name).some((node) => node.type === type && node.name !== name);
+	return context.getChildNodes(name).some((node) => node.type === type && node.name !== name && !node.disabled);
 }
 
 /**
