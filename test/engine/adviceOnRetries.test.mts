@@ -96,7 +96,10 @@ describe('nothing in the list is recognised', () => {
 
 	test('under another name: what is meant to be another list is ordered in a new execution', async () => {
 		const { held } = await failAfterFirstBranch();
-		reads(held, 'If the list is meant to be another one, order it in a new execution.');
+		reads(
+			held,
+			'If the list is meant to be another one, look in your StreamSkill account for what this execution has bought, and order the other rows in a new execution.',
+		);
 		await order(['b', 'c'], renamed);
 		expect(sold()).toEqual(onceEach(list));
 	});

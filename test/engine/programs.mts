@@ -83,6 +83,8 @@ export class Program {
 	private readonly told = new Set<number>();
 	/** The orders that somebody was told were bought before, by run and channel. */
 	private readonly leftOut: Array<{ root: Root; channel: string }> = [];
+	/** Executions of which a person is to look in the account what they have bought. */
+	private readonly sentToAccount = new Set<Root>();
 	/** The purchases that somebody has found for an uncertain order. */
 	private readonly confirmed: Array<{ root: Root; id: number; channel: string; key?: string }> = [];
 	/** The orders that somebody was told may be bought: by run and channel. */
@@ -446,7 +448,10 @@ export class Program {
 			const held = open.filter((outcome) => outcome !== 'conflict');
 			if (held.length === 0) return;
 			// A list of which nothing is known is for a new execution, and says so, with the original workflow as well.
-			if (tries > 4 && held.every((outcome) => outcome === 'notSent') && /in a new execution/.test(wordsOf(result!))) return;
+			if (tries > 4 && held.every((outcome) => outcome === 'notSent') && /in a new execution/.test(wordsOf(result!))) {
+				if (/look in your StreamSkill account for what this execution has bought/i.test(wordsOf(result!))) this.sentToAccount.add(root);
+				return;
+			}
 			// In a crashed loop, an equal line that was added in front has made one order of two, and the message asks for one answer.
 			if (this.shape.startsWith('loop') && /has another one in the other option/.test(wordsOf(result!))) return;
 			// Each order that is lost takes up to two answers.
@@ -493,6 +498,7 @@ export class Program {
 				const isSaid =
 					logged.has(id) ||
 					this.told.has(id) ||
+					this.sentToAccount.has(root) ||
 					[...this.uncertain, ...this.leftOut].some((one) => one.root === root && one.channel === line.channel);
 				if (isThere && !isSaid) this.fail(`nobody is told of purchase ${id}, ${order}`);
 			}

@@ -214,7 +214,7 @@ describe('what to do', () => {
 		],
 		[
 			heldBack('unrecognised'),
-			'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow". If the list is meant to be another one, order it in a new execution.',
+			'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow". If the list is meant to be another one, look in your StreamSkill account for what this execution has bought, and order the other rows in a new execution.',
 		],
 		[heldBack('stopped'), 'If the order is still wanted, place it in a new execution, without the items that were bought.'],
 		[

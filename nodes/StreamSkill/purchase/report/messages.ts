@@ -343,7 +343,7 @@ function tellObstacle(obstacle: Obstacle, recourse?: Recourse): [what: string, .
 					: [
 							// The original workflow of a retry is the one that was saved by then.
 							'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow".',
-							'If the list is meant to be another one, order it in a new execution.',
+							'If the list is meant to be another one, look in your StreamSkill account for what this execution has bought, and order the other rows in a new execution.',
 						]),
 			];
 		case 'stopped':
