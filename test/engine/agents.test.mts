@@ -89,6 +89,14 @@ describe('an agent with On Error = Continue that Retry On Fail runs again', () =
 	});
 });
 
+test('an agent that is run again, and sees what it has bought through another tool first, buys nothing twice', async () => {
+	const ledger = other(() => shop.sandbox.purchases.map(({ purchase }) => purchase as unknown as IDataObject));
+	const list = { node: 'Ledger', input: { q: 'all' } };
+	const model = calls((conversation) => (conversation === 0 ? [{ input: a }] : [list, { input: a }]), 1);
+	await order([{}], { wiring: withAgent3(model, { Ledger: ledger }, runAgain) });
+	expect(sold()).toEqual({ a: 1 });
+});
+
 test('an agent that gets version 3 before the execution is retried is given what it has bought', async () => {
 	const parameters = { channel: '={{ $fromAI("channel", "", "string") || $json.channel }}' };
 	const first = await order([{}], { parameters, wiring: agentWithTool({ orders: () => [a], breaksOff: 0 }, false, earlierAgent) });
@@ -311,6 +319,27 @@ describe('several items, each with a conversation of its own', () => {
 		const model: ChatModel = (_item, steps) => (steps.length > 0 ? 'done' : [{ input: a }]);
 		await order([{ customer: 1 }, { customer: 2 }], { wiring: withAgent3(model) });
 		expect(sold()).toEqual({ a: 2 });
+	});
+
+	test('that were bought for by hand before, whose provider counts the calls, and whose agent is run again: nothing twice', async () => {
+		const look: ToolCall = { node: 'Look', input: { q: 'price' } };
+		const counted = (list: (item: number, conversation: number) => ToolCall[], failures: number): ChatModel => {
+			const turns: Record<string, number> = {};
+			return (item, _steps, conversation) => {
+				const turn = `${conversation}/${item}`;
+				const place = (turns[turn] = (turns[turn] ?? -1) + 1);
+				const next = list(item, conversation)[place];
+				if (next) return [{ ...next, id: `call_${place}` }];
+				return conversation < failures && item === 0 ? 'fail' : 'done';
+			};
+		};
+		await order([{}, {}], { mode: 'manual', wiring: withAgent3(counted(() => [{ input: a }], 0)) });
+		const model = counted((item, conversation) => {
+			if (conversation === 0) return [look, { input: a }];
+			return item === 0 ? [look, { input: a }, { input: b }] : [look, look, { input: a }];
+		}, 1);
+		await order([{}, {}], { mode: 'manual', wiring: withAgent3(model, { Look: other() }, runAgain) });
+		expect(sold()).toEqual({ a: 2, b: 1 });
 	});
 
 	test('one a step later than the other: each buys', async () => {

@@ -8,7 +8,11 @@ import { openShop, TOKEN } from './shop.mts';
 const shop = openShop();
 
 /** As n8n runs a tool for an MCP client (n8n 2.41.1: webhook-helpers.js, webhook-context.js). */
-async function call(args: IDataObject, options: IDataObject = {}, isOfAgents = false) {
+async function call(
+	args: IDataObject,
+	options: IDataObject = {},
+	{ isOfAgents = false, isOnWorker = false, onError }: { isOfAgents?: boolean; isOnWorker?: boolean; onError?: INode['onError'] } = {},
+) {
 	const type = new StreamSkill();
 	const nodeType = Object.create(type, {
 		description: { value: { ...type.description, inputs: [], outputs: ['ai_tool'] } },
@@ -18,6 +22,7 @@ async function call(args: IDataObject, options: IDataObject = {}, isOfAgents = f
 	const node: INode = {
 		...base,
 		id: 'tool',
+		onError,
 		name: 'Buy',
 		type: 'n8n-nodes-streamskill.streamSkillTool',
 		parameters: {
@@ -62,7 +67,8 @@ async function call(args: IDataObject, options: IDataObject = {}, isOfAgents = f
 	const data = createRunExecutionData({ executionData: { nodeExecutionStack: [{ node: trigger, data: { main: [] }, source: null }] } });
 	// n8n 2.41.1: ephemeral-node-executor.js
 	if (isOfAgents) delete data.executionData;
-	const executeData = { node: trigger, data: { main: [items] }, source: null };
+	// n8n 2.41.1: job-processor.js, invokeTool
+	const executeData = { node: isOnWorker ? node : trigger, data: { main: [items] }, source: null };
 	const context = new SupplyDataContext(
 		workflow,
 		node,
@@ -103,7 +109,7 @@ test('an MCP client is told that an order may have been bought', async () => {
 });
 
 test("n8n's Agents buy nothing, and are told why: n8n keeps nothing of what they order", async () => {
-	expect(await call(a, {}, true)).toEqual([
+	expect(await call(a, {}, { isOfAgents: true })).toEqual([
 		{
 			error: 'Nothing was bought: n8n does not keep here what was ordered before',
 			message: 'Use the AI Agent node in a workflow instead.',
@@ -111,4 +117,11 @@ test("n8n's Agents buy nothing, and are told why: n8n keeps nothing of what they
 		},
 	]);
 	expect(shop.sold()).toEqual({});
+});
+
+test.each([false, true])('an MCP client is told everything, whatever On Error is; on a worker: %s', async (isOnWorker) => {
+	const how = { isOnWorker, onError: 'continueErrorOutput' } as const;
+	expect(await call(a, {}, how)).toMatchObject([{ id: 1, channel: 'a' }]);
+	shop.refuse('a');
+	expect(await call(a, {}, how)).toMatchObject([{ details: { outcome: 'rejected' } }]);
 });

@@ -84,7 +84,7 @@ interface Answered {
 	observation: string;
 }
 
-type Running = Pick<IExecuteData, 'node' | 'runIndex' | 'metadata'>;
+type Running = Pick<IExecuteData, 'node' | 'runIndex' | 'metadata' | 'data'>;
 
 /** @returns the step of the AI Agent 3 that a node is run for as a tool, if it is */
 function stepTo({ node, runIndex }: Running, { executionData, resultData }: Partial<IRunExecutionData> = {}) {
@@ -93,16 +93,17 @@ function stepTo({ node, runIndex }: Running, { executionData, resultData }: Part
 		const own = actions.find((action) => action.nodeName === node.name && action.runIndex === runIndex)?.action;
 		if (!own) continue;
 		const { previousRequests = [] } = metadata as { previousRequests?: Answered[] };
+		const { itemIndex = 0, parentNodeName } = ofConversation(own);
 		// What the model asks for together with this one is beside it as well.
-		const others = actions.filter(({ action }) => action.id !== own.id);
-		const { itemIndex = 0, parentNodeName } = (own.metadata as { itemIndex?: number; parentNodeName?: string } | undefined) ?? {};
+		const others = actions.filter(({ action }) => action.id !== own.id && (ofConversation(action).itemIndex ?? 0) === itemIndex);
 		// Each item has a conversation of its own, of which n8n keeps the calls for one item only. But what a person has
 		// approved for one, n8n asks for once for each (n8n-nodes-langchain: processHitlResponses).
+		const isAlone = (agent.data.main?.[0]?.length ?? 0) <= 1;
 		const conversation = parentNodeName === undefined ? `${itemIndex}:` : 'approved:';
 		// Some providers count the calls of each conversation from 0, so an ID alone tells little.
 		const idOf = (call: string | undefined, input: unknown) => conversation + digest(JSON.stringify([call, argumentsOf(input)]));
 		const called = new Set([
-			...previousRequests.map(({ action }) => idOf(action?.toolCallId, action?.toolInput)),
+			...(isAlone ? previousRequests : []).map(({ action }) => idOf(action?.toolCallId, action?.toolInput)),
 			...others.map(({ action }) => idOf(action.id, action.input)),
 		]);
 		const answers = [
@@ -113,14 +114,16 @@ function stepTo({ node, runIndex }: Running, { executionData, resultData }: Part
 		return {
 			agent,
 			id: idOf(own.id, own.input),
-			// A step of an agent of another version is of no conversation of this one's. What the model was told of is.
+			// A step of an agent of another version is of no conversation of this one's.
 			isBeside: (other: string, bought?: Bought) =>
 				(other.includes(':') && !other.startsWith(conversation)) ||
-				(bought?.purchase ? told.has(JSON.stringify(bought.purchase)) : called.has(other)),
+				(called.has(other) && (!bought?.purchase || told.has(JSON.stringify(bought.purchase)))),
 		};
 	}
 	return undefined;
 }
+
+const ofConversation = ({ metadata }: { metadata?: object }) => (metadata ?? {}) as { itemIndex?: number; parentNodeName?: string };
 
 /** What a model has filled in, without what n8n adds to it (n8n-nodes-langchain: buildSteps). */
 const argumentsOf = (input: unknown) => ({ ...(input as IDataObject | undefined), id: undefined, log: undefined, type: undefined });

@@ -28,7 +28,8 @@ export interface ErrorJson extends IDataObject {
  * enumerable, n8n would put it in place of the JSON.
  */
 export function errorItem(context: IExecuteFunctions, itemIndex: number, json: ErrorJson): INodeExecutionData {
-	if (context.getNode().onError !== 'continueErrorOutput') return { json, pairedItem: { item: itemIndex } };
+	// A tool has no error output.
+	if (context.getNode().onError !== 'continueErrorOutput' || isTool(context)) return { json, pairedItem: { item: itemIndex } };
 	const { error, message } = json;
 	if (!isFound(context, itemIndex)) return { json: { error, message }, pairedItem: itemIndex };
 	return Object.defineProperty({ json, pairedItem: { item: itemIndex } }, 'error', { value: { message: error }, writable: true });
@@ -52,6 +53,7 @@ function isFound(context: IExecuteFunctions, item: number): boolean {
  * @throws NodeOperationError if On Error is Stop, or nobody would read the items
  */
 export function refuseAll(context: IExecuteFunctions, { error, advice }: Misfit): INodeExecutionData[] {
+	context.logger.warn(`StreamSkill ordered nothing: ${error}`);
 	if (stopsOnFailure(context) || dropsOutput(context)) {
 		// A model reads the message only.
 		throw new NodeOperationError(context.getNode(), isTool(context) ? `${error}. ${advice}` : error, { description: advice });

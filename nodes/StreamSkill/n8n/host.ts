@@ -18,15 +18,15 @@ export const isRunByAgent = (context: IExecuteFunctions) =>
  * (n8n-core: workflow-execute.js, handleNodeExecutionError).
  */
 export function dropsOutput(context: IExecuteFunctions): boolean {
-	if (!isTool(context) || isRunByAgent(context)) return false;
+	// What an MCP client calls on a worker is run for no node, and its output is handed on (n8n: job-processor.js, invokeTool).
+	if (!isTool(context) || isRunByAgent(context) || !context.getExecuteData().source) return false;
 	return context.getNode().onError === 'continueErrorOutput' || isLegacyOrder(context);
 }
 
 /** Whether AI Agent 3 goes on before n8n has run its tools: n8n puts both at the end of what is to be run then (n8n-core: workflow-execute.js). */
 export function isLegacyOrder(context: IExecuteFunctions): boolean {
 	const { workflow } = context as unknown as { workflow: { settings?: IWorkflowSettings } };
-	// An MCP call that a worker runs comes from no node.
-	return workflow.settings?.executionOrder !== 'v1' && Boolean(context.getExecuteData().source);
+	return workflow.settings?.executionOrder !== 'v1';
 }
 
 /**

@@ -36,7 +36,8 @@ export function misfitOf(context: IExecuteFunctions): Misfit | undefined {
 	if (twin) {
 		return {
 			error: `Nothing was bought: the nodes ${twin.name} and ${context.getNode().name} have the same ID, so their orders cannot be told apart`,
-			advice: `Duplicate one of them in the editor, connect the duplicate in its place, delete the original, and save the workflow.`,
+			// n8n retries a failed node by its name, so that one stays.
+			advice: `In the editor, duplicate ${twin.name}, connect the duplicate in its place, delete the original, and save the workflow.`,
 		};
 	}
 	if (!dropsOutput(context)) return undefined;
