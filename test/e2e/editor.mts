@@ -76,7 +76,15 @@ export function editorOf(page: Page) {
 
 		/** Executes the step, and waits for what it leads to in the output panel. */
 		async execute(...texts: string[]) {
-			await executeButton.click();
+			// On a busy machine, n8n may not take a click.
+			for (let isRun = false; !isRun; ) {
+				const answer = page.waitForResponse(/\/rest\/workflows\/[^/]+\/run/, { timeout: 15_000 });
+				await executeButton.click();
+				isRun = await answer.then(
+					() => true,
+					() => false,
+				);
+			}
 			for (const text of texts) await shown(output.getByText(text));
 			await gone(executeButton.locator('.n8n-spinner'));
 			// As soon as n8n would let it be pressed again.
