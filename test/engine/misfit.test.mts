@@ -57,6 +57,8 @@ describe('the legacy order of execution, in which AI Agent 3 goes on before its 
 	test('nothing is bought, also if the agent is run again', async () => {
 		const { run } = await order([{}], { node: { tool: true }, wiring: withAgent3(model, {}, { retryOnFail: 'Agent' }), settings: legacy });
 		expect(sold()).toEqual({});
+		// n8n 1.x hands the tool's own input to the model, whatever the node throws.
+		if (!tellsCause) return;
 		const [{ error }] = run.data.resultData.runData.StreamSkill;
 		expect(error!.message).toBe(
 			'Nothing was bought: with the execution order v0, n8n does not tell the AI agent what was bought. Choose v1 as Execution Order in the settings of the workflow.',
