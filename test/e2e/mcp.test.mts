@@ -6,15 +6,12 @@ import { bought } from '../../tools/sandbox/counts.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { createActive } from './executions.mts';
-import { startWorld, version, type World } from './world.mts';
+import { startWorld, type World } from './world.mts';
 
 let world: World;
 beforeAll(async () => void (world = await startWorld()));
 afterAll(async () => await world?.close());
 beforeEach(() => world.sandbox.reset());
-
-/** In n8n 1.x, the trigger speaks the protocol over server-sent events only. */
-const each = version.startsWith('1.') ? test.skip : test;
 
 let servers = 0;
 
@@ -60,19 +57,19 @@ async function serve(options: INodeParameters = {}) {
 	};
 }
 
-each('each call is an order', async () => {
+test('each call is an order', async () => {
 	const call = await serve();
 	for (let times = 0; times < 2; times++) expect(await call('a')).toMatch(/\\"channel\\":\\"a\\"/);
 	expect(bought(world.sandbox)).toEqual({ a: 2 });
 });
 
-each('with an Idempotency Key, calls at the same time buy once', async () => {
+test('with an Idempotency Key, calls at the same time buy once', async () => {
 	const call = await serve({ idempotencyKey: "={{ $fromAI('Channel', '', 'string') }}" });
 	await Promise.all(Array.from({ length: 4 }, async () => await call('a')));
 	expect(bought(world.sandbox)).toEqual({ a: 1 });
 });
 
-each('the client is told that an order may have been bought', async () => {
+test('the client is told that an order may have been bought', async () => {
 	world.sandbox.fault({ times: 1, fault: faults.serverErrorAfter(500) });
 	const call = await serve();
 	expect(await call('a')).toMatch(/may have been bought \(reference/);
