@@ -33,7 +33,7 @@ const mutants: Mutant[] = [
 	// The run.
 	mutant('more than Max Purchases', 'limitOf', { returns: 'Infinity' }, 'ledger'),
 	mutant('a model buys more than Max Purchases', 'obstacleToSending', { condition: 'limit < Infinity', is: false }, 'tool'),
-	mutant('a model orders again what has no answer', 'obstacleToSending', { condition: 'reference !== undefined', is: false }, 'tool'),
+	mutant('a model orders again what has no answer', 'obstacleToSending', { condition: 'open', is: false }, 'tool'),
 	mutant('a model that is told nothing buys', 'dropsOutput', { returns: 'false' }, 'tool'),
 	mutant('two nodes with one ID buy', 'isTwin', { returns: 'false' }, 'misfit'),
 	mutant('a model buys that n8n tells nothing of it', 'isLegacyOrder', { returns: 'false' }, 'misfit'),
@@ -176,9 +176,15 @@ const mutants: Mutant[] = [
 	mutant('by hand, one order counts twice', 'joinByHand', { returns: 'false' }, 'sequences/byHandTwice'),
 	mutant(
 		"the order's reference is shown before the item's",
-		'preferred',
+		'shownReference',
 		{ value: 'rank', is: '({ name }: RecordId) => String(Number(isOfItem({ name })))' },
 		'sequences/mendedAndBack',
+	),
+	mutant(
+		"a key that was added since is taken for the order's",
+		'shownReference',
+		{ value: 'isKeyed', is: 'key !== undefined' },
+		'adviceOnAddedKey',
 	),
 	mutant('the record of an earlier try is joined', 'mayBeOfOneTry', { returns: 'true' }, 'sequences/mendedAndBack'),
 	mutant('a list ends with its first row', 'findEnd', { returns: '' }, 'sequences|stored'),

@@ -80,7 +80,12 @@ export const obstacles: { [K in Obstacle['kind']]: Obstacle & { kind: K } } = {
 
 export const heldBack = (kind: Obstacle['kind']): Failure => ({ kind: 'heldBack', obstacle: obstacles[kind] });
 
-export const uncertain = (reason?: Reason, reference = REFERENCE): Failure => ({ kind: 'unknown', reference, reason });
+export const uncertain = (reason?: Reason, { reference = REFERENCE, isKeyed = false } = {}): Failure => ({
+	kind: 'unknown',
+	reference,
+	reason,
+	isKeyed,
+});
 
 /** All of them, by name. */
 export const failures: Record<string, Failure> = {
@@ -89,6 +94,7 @@ export const failures: Record<string, Failure> = {
 	...Object.fromEntries(
 		Object.entries(uncertainties).map(([name, reason]): [string, Failure] => [`${name} (uncertain)`, uncertain(reason)]),
 	),
+	'a key whose answer is lost (uncertain)': uncertain(undefined, { isKeyed: true }),
 	...Object.fromEntries(
 		(['key', 'earlier', 'editor', 'confirmed'] as const).map((because): [string, Failure] => [
 			`bought before: ${because}`,

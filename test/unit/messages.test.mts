@@ -74,7 +74,9 @@ describe('what happened', () => {
 		['an execution that ended', 'This order was sent before, and its answer is not known'],
 		['an answer that is lost', 'This order was sent before, and its answer is not known'],
 	])('%s, so that it may have been bought', (name, text) => {
-		expect(say(uncertain(uncertainties[name]), order)).toBe(`${text}: the order may have been bought (reference ${REFERENCE})`);
+		// Also where the item has a key that the order was not sent with.
+		for (const one of [order, keyed])
+			expect(say(uncertain(uncertainties[name]), one)).toBe(`${text}: the order may have been bought (reference ${REFERENCE})`);
 	});
 
 	test.each<[string, string]>([
@@ -88,7 +90,7 @@ describe('what happened', () => {
 		['a key of another order: unclear', 'The Idempotency Key "order-7" has bought an order before, and it is not clear which one'],
 		['a key that comes again', 'The Idempotency Key "order-7" is also used by another item'],
 		[
-			'an answer that is lost (uncertain)',
+			'a key whose answer is lost (uncertain)',
 			`An order with the Idempotency Key "order-7" was sent before, and its answer is not known: the order may have been bought (reference ${REFERENCE})`,
 		],
 		['held back: limit', 'With 3 more, this execution would place 5 orders: Max Purchases allows 4'],
@@ -229,28 +231,28 @@ describe('what to do', () => {
 
 	const LOOK = 'Check whether the order is in your StreamSkill account.';
 	const CONFIRM = `If it is there, add ${REFERENCE} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
-	test.each<[Recourse, typeof order, string]>([
-		['editor', order, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
-		['editor', keyed, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
-		['lastDay', order, `${LOOK} ${CONFIRM} Then execute the workflow again, today.`],
-		['retry', order, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
-		['retry', keyed, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
-		['rest', order, `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
-		['rest', keyed, `${LOOK} ${CONFIRM} ${next.rest}`],
-		['anew', order, `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
-		['anew', keyed, `${LOOK} ${CONFIRM} Then save and publish the workflow, and run the item again with the same Idempotency Key.`],
+	test.each<[Recourse, boolean, string]>([
+		['editor', false, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
+		['editor', true, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
+		['lastDay', false, `${LOOK} ${CONFIRM} Then execute the workflow again, today.`],
+		['retry', false, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
+		['retry', true, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
+		['rest', false, `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
+		['rest', true, `${LOOK} ${CONFIRM} ${next.rest}`],
+		['anew', false, `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
+		['anew', true, `${LOOK} ${CONFIRM} Then save and publish the workflow, and run the item again with the same Idempotency Key.`],
 		[
 			'tool',
-			order,
+			false,
 			'Do not order it again. A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
 		],
-		...(['tool', 'editorTool'] as const).map((recourse): [Recourse, typeof order, string] => [
+		...(['tool', 'editorTool'] as const).map((recourse): [Recourse, boolean, string] => [
 			recourse,
-			recourse === 'tool' ? keyed : order,
+			recourse === 'tool',
 			`Do not order it again. A person has to check whether it is in the StreamSkill account, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
 		]),
-	])('about an uncertain order (%s, %j)', (recourse, one, advice) => {
-		expect(advise(uncertain({ kind: 'timeout' }), recourse, one)).toBe(advice);
+	])('about an uncertain order (%s; uncertain with its key: %s)', (recourse, isKeyed, advice) => {
+		for (const one of [order, keyed]) expect(advise(uncertain({ kind: 'timeout' }, { isKeyed }), recourse, one)).toBe(advice);
 	});
 
 	const SKIP = 'To go on without it, set If Already Purchased to Skip.';

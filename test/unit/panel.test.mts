@@ -1,7 +1,8 @@
 import { NodeApiError, NodeOperationError, type INode } from 'n8n-workflow';
 
 import type { Recourse } from '../../nodes/StreamSkill/n8n/host.ts';
-import { outcomeOf } from '../../nodes/StreamSkill/purchase/report/failure.ts';
+import type { Reason } from '../../nodes/StreamSkill/purchase/dispatch/outcome.ts';
+import { outcomeOf, type Failure } from '../../nodes/StreamSkill/purchase/report/failure.ts';
 import { advise, describe as say } from '../../nodes/StreamSkill/purchase/report/messages.ts';
 import { errorJson, escapeHtml, runError, type EndedRun, type FailedItem } from '../../nodes/StreamSkill/purchase/report/panel.ts';
 import { failures, heldBack, invalid, keyed, orderOf, refused, rejections, uncertain, uncertainties } from './failures.mts';
@@ -167,7 +168,7 @@ describe('the text of an error', () => {
 	});
 
 	test('names several references once, to copy, and each with its order', () => {
-		const text = paragraphs({ failed: [item(0, uncertain()), item(1, uncertain(undefined, 'ABCD-EFGH'))] });
+		const text = paragraphs({ failed: [item(0, uncertain()), item(1, uncertain(undefined, { reference: 'ABCD-EFGH' }))] });
 		expect(text[0]).toMatch(/Item 0, .*\(reference K7QM-3XPA\)<br>Item 1, .*\(reference ABCD-EFGH\)$/);
 		expect(text.slice(1)).toEqual([
 			'References: K7QM-3XPA ABCD-EFGH',
@@ -178,7 +179,7 @@ describe('the text of an error', () => {
 	});
 
 	test('speaks of each of several uncertain orders, also where no reference helps', () => {
-		const failed = [item(0, uncertain()), item(1, uncertain(undefined, 'ABCD-EFGH'))];
+		const failed = [item(0, uncertain()), item(1, uncertain(undefined, { reference: 'ABCD-EFGH' }))];
 		expect(paragraphs({ failed }, 'rest').at(-1)).toMatch(
 			/^Check whether each order that may have been bought is in your StreamSkill account\. If it is there, it was bought\. If it is not, it is one of the rows that are left\. Then /,
 		);
@@ -248,11 +249,8 @@ describe('the error of a run', () => {
 	});
 
 	test.each([401, 422, 500, 503])('has the status where there is one: %d', (httpCode) => {
-		const failure: FailedItem['failure'] = {
-			kind: httpCode < 500 ? 'rejected' : 'unknown',
-			reference: 'K7QM-3XPA',
-			reason: { kind: 'status', httpCode },
-		};
+		const reason: Reason = { kind: 'status', httpCode };
+		const failure: Failure = httpCode < 500 ? { kind: 'rejected', reason } : uncertain(reason);
 		const error = ended({ failed: [item(2, failure)] });
 		expect(error).toBeInstanceOf(NodeApiError);
 		expect(error).toMatchObject({ httpCode: String(httpCode), context: { itemIndex: 2 } });

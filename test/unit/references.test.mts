@@ -1,5 +1,5 @@
 import type { RecordId } from '../../nodes/StreamSkill/purchase/journal/records.ts';
-import { preferred, referenceOf } from '../../nodes/StreamSkill/purchase/journal/references.ts';
+import { referenceOf, shownReference } from '../../nodes/StreamSkill/purchase/journal/references.ts';
 import { readReferences } from '../../nodes/StreamSkill/purchase/order/kinds.ts';
 
 const record = (more: Partial<RecordId> = {}): RecordId => ({ scope: 'node:orders:root', name: 'order a', number: 1, part: 1, ...more });
@@ -51,18 +51,24 @@ describe('the reference that is shown', () => {
 			record({ scope: 'key workflow', name: 'item k' }),
 		],
 	])('is that %s', (_, records, shown) => {
-		expect(preferred(records)).toBe(referenceOf(shown));
-		expect(preferred([...records].reverse())).toBe(referenceOf(shown));
+		for (const all of [records, [...records].reverse()]) expect(shownReference(all).reference).toBe(referenceOf(shown));
+	});
+
+	test('counts wherever the item has its key, unless the order was sent with another key or none', () => {
+		expect(shownReference([item, key], 'k').isKeyed).toBe(true);
+		for (const records of [[item, order, editor], [record({ name: 'k' })], [item, record({ scope: 'key workflow', name: 'other' })]])
+			expect(shownReference(records, 'k').isKeyed).toBe(false);
+		expect(shownReference([item, key]).isKeyed).toBe(false);
 	});
 
 	test('the records stay in their sequence', () => {
 		const records = [item, key];
-		preferred(records);
+		shownReference(records);
 		expect(records).toEqual([item, key]);
 	});
 
 	test('an order without a record cannot have one', () => {
-		expect(() => preferred([])).toThrow('an order without a record has no reference');
+		expect(() => shownReference([])).toThrow('an order without a record has no reference');
 	});
 });
 

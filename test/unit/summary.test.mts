@@ -3,7 +3,7 @@ import { summarise, type Tally } from '../../nodes/StreamSkill/purchase/report/s
 
 const usd = (...prices: unknown[]) => prices.map((price) => ({ price, currency: 'usd' }) as Tally['purchases'][number]);
 
-const unknown: Failure = { kind: 'unknown', reference: 'K7QM-3XPA' };
+const unknown: Failure = { kind: 'unknown', reference: 'K7QM-3XPA', isKeyed: false };
 const rejected: Failure = { kind: 'rejected', reason: { kind: 'timeout' } };
 const invalid: Failure = { kind: 'invalid', problems: {} };
 const stopped: Failure = { kind: 'heldBack', obstacle: { kind: 'stopped' } };

@@ -234,7 +234,7 @@ class Run {
 			}
 		} finally {
 			for (const { item, known } of this.sentByOthers)
-				if (known.kind === 'onItsWay') report.fail(item, { kind: 'unknown', reference: known.reference });
+				if (known.kind === 'onItsWay') report.fail(item, { kind: 'unknown', reference: known.reference, isKeyed: known.isKeyed });
 			await journal.settle();
 		}
 	}
@@ -287,7 +287,7 @@ class Run {
 		}
 		const request = orderRequest(order, connection.baseUrl(itemIndex));
 		claim.start();
-		report.sending(item, claim.reference);
+		report.sending(item, claim.shown);
 		const outcome = await connection.send(itemIndex, request).then(readAnswer, readFailure);
 		if (outcome.kind === 'bought') trace.bought(outcome.purchase, traced(itemIndex, order));
 		claim.settle(outcome);
@@ -296,8 +296,8 @@ class Run {
 				report.bought(item, outcome.purchase);
 				break;
 			case 'unknown':
-				trace.uncertain(claim.reference, traced(itemIndex, order));
-				report.fail(item, { kind: 'unknown', reference: claim.reference, reason: outcome.reason });
+				trace.uncertain(claim.shown.reference, traced(itemIndex, order));
+				report.fail(item, { kind: 'unknown', ...claim.shown, reason: outcome.reason });
 				break;
 			case 'rejected':
 				if ((await this.mayResendAfter(rateLimit.waitAfter(outcome))) && (await this.sendAnew(claim.planned, connection, trace, rateLimit)))
@@ -338,8 +338,8 @@ class Run {
 	private obstacleToSending(planned: Planned, connection: Connection): Failure | undefined {
 		const { journal } = this;
 		if (connection.isRefused(planned.item.itemIndex)) return { kind: 'heldBack', obstacle: { kind: 'token' } };
-		const reference = isTool(this.context) ? journal.openBesides(planned) : undefined;
-		if (reference !== undefined) return { kind: 'unknown', reference };
+		const open = isTool(this.context) ? journal.openBesides(planned) : undefined;
+		if (open) return { kind: 'unknown', ...open };
 		const limit = planned.order.maxPurchases ?? Infinity;
 		if (limit < Infinity && journal.placed >= limit) {
 			return { kind: 'heldBack', obstacle: { kind: 'limit', placed: journal.placed, wanted: 1, limit } };

@@ -3,7 +3,7 @@ import type { NotBought, Outcome } from '../dispatch/outcome';
 import type { PastOrder, PastOrders } from './past';
 import { CLAIM_LASTS, type End, type RecordId } from './records';
 import type { Planned } from './recalled';
-import { preferred } from './references';
+import { shownReference, type ShownReference } from './references';
 
 const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };
 
@@ -72,7 +72,7 @@ export class Claim {
 	}
 
 	/** What a person names the order by, if its outcome is unknown. */
-	get reference(): string {
-		return preferred(this.sent.records);
+	get shown(): ShownReference {
+		return shownReference(this.sent.records, this.sent.key);
 	}
 }

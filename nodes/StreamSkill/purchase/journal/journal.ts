@@ -16,7 +16,7 @@ import { pastState, type Names, type PastOrder, type PastOrders } from './past';
 import type { Knowledge, Planned, Recalled } from './recalled';
 import { Recorder, type Attempt } from './recorder';
 import { isOfEditor } from './records';
-import { preferred, referenceOf } from './references';
+import { shownReference, referenceOf, type ShownReference } from './references';
 import { dayOf, openStores, type Stores } from './stores';
 
 /** How many milliseconds lie between two looks whether somebody else has got an answer, at first and at most. */
@@ -228,9 +228,9 @@ export class Journal {
 
 	/** Judges an order that may have been bought, by what a person has said of it. */
 	private async judgeOpen(one: Recalled, open: PastOrder): Promise<Knowledge> {
-		const { taken } = one;
+		const { taken, names } = one;
 		const { records } = open;
-		const reference = preferred(records);
+		const shown = shownReference(records, names.key);
 		const references = records.map(referenceOf);
 		const { outcome, isSilent } = open.state.kind === 'unknown' ? open.state : { outcome: undefined, isSilent: false };
 		const mayBeAnswered = !isSilent && !references.some((other) => one.waitedFor.has(other));
@@ -243,7 +243,7 @@ export class Journal {
 				// Also of one that another call has sent: its error output may be looped back, and this is the same order again.
 				return { kind: 'bought', because: 'confirmed' };
 			case 'notBought':
-				if (mayBeAnswered && !isQuiet) return { kind: 'onItsWay', reference, references };
+				if (mayBeAnswered && !isQuiet) return { kind: 'onItsWay', ...shown, references };
 				if (!(await this.recorder.settleNow(records, 'void'))) {
 					this.confirmations.refute(references);
 					return { kind: 'bought', because: 'earlier' };
@@ -257,8 +257,8 @@ export class Journal {
 			case undefined:
 				// In the retry of a killed execution nobody is left who could answer; of a key or a lost claim, somebody may be.
 				if (mayBeAnswered && (one.mayHaveRival || this.stores.isRetried || !this.past.orders.includes(open)))
-					return { kind: 'onItsWay', reference, references };
-				return { kind: 'unknown', reason: outcome?.reason, reference, isRepeated: open !== taken && open.call !== undefined };
+					return { kind: 'onItsWay', ...shown, references };
+				return { kind: 'unknown', reason: outcome?.reason, ...shown, isRepeated: open !== taken && open.call !== undefined };
 		}
 	}
 
@@ -280,7 +280,7 @@ export class Journal {
 			if (isLost || won.length === 0) continue;
 			planned.taken = { ...planned.names, call: this.call.id, records: won, state: { kind: 'unknown', isSilent: true } };
 			this.past.keep(planned.taken);
-			planned.known = { kind: 'unknown', reference: preferred(won) };
+			planned.known = { kind: 'unknown', ...shownReference(won) };
 		}
 		// n8n may run this execution a second time, at the same time: what one of them holds back, the other does not buy.
 		const lost = attempts.filter(({ isLost }) => isLost).map(({ planned }) => planned);
@@ -346,9 +346,9 @@ export class Journal {
 	 * For a model's order: whether another of its calls, which run side by side, has sent the same meanwhile and has no
 	 * answer. One that was bought is no reason against it: a model's repeated order is a new one.
 	 */
-	openBesides({ names }: Planned): string | undefined {
+	openBesides({ names }: Planned): ShownReference | undefined {
 		const other = this.openElsewhere(names, true);
-		return other && preferred(other.records);
+		return other && shownReference(other.records, names.key);
 	}
 
 	/** Tells n8n's database how the claims have ended. What it does not take reads as uncertain later. */

@@ -6,6 +6,7 @@ import type { Item, Order } from '../order/order';
 import type { KeyOwner } from './keys';
 import type { Names, PastOrder } from './past';
 import type { Because, FoundRecord } from './records';
+import type { ShownReference } from './references';
 
 /** What is on record of an item's order. */
 export type Knowledge =
@@ -17,9 +18,9 @@ export type Knowledge =
 	 * Sent, with what came of it where that is at hand, or perhaps not sent: it cannot be told. `isRepeated`: what was sent
 	 * is an equal order of another call, and this one may be that once more, or another.
 	 */
-	| { kind: 'unknown'; reason?: Reason; reference: string; isRepeated?: boolean }
+	| ({ kind: 'unknown'; reason?: Reason; isRepeated?: boolean } & ShownReference)
 	/** Somebody else has sent it, and may still get the answer. With the references of all its records. */
-	| { kind: 'onItsWay'; reference: string; references: string[] }
+	| ({ kind: 'onItsWay'; references: string[] } & ShownReference)
 	/** Its Idempotency Key has bought another order, or is that of another order in the list. */
 	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
 	/** The execution has lost its own data, and nothing tells whether this order was sent. */

@@ -1,5 +1,5 @@
 import type { Moment } from '../../n8n/moment';
-import { NAME } from '../../n8n/stored';
+import { KEYS_SCOPE, NAME } from '../../n8n/stored';
 
 /** One record of an order under one of its names: in a list or, for a key, in rows of its own. */
 export interface RecordId {
@@ -50,6 +50,9 @@ export interface FoundRecord extends RecordId {
 
 /** Whether a record is under the name of an input item. */
 export const isOfItem = ({ name }: Pick<RecordId, 'name'>) => name.startsWith(NAME.item(''));
+
+/** Whether a record is one of an Idempotency Key. */
+export const isOfKey = ({ scope }: Pick<RecordId, 'scope'>) => scope.startsWith(KEYS_SCOPE(''));
 
 /** Whether a record is one of what a node has ordered by hand. */
 export const isOfEditor = ({ scope }: Pick<RecordId, 'scope'>) => scope.includes(':editor:');

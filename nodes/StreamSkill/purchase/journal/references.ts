@@ -1,7 +1,7 @@
 import { createHash } from 'crypto';
 
-import { isOfEditor, isOfItem, type RecordId } from './records';
-import { DIGEST, KEYS_SCOPE } from '../../n8n/stored';
+import { DIGEST } from '../../n8n/stored';
+import { isOfEditor, isOfItem, isOfKey, type RecordId } from './records';
 
 /** Without what looks alike: 0 and O, 1 and I and L, 5 and S, 2 and Z, 8 and B, U and V. */
 const ALPHABET = '34679ACDEFGHJKMNPQRTWXY';
@@ -24,11 +24,21 @@ export function referenceOf({ scope, name, number }: RecordId): string {
 	return `${code.slice(0, 4)}-${code.slice(4)}`;
 }
 
-/** @returns the reference that is shown for an order with these records: its key's, else the editor's, else the item's, which it keeps when its fields are mended, else the order's */
-export function preferred(records: RecordId[]): string {
-	const rank = ({ scope, name }: RecordId) =>
-		[!scope.startsWith(KEYS_SCOPE('')), !isOfEditor({ scope }), !isOfItem({ name })].map(Number).join('');
+/** By what a person settles an uncertain order. */
+export interface ShownReference {
+	reference: string;
+	/** Whether the item's Idempotency Key is uncertain with it: then the reference counts in any execution that has the key. */
+	isKeyed: boolean;
+}
+
+/**
+ * @param records those of an order: one at least
+ * @param key the name of the item's Idempotency Key, which may be another one than the order was sent with
+ * @returns the reference that is shown: its key's, else the editor's, else the item's, which it keeps when its fields are mended, else the order's
+ */
+export function shownReference(records: RecordId[], key?: string): ShownReference {
+	const rank = (record: RecordId) => [!isOfKey(record), !isOfEditor(record), !isOfItem(record)].map(Number).join('');
 	const [first] = [...records].sort((a, b) => rank(a).localeCompare(rank(b)));
 	if (!first) throw new Error('an order without a record has no reference');
-	return referenceOf(first);
+	return { reference: referenceOf(first), isKeyed: isOfKey(first) && first.name === key };
 }

@@ -2,6 +2,7 @@ import { TooBusy } from '../../n8n/lock';
 import { UnknownN8n, type DatabaseRefusal } from '../../n8n/rows';
 import type { Reason } from '../dispatch/outcome';
 import type { Because } from '../journal/records';
+import type { ShownReference } from '../journal/references';
 import type { FieldProblems } from '../order/problems';
 
 /** What keeps orders back that are valid themselves. */
@@ -40,7 +41,7 @@ export type Failure =
 	/** It was sent or tried, and certainly not bought. */
 	| { kind: 'rejected'; reason: Reason }
 	/** It may have been bought, or the equal one before it. Without a reason where its answer is not known any more. */
-	| { kind: 'unknown'; reference: string; reason?: Reason; isRepeated?: boolean }
+	| ({ kind: 'unknown'; reason?: Reason; isRepeated?: boolean } & ShownReference)
 	/** It was bought before, and its purchase is not at hand. */
 	| { kind: 'duplicate'; because: Because }
 	/** Its Idempotency Key is that of another order. */

@@ -57,7 +57,7 @@ export function describe(failure: Failure, treatment?: Treatment): string {
 		case 'rejected':
 			return describeRejection(failure.reason);
 		case 'unknown':
-			return `${describeUnknown(failure.reason, treatment)}: the order may have been bought (reference ${failure.reference})`;
+			return `${describeUnknown(failure, treatment)}: the order may have been bought (reference ${failure.reference})`;
 		case 'duplicate':
 			return describeBought(failure.because, treatment);
 		case 'conflict':
@@ -71,17 +71,17 @@ export function describe(failure: Failure, treatment?: Treatment): string {
 
 /** @returns what to do about an item: what to mend, then the one step that settles it */
 export const advise = (failure: Failure, recourse: Recourse, treatment?: Treatment): string =>
-	[...mend(failure, recourse, treatment), goOn([failure], recourse, treatment)].filter(Boolean).join(' ');
+	[...mend(failure, recourse), goOn([failure], recourse, treatment)].filter(Boolean).join(' ');
 
 /** @returns what to do first about an item, in sentences */
-export function mend(failure: Failure, recourse: Recourse, treatment?: Treatment): string[] {
+export function mend(failure: Failure, recourse: Recourse): string[] {
 	switch (failure.kind) {
 		case 'invalid':
 			return ['This order was not sent.', 'Change the named fields, or the data that fills them.'];
 		case 'rejected':
 			return ['This order was not bought.', adviseRejection(failure.reason)];
 		case 'unknown':
-			return lookUp(failure.reference, recourse, treatment?.idempotencyKey !== undefined, failure.isRepeated);
+			return lookUp(failure.reference, recourse, failure.isKeyed, failure.isRepeated);
 		case 'duplicate':
 			return ['This order was not sent.', ...adviseDuplicate(failure.because, recourse)];
 		case 'conflict':
@@ -134,7 +134,7 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 			return ORDER_THE_REST;
 		case 'anew':
 			if (!mayBeBought) return 'Then order this item alone in a new execution.';
-			return isUncertain && treatment?.idempotencyKey !== undefined
+			return first?.kind === 'unknown' && first.isKeyed
 				? 'Then save and publish the workflow, and run the item again with the same Idempotency Key.'
 				: '';
 		case 'evaluation':
@@ -205,7 +205,7 @@ function adviseRejection(reason: Reason): string {
 	);
 }
 
-function describeUnknown(reason: Reason | undefined, treatment?: Treatment): string {
+function describeUnknown({ reason, isKeyed }: Extract<Failure, { kind: 'unknown' }>, treatment?: Treatment): string {
 	switch (reason?.kind) {
 		case 'timeout':
 			return 'StreamSkill did not answer in time';
@@ -221,9 +221,9 @@ function describeUnknown(reason: Reason | undefined, treatment?: Treatment): str
 			return 'The request failed for a reason that n8n does not tell';
 		case 'abandoned':
 		case undefined:
-			return treatment?.idempotencyKey === undefined
-				? 'This order was sent before, and its answer is not known'
-				: `An order with the Idempotency Key "${treatment.idempotencyKey}" was sent before, and its answer is not known`;
+			return isKeyed
+				? `An order with the Idempotency Key "${treatment?.idempotencyKey ?? ''}" was sent before, and its answer is not known`
+				: 'This order was sent before, and its answer is not known';
 	}
 }
 

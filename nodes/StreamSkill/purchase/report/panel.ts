@@ -114,10 +114,10 @@ const describeUncertain = ({ failure, treatment, problems = {} }: FailedItem) =>
 function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recourse): string[] {
 	const references = [...new Set(uncertain.flatMap(({ failure }) => (failure.kind === 'unknown' ? failure.reference : [])))];
 	const reference = references.length === 1 ? references[0] : undefined;
-	const isKeyed = uncertain.every(({ treatment }) => treatment?.idempotencyKey !== undefined);
+	const isKeyed = uncertain.every(({ failure }) => failure.kind === 'unknown' && failure.isKeyed);
 	const sentences = [
 		...(references.length === 0 ? [] : lookUp(reference, recourse, isKeyed)),
-		...certain.flatMap(({ failure, treatment }) => mend(failure, recourse, treatment)),
+		...certain.flatMap(({ failure }) => mend(failure, recourse)),
 		goOn(
 			[...uncertain, ...certain].map(({ failure }) => failure),
 			recourse,

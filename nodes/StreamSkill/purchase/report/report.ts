@@ -3,6 +3,7 @@ import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-wor
 import { errorItem } from '../../n8n/errorItem';
 import { isCalled, isFollowedByItsLike, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Confirmations } from '../journal/confirmations';
+import type { ShownReference } from '../journal/references';
 import type { Item, Order } from '../order/order';
 import type { Failure, Obstacle } from './failure';
 import { describeBought } from './messages';
@@ -46,8 +47,8 @@ export class Report {
 	}
 
 	/** Until it is told what came of it, the order may have been bought. That alone ends no run. */
-	sending(item: Item, reference: string) {
-		this.results.set(item, { kind: 'failed', failure: { kind: 'unknown', reference } });
+	sending(item: Item, shown: ShownReference) {
+		this.results.set(item, { kind: 'failed', failure: { kind: 'unknown', ...shown } });
 	}
 
 	/** To be called before it is told anew what becomes of the item. */
