@@ -328,15 +328,22 @@ export class Program {
 			const lines = run.calls[call];
 			const context = (call === tasks.length - 1 ? error?.context : undefined) as
 				| undefined
-				| { purchases?: Array<{ item: number; purchase: IDataObject }>; failedItems?: Array<{ item: number; details: FailureDetails }> };
+				| {
+						purchases?: Array<{ item: number; purchase: IDataObject }>;
+						failedItems?: Array<{ item: number; error: string; details: FailureDetails }>;
+				  };
 			const items = (task.data?.main ?? []).flatMap((output: INodeExecutionData[] | null) => output ?? []);
 			return lines.map((line, item) => {
 				const json = items.find(
 					({ pairedItem, json }) => (pairedItem as { item: number })?.item === item && ('id' in json || 'error' in json),
 				)?.json;
-				const details = (json?.details as FailureDetails | undefined) ?? context?.failedItems?.find((one) => one.item === item)?.details;
+				const failed = (json?.details ? json : context?.failedItems?.find((one) => one.item === item)) as {
+					error?: string;
+					details?: FailureDetails;
+				};
+				const details = failed?.details;
 				const purchase = (json && !details ? json : undefined) ?? context?.purchases?.find((one) => one.item === item)?.purchase;
-				return { line, call, purchase, details, isEnded: context !== undefined };
+				return { line, call, purchase, details, error: failed?.error, isEnded: context !== undefined };
 			});
 		});
 	}
@@ -407,8 +414,8 @@ export class Program {
 		const { paid } = this;
 		const spoken = new Set(fates.flatMap(({ purchase }) => (purchase ? [purchase.id as number] : [])));
 		/** Equal orders stand for one another, where there is none for the line itself. */
-		const findFor = (line: Line) => {
-			const free = this.paidFor(run, line, paid).filter(({ id }) => !spoken.has(id));
+		const findFor = (line: Line, isOwn = false) => {
+			const free = this.paidFor(run, line, paid).filter((one) => !spoken.has(one.id) && (!isOwn || one.run.root === root));
 			return free.find((one) => textOf(one.line) === textOf(line)) ?? free.at(0);
 		};
 		for (const { line, purchase, details, isEnded } of fates) {
@@ -418,9 +425,10 @@ export class Program {
 			if (one) spoken.add(one.id);
 		}
 		setForward(LOOK_UP_TIME);
-		for (const { line, details } of fates) {
+		for (const { line, details, error } of fates) {
 			if (details?.outcome !== 'unknown' || !details.reference) continue;
-			const made = findFor(line);
+			// By its time, a person can tell what this execution has sent from what another one has sent with the same key.
+			const made = findFor(line, /^(Channel .*: )?This order was sent before/.test(error!));
 			if (made) {
 				spoken.add(made.id);
 				this.told.add(made.id);
