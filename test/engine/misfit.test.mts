@@ -61,7 +61,7 @@ describe('the legacy order of execution, in which AI Agent 3 goes on before its 
 		if (!tellsCause) return;
 		const [{ error }] = run.data.resultData.runData.StreamSkill;
 		expect(error!.message).toBe(
-			'Nothing was bought: with the execution order v0, n8n does not tell the AI agent what was bought. Choose v1 as Execution Order in the settings of the workflow.',
+			'Nothing was bought now: with the execution order v0, n8n does not tell the AI agent what was bought. Choose v1 as Execution Order in the settings of the workflow.',
 		);
 	});
 

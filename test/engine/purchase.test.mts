@@ -215,7 +215,7 @@ test('an operation that does not exist buys nothing', async () => {
 
 describe('Custom API Call, which n8n adds to Resource and Operation', () => {
 	const custom = '__CUSTOM_API_CALL__';
-	const says = 'Custom API Call works in the HTTP Request node only. Nothing was bought';
+	const says = 'Custom API Call works in the HTTP Request node only. Nothing was bought now';
 
 	test.each([{ operation: custom }, { resource: custom, operation: custom }])('%j ends the execution', async (parameters) => {
 		const { error } = await buy(['a'], parameters);

@@ -140,7 +140,7 @@ test('Custom API Call is an answer, with what to do', async () => {
 	const { success } = await order(['a'], { parameters: { operation: '__CUSTOM_API_CALL__' } });
 	expect(success.map(({ json }) => json)).toEqual([
 		{
-			error: 'Custom API Call works in the HTTP Request node only. Nothing was bought',
+			error: 'Custom API Call works in the HTTP Request node only. Nothing was bought now',
 			message: expect.stringContaining('choose Purchase as Resource') as string,
 			details: { outcome: 'notSent' },
 		},

@@ -111,7 +111,7 @@ test('an MCP client is told that an order may have been bought', async () => {
 test("n8n's Agents buy nothing, and are told why: n8n keeps nothing of what they order", async () => {
 	expect(await call(a, {}, { isOfAgents: true })).toEqual([
 		{
-			error: 'Nothing was bought: n8n does not keep here what was ordered before',
+			error: 'Nothing was bought now: n8n does not keep here what was ordered before',
 			message: 'Use the AI Agent node in a workflow instead.',
 			details: { outcome: 'notSent' },
 		},
