@@ -65,12 +65,17 @@ interface Options {
 	review?: INode;
 	/** Whether the agent stands in a loop, which gives it one prompt a round. */
 	loops?: boolean;
+	/** How many prompts AI Agent 2 and 3 work on at the same time. */
+	batchSize?: number;
 }
 
 let workflows = 0;
 
 /** Webhook → an item per prompt → AI Agent → After, with the node as the agent's tool. */
-function agentWorkflow({ agent, helper }: Caller, { parameters, tool, agent: agentSettings, review, loops }: Options): WorkflowJson {
+function agentWorkflow(
+	{ agent, helper }: Caller,
+	{ parameters, tool, agent: agentSettings, review, loops, batchSize }: Options,
+): WorkflowJson {
 	const langchain = (name: string, type: string, typeVersion: number, rest: INodeParameters, more: Partial<INode> = {}) =>
 		node(name, `@n8n/n8n-nodes-langchain.${type}`, { options: {}, ...rest }, { typeVersion, ...more });
 	const workflow = webhookWorkflow(
@@ -79,7 +84,12 @@ function agentWorkflow({ agent, helper }: Caller, { parameters, tool, agent: age
 			'Agent',
 			'agent',
 			agent,
-			{ ...(agent < 2 && { agent: 'toolsAgent' }), promptType: 'define', text: `={{ ${ITEM} }}` },
+			{
+				...(agent < 2 && { agent: 'toolsAgent' }),
+				promptType: 'define',
+				text: `={{ ${ITEM} }}`,
+				options: { ...(batchSize && { batching: { batchSize } }) },
+			},
 			agentSettings,
 		),
 	);
@@ -309,6 +319,18 @@ describe.each(CALLERS)('%s', (_, caller) => {
 			{ channel: 'a', tarif: 1 },
 			{ channel: 'b', tarif: 2 },
 		]);
+	});
+
+	test('with a Batch Size, no model buys what another one has asked for', async () => {
+		const channels = ['a', 'b', 'c', 'd'];
+		const scripts = Object.fromEntries(channels.map((channel) => [`buy ${channel}`, [[{ Tarif_ID: 1, Channel: channel }]]]));
+		await ask(caller, scripts, { batchSize: channels.length });
+		// Of AI Agent 2, n8n mixes up what the models ask for.
+		const isMixedUp: unknown = expect.stringMatching(/Nothing was bought now: n8n has mixed up/);
+		const answers = channels.map((channel) => told(`buy ${channel}`));
+		channels.forEach((channel, i) => expect([[expect.objectContaining({ channel })], [isMixedUp]]).toContainEqual(answers[i]));
+		expect(answers.flat().filter((answer) => typeof answer === 'object')).toHaveLength(made().length);
+		expect(made().length).toBeGreaterThan(0);
 	});
 
 	test.each<[string, Partial<INode>]>([

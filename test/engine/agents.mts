@@ -120,17 +120,22 @@ export const withAgent3 = (model: ChatModel, nodes: Record<string, INodeType> = 
 	...more,
 });
 
+type Conversation = (call: (input: IDataObject) => Promise<IDataObject[]>) => Promise<IDataObject[]>;
+
 /**
  * As AI Agent 1 and 2 call their tools, by themselves. What the model may fill are the parameters with `$fromAI`.
  *
- * @param converse what it does with its only tool
+ * @param conversations what it does with its only tool: several side by side, as with a Batch Size
  */
-export const olderAgent = (converse: (call: (input: IDataObject) => Promise<IDataObject[]>) => Promise<IDataObject[]>): INodeType => ({
+export const olderAgent = (...conversations: Conversation[]): INodeType => ({
 	description,
 	async execute() {
-		const [tool] = (await this.getInputConnectionData('ai_tool', 0)) as Array<{ invoke: (input: IDataObject) => Promise<string> }>;
-		const answers = await converse(async (input) => JSON.parse(await tool.invoke(input)) as IDataObject[]);
-		return [answers.map((json) => ({ json }))];
+		const converse = async (conversation: Conversation) => {
+			const [tool] = (await this.getInputConnectionData('ai_tool', 0)) as Array<{ invoke: (input: IDataObject) => Promise<string> }>;
+			return await conversation(async (input) => JSON.parse(await tool.invoke(input)) as IDataObject[]);
+		};
+		const answers = await Promise.all(conversations.map(converse));
+		return [answers.flat().map((json) => ({ json }))];
 	},
 });
 

@@ -1,8 +1,9 @@
 /** Where the node cannot order anything as it stands: it says why, and buys nothing. */
 import type { IDataObject } from 'n8n-workflow';
 
-import { withAgent3, type ChatModel } from './agents.mts';
+import { olderAgent, withAgent3, type ChatModel } from './agents.mts';
 import { tellsCause } from './engine.mts';
+import { until } from '../../tools/until.mts';
 import { openShop, purchasesOf, type Orders } from './shop.mts';
 import { sideBySide } from './wirings.mts';
 
@@ -77,5 +78,44 @@ describe('the legacy order of execution, in which AI Agent 3 goes on before its 
 		});
 		expect(result.success.map(({ json }): IDataObject[string] => json.id)).toEqual([1, 1]);
 		expect(sold()).toEqual({ a: 1 });
+	});
+});
+
+describe('conversations of AI Agent 1 and 2 side by side, of which n8n mixes up what the models ask for', () => {
+	const reason = 'Nothing was bought now: n8n has mixed up this order with another one that was placed at the same time';
+	const filled: Orders = { node: { tool: true }, parameters: { channel: '={{ $fromAI("channel", "", "string") }}' } };
+
+	/** Two conversations: the model of the second one is slower, and asks so many times. */
+	const talk = async (channels: [string, string], times = 1) => {
+		const answers: IDataObject[][] = [];
+		const agent = olderAgent(
+			async (call) => (answers[0] = await call({ channel: channels[0] })),
+			async (call) => {
+				await until(() => answers.length > 0, 'The first answer');
+				for (let left = times; left > 0; left--) answers[1] = await call({ channel: channels[1] });
+				return answers[1];
+			},
+		);
+		const connections = { Agent: [['Success']], StreamSkill: [] };
+		await order([{}], { ...filled, wiring: { entry: 'Agent', agent: 'Agent', nodes: { Agent: agent }, connections } });
+		return answers;
+	};
+
+	test('the order of one is not bought for the other', async () => {
+		expect(await talk(['a', 'b'])).toEqual([
+			[expect.objectContaining({ channel: 'a' })],
+			[{ error: reason, message: expect.stringMatching(/^Order it again/) as string, details: { outcome: 'notSent' } }],
+		]);
+		expect(sold()).toEqual({ a: 1 });
+	});
+
+	test('whoever orders again, as the message says, buys it once', async () => {
+		await talk(['a', 'b'], 2);
+		expect(sold()).toEqual({ a: 1, b: 1 });
+	});
+
+	test('the same for both is the same, and bought for each', async () => {
+		await talk(['a', 'a']);
+		expect(sold()).toEqual({ a: 2 });
 	});
 });

@@ -1,6 +1,6 @@
-import type { IExecuteFunctions, INode, IRunExecutionData } from 'n8n-workflow';
+import type { IExecuteFunctions, INode, INodeExecutionData, IRunExecutionData } from 'n8n-workflow';
 
-import { dropsOutput, isLegacyOrder } from './host';
+import { dropsOutput, isLegacyOrder, isRunByAgent } from './host';
 
 /** Why the node cannot order anything as it stands, whatever its items say, and what to do about it. */
 export interface Misfit {
@@ -26,10 +26,17 @@ export function misfitOf(context: IExecuteFunctions): Misfit | undefined {
 	}
 	const { runExecutionData, workflow } = context as unknown as Internals;
 	// n8n's Agents run a node without an execution (n8n: ephemeral-node-executor.js).
-	if (runExecutionData && !runExecutionData.executionData) {
+	if ((runExecutionData && !runExecutionData.executionData) || isOfChat(context)) {
 		return {
 			error: 'Nothing was bought now: n8n does not keep here what was ordered before',
 			advice: 'Use the AI Agent node in a workflow instead.',
+		};
+	}
+	if (isMixedUp(context, runExecutionData)) {
+		return {
+			error: 'Nothing was bought now: n8n has mixed up this order with another one that was placed at the same time',
+			advice:
+				'Order it again, one order after the other. So that it does not happen, a person can set Batch Size of the AI agent to 1, and have an AI Agent Tool place one order at a time.',
 		};
 	}
 	const twin = Object.values(workflow?.nodes ?? {}).find((other) => isTwin(other, context.getNode()));
@@ -51,6 +58,27 @@ export function misfitOf(context: IExecuteFunctions): Misfit | undefined {
 				advice: 'Choose Continue instead.',
 			};
 }
+
+/**
+ * Whether the execution is one of n8n's own Chat: each message there is a workflow of its own, which n8n deletes
+ * afterwards, and with it all that is recorded (n8n: chat-hub-workflow.service.js; the same in 1.123.81 and 2.41.1).
+ */
+const isOfChat = (context: IExecuteFunctions) =>
+	context.getMode() === 'chat' && /^Chat [\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(context.getWorkflow().name ?? '');
+
+/**
+ * Whether n8n fills in what another call of the tool was given: the tools of AI Agent 1 and 2 whose conversations run
+ * side by side each number their calls by themselves, and `$fromAI` goes by the number (n8n-core:
+ * get-input-connection-data.js, supply-data-context.js; n8n-workflow: workflow-data-proxy.js).
+ */
+function isMixedUp(context: IExecuteFunctions, runExecutionData?: Partial<IRunExecutionData>): boolean {
+	if (!isRunByAgent(context)) return false;
+	const runs = runExecutionData?.resultData?.runData[context.getNode().name];
+	const filledIn = runs?.[Number(context.getWorkflowDataProxy(0).$runIndex)]?.inputOverride?.ai_tool?.[0];
+	return filledIn !== undefined && contentOf(filledIn) !== contentOf(context.getInputData());
+}
+
+const contentOf = (items: INodeExecutionData[] | null) => JSON.stringify(items?.map(({ json }) => json));
 
 /** n8n keeps apart by its name what a node has ordered in an execution, and this node by its ID, which stays when it is renamed. */
 const isTwin = (other: INode, own: INode) =>
