@@ -50,7 +50,7 @@ export function errorJson({ failure, order, treatment, problems: ownProblems }: 
 			...(failure.kind === 'unknown' && { reference: failure.reference }),
 			...(problems && { errors: problems }),
 			...(order && { order: { ...order.body } }),
-			...(order?.idempotencyKey !== undefined && { idempotencyKey: order.idempotencyKey }),
+			...(treatment?.idempotencyKey !== undefined && { idempotencyKey: treatment.idempotencyKey }),
 		},
 	};
 }
@@ -114,9 +114,9 @@ const describeUncertain = ({ failure, treatment, problems = {} }: FailedItem) =>
 function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recourse): string[] {
 	const references = [...new Set(uncertain.flatMap(({ failure }) => (failure.kind === 'unknown' ? failure.reference : [])))];
 	const reference = references.length === 1 ? references[0] : undefined;
-	const isKeyed = uncertain.every(({ failure }) => failure.kind === 'unknown' && failure.isKeyed);
+	const isEach = (is: 'isKeyed' | 'isOther') => uncertain.every(({ failure }) => failure.kind === 'unknown' && failure[is]);
 	const sentences = [
-		...(references.length === 0 ? [] : lookUp(reference, recourse, isKeyed)),
+		...(references.length === 0 ? [] : lookUp(reference, recourse, { isKeyed: isEach('isKeyed'), isOther: isEach('isOther') })),
 		...certain.flatMap(({ failure }) => mend(failure, recourse)),
 		goOn(
 			[...uncertain, ...certain].map(({ failure }) => failure),
