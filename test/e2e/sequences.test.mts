@@ -172,3 +172,41 @@ async function sql(statement: string): Promise<object[]> {
 		console.log(JSON.stringify(database.prepare(sql).all()));`;
 	return JSON.parse(await run(nodeBin, ['-e', code, database, statement], { cwd: world.n8n.userFolder })) as object[];
 }
+
+// n8n 1.x starts it in another way.
+(version.startsWith('1.') ? test.skip : test)(
+	'by hand, with "Listen for test event": the second of two nodes is refused, n8n is killed in the next try, and that is retried',
+	async () => {
+		const { rest } = world.n8n;
+		const hook = node('Webhook', 'webhook', { path: 'by-hand', httpMethod: 'POST' }, { typeVersion: 2, webhookId: 'by-hand' });
+		const viewers = streamSkill({ tarifId: 1, channel: 'viewers' });
+		const { id } = await world.create(
+			chain('by hand', [hook, viewers, streamSkill({ tarifId: 1, channel: 'chatbot' }, { name: 'Second' })]),
+		);
+		const listen = async () => {
+			const before = (await rest.executions(id)).length;
+			await rest.request('POST', `/rest/workflows/${id}/run`, {
+				workflowData: await rest.workflow(id),
+				triggerToStartFrom: { name: 'Webhook' },
+			});
+			await fetch(`${world.n8n.url}/webhook-test/by-hand`, { method: 'POST' });
+			const [execution] = await until(async () => {
+				const all = await rest.executions(id);
+				return all.length > before && all;
+			}, 'The execution');
+			return execution.id;
+		};
+		world.sandbox.fault({ match: { channel: 'chatbot' }, times: 1, fault: faults.rejected(422) });
+		expect(await rest.waitForExecution(await listen())).toMatchObject({ status: 'error', mode: 'manual' });
+		expect(bought(world.sandbox)).toEqual({ viewers: 1 });
+
+		world.sandbox.fault({ match: { channel: 'chatbot' }, times: 1, fault: faults.hang() });
+		const again = await listen();
+		await until(() => 'chatbot' in bought(world.sandbox), 'The second order');
+		await world.crashAndRestart();
+		world.sandbox.behave();
+		expect(await rest.waitForExecution(again)).toMatchObject({ status: 'crashed' });
+		await rest.retryExecution(again);
+		expect(bought(world.sandbox)).toEqual({ viewers: 1, chatbot: 1 });
+	},
+);

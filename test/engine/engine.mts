@@ -86,7 +86,8 @@ export interface RunSetup {
 	retryOf?: IRunExecutionData;
 	executionId?: string;
 	workflowId?: string;
-	mode?: 'manual' | 'trigger' | 'retry' | 'evaluation' | 'integrated';
+	workflowName?: string;
+	mode?: 'manual' | 'trigger' | 'retry' | 'evaluation' | 'integrated' | 'chat';
 	/** Of the workflow. */
 	settings?: IWorkflowSettings;
 	/** The node as the n8n process has it that runs it. */
@@ -226,6 +227,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		retryOf,
 		streamSkill: nodeType = realNode,
 		workflowId = 'workflow-1',
+		workflowName = 'Test',
 		mode = setup.retryOf ? 'retry' : 'trigger',
 		settings,
 	} = setup;
@@ -290,7 +292,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	const to = (name: string, type: 'main' | 'ai_tool' = 'main') => ({ node: nameOf(name), type, index: 0 });
 	const workflow = new Workflow({
 		id: workflowId,
-		name: 'Test',
+		name: workflowName,
 		active: false,
 		nodes,
 		// n8n's own default takes long to reckon with.

@@ -119,3 +119,22 @@ describe('conversations of AI Agent 1 and 2 side by side, of which n8n mixes up 
 		expect(sold()).toEqual({ a: 2 });
 	});
 });
+
+describe("n8n's own Chat, which deletes the workflow of each message", () => {
+	const chat: Orders = {
+		mode: 'chat',
+		node: { tool: true },
+		wiring: withAgent3((_item, steps) => (steps.length === 0 ? [{ input: a }] : 'done')),
+	};
+
+	test('nothing is bought, and the model is told why', async () => {
+		const { success } = await order([{}], { ...chat, workflowName: 'Chat 0f1c9a52-3b7e-4d6a-9e21-5c8f7a6b4d30' });
+		expect(success.map(({ json }) => json)).toMatchObject([{ message: 'Use the AI Agent node in a workflow instead.' }]);
+		expect(sold()).toEqual({});
+	});
+
+	test("a workflow of one's own buys in that mode, as n8n's MCP server starts one with a Chat Trigger", async () => {
+		await order([{}], { ...chat, workflowName: 'Chat with our customers' });
+		expect(sold()).toEqual({ a: 1 });
+	});
+});

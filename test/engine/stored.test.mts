@@ -38,7 +38,7 @@ const ITEMS = ['lAoLCRi4TvALoWbxSE6tPj', 'Xl83r81V57Z8kuE8pGPQ4B', 'iG1zC2U6UNh2
 const KEYS = ['TELVbePCRBpRA4N4_0rOSG', '21AEZWOXAE_iR8UPgYB14j', 'oNkHpVc6AgAGmwI-qySINd'];
 const [BY_TOKEN, BY_ID] = ['PEaenWxYddN6Q_NT1PiOYf', 'Qdhlabzts28LrqeaQtylYV'];
 const LIST = `streamskill-1:orders:${hasToken ? BY_TOKEN : BY_ID}`;
-const BY_HAND = 'streamskill-1:editor:2026-11-25';
+const BY_HAND = 'streamskill-1:editor:workflow-1:2026-11-25';
 
 const record = (scope: string, name: string) => ({ scope, name, number: 1, part: 1 });
 
@@ -127,7 +127,7 @@ test('of three orders by hand', async () => {
 	expect(await leave({ token: 'token', mode: 'manual' })).toEqual({
 		execution: execution(LIST, {
 			used: { [LIST]: numbered(...names), [BY_HAND]: numbered(...orders) },
-			lists: { [LIST]: hasToken ? alone(14) : shared(14), [BY_HAND]: shared(7), 'streamskill-1:editor:2026-11-24': shared(0) },
+			lists: { [LIST]: hasToken ? alone(14) : shared(14), [BY_HAND]: shared(7), 'streamskill-1:editor:workflow-1:2026-11-24': shared(0) },
 			orders: kept(['0', '0'], (place) => [...inList(LIST)(place), record(BY_HAND, orders[place])]),
 		}),
 		customData: { streamSkillPurchases: '1' },

@@ -95,6 +95,7 @@ export const failures: Record<string, Failure> = {
 		Object.entries(uncertainties).map(([name, reason]): [string, Failure] => [`${name} (uncertain)`, uncertain(reason)]),
 	),
 	'a key whose answer is lost (uncertain)': uncertain(undefined, { isKeyed: true }),
+	'a key of another order: uncertain': { ...uncertain(undefined, { isKeyed: true }), isOther: true } as Failure,
 	...Object.fromEntries(
 		(['key', 'earlier', 'editor', 'confirmed'] as const).map((because): [string, Failure] => [
 			`bought before: ${because}`,

@@ -93,6 +93,10 @@ describe('what happened', () => {
 			'a key whose answer is lost (uncertain)',
 			`An order with the Idempotency Key "order-7" was sent before, and its answer is not known: the order may have been bought (reference ${REFERENCE})`,
 		],
+		[
+			'a key of another order: uncertain',
+			`Another order with the Idempotency Key "order-7" was sent before, and its answer is not known: the order may have been bought (reference ${REFERENCE})`,
+		],
 		['held back: limit', 'With 3 more, this execution would place 5 orders: Max Purchases allows 4'],
 		['held back: credential', 'The Access Token of the StreamSkill API credential is empty'],
 		['held back: token', 'StreamSkill does not accept the Access Token (401)'],
@@ -253,6 +257,21 @@ describe('what to do', () => {
 		]),
 	])('about an uncertain order (%s; uncertain with its key: %s)', (recourse, isKeyed, advice) => {
 		for (const one of [order, keyed]) expect(advise(uncertain({ kind: 'timeout' }, { isKeyed }), recourse, one)).toBe(advice);
+	});
+
+	test.each(['editor', 'retry', 'anew'] as const)(
+		'about the other order that has the key: that one is to be looked up (%s)',
+		(recourse) => {
+			expect(advise(failures['a key of another order: uncertain'], recourse, keyed)).toContain(
+				`Check whether the other order is in your StreamSkill account. ${CONFIRM}`,
+			);
+		},
+	);
+
+	test('a model is told that a person looks up the other order', () => {
+		expect(advise(failures['a key of another order: uncertain'], 'tool', keyed)).toContain(
+			'A person has to check whether the other order is in the StreamSkill account',
+		);
 	});
 
 	const SKIP = 'To go on without it, set If Already Purchased to Skip.';

@@ -23,7 +23,7 @@ test.each([
 	['the custom data', CUSTOM_DATA, 'streamSkillPurchases'],
 
 	['the orders of an execution', ROW.orders('node', 'root'), 'node:orders:root'],
-	['the orders by hand', ROW.editor('node', '2026-11-25'), 'node:editor:2026-11-25'],
+	['the orders by hand', ROW.editor('node', 'workflow', '2026-11-25'), 'node:editor:workflow:2026-11-25'],
 	['that an execution was started by hand', ROW.byHand('list'), 'list:by hand'],
 	['the lock on a list', ROW.lock('list'), 'list:lock'],
 	['the first row of a list', ROW.part('list', 1), 'list'],

@@ -22,8 +22,8 @@ export const DIGEST = {
 export const ROW = {
 	/** The orders of an execution and of all its retries, and the further rows of a list that has grown long. */
 	orders: (nodeId: string, root: string) => `${nodeId}:orders:${root}`,
-	/** The orders that a node has placed by hand on a day. */
-	editor: (nodeId: string, day: string) => `${nodeId}:editor:${day}`,
+	/** The orders that a node has placed by hand on a day. A copy of the workflow may have the same node IDs, and needs other references. */
+	editor: (nodeId: string, workflowId: string, day: string) => `${nodeId}:editor:${workflowId}:${day}`,
 	/** Is there while somebody works on a row. */
 	lock: (row: string) => `${row}:lock`,
 	/** Is there if the execution that began the list was started by hand: if n8n is killed, nothing else tells that to its retry. */

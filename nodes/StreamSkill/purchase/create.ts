@@ -105,12 +105,19 @@ class Run {
 			const message = connection.obstacleTo(item.itemIndex);
 			if (message !== undefined) report.fail(item, { kind: 'heldBack', obstacle: { kind: 'credential', message } });
 		}
+		// Somebody else may have bought these meanwhile.
+		const stuck = this.sentByOthers.filter((one) => !report.isOpen(one));
+		this.leaveToOthers(stuck);
 		report.stopIfFailed();
-		this.sentByOthers = this.sentByOthers.filter(report.isOpen);
+		this.sentByOthers = this.sentByOthers.filter((one) => !stuck.includes(one));
 
-		for (const { item, order } of shown.filter(report.isOpen)) {
+		const repeated = new Set(repeatedKeys(shown));
+		for (const planned of shown.filter(report.isOpen)) {
+			const { item, order } = planned;
+			const wouldBeSent = !repeated.has(planned);
 			const request = orderRequest(order, connection.baseUrl(item.itemIndex));
-			report.note(item, { kind: 'previewed', preview: { order: { ...order.body }, request }, wouldBeSent: true });
+			const what = wouldBeSent ? { request } : { instead: 'Another item has its Idempotency Key, and this one would be left out' };
+			report.note(item, { kind: 'previewed', preview: { order: { ...order.body }, ...what }, wouldBeSent });
 		}
 		await this.sendAll(orders.filter(report.isOpen), connection);
 	}
@@ -164,13 +171,7 @@ class Run {
 
 	/** A key that comes again would end the run in the middle: the list can be known to be wrong. */
 	private refuseRepeatedKeys(planned: Planned[]) {
-		const seen = new Set<string>();
-		for (const { item, order } of planned) {
-			const { idempotencyKey, onDuplicate } = order;
-			if (idempotencyKey === undefined) continue;
-			if (seen.has(idempotencyKey) && onDuplicate === 'fail') this.report.fail(item, { kind: 'repeatedKey' });
-			seen.add(idempotencyKey);
-		}
+		for (const { item, order } of repeatedKeys(planned)) if (order.onDuplicate === 'fail') this.report.fail(item, { kind: 'repeatedKey' });
 	}
 
 	/** @returns the orders, unless something keeps all of them back */
@@ -203,7 +204,7 @@ class Run {
 
 	/** Sends orders, and those that others have on their way once it shows that they were not bought. */
 	private async sendAll(orders: Planned[], connection: Connection) {
-		const { journal, report, stopSignal } = this;
+		const { journal, stopSignal } = this;
 		const trace = orderTrace(this.context, journal.run);
 		const work = {
 			claim: async (planned: Planned[]) => await this.claim(planned),
@@ -233,10 +234,15 @@ class Run {
 				open = this.unobstructed(this.plan(waiting));
 			}
 		} finally {
-			for (const { item, known } of this.sentByOthers)
-				if (known.kind === 'onItsWay') report.fail(item, { kind: 'unknown', reference: known.reference, isKeyed: known.isKeyed });
+			this.leaveToOthers(this.sentByOthers);
 			await journal.settle();
 		}
+	}
+
+	/** What others have sent, and nobody waits for here any more. */
+	private leaveToOthers(recalled: Recalled[]) {
+		for (const { item, known } of recalled)
+			if (known.kind === 'onItsWay') this.report.fail(item, { kind: 'unknown', reference: known.reference, isKeyed: known.isKeyed });
 	}
 
 	/** Whether nothing more is to be sent. */
@@ -346,6 +352,12 @@ class Run {
 		}
 		return undefined;
 	}
+}
+
+/** @returns the orders whose Idempotency Key another one before them has */
+function repeatedKeys(orders: Planned[]): Planned[] {
+	const first = new Map([...orders].reverse().map((planned) => [planned.order.idempotencyKey, planned]));
+	return orders.filter((planned) => planned.order.idempotencyKey !== undefined && first.get(planned.order.idempotencyKey) !== planned);
 }
 
 const limitOf = (orders: Planned[]) => Math.min(...orders.map(({ order }) => order.maxPurchases ?? Infinity));

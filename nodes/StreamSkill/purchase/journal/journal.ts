@@ -68,8 +68,7 @@ export class Journal {
 		this.past = this.stores.past;
 		this.confirmations = new Confirmations(treatments, this.past.usedReferences);
 		const { hasNotBought } = this.confirmations;
-		const repeatsManualOrders = treatments.every(({ repeatManualOrders }) => repeatManualOrders);
-		this.lookup = new Lookup(this.stores, { repeatsManualOrders, hasNotBought, timeout });
+		this.lookup = new Lookup(this.stores, { hasNotBought, timeout });
 		this.recorder = new Recorder(this.stores, context.logger);
 	}
 
@@ -192,12 +191,11 @@ export class Journal {
 
 	/** What is on record of an order, in the sequence in which one thing outranks the next. */
 	private async knowledgeOf(one: Recalled): Promise<Knowledge> {
+		this.dropWhatKeyOutranks(one);
 		const { names, taken, key } = one;
 		if (taken?.state.kind === 'bought') {
 			this.confirmations.refute(taken.records.map(referenceOf));
-			// What is done about a key holds in any execution, so it outranks what was ordered by hand.
-			const byHand = stateOfKey(key) === 'bought' ? 'key' : 'editor';
-			const { purchase, because = taken.records.every(isOfEditor) ? byHand : 'earlier' } = taken.state;
+			const { purchase, because = isByHand(taken) ? 'editor' : 'earlier' } = taken.state;
 			return { kind: 'bought', purchase, because };
 		}
 		if (taken) return await this.judgeOpen(one, taken);
@@ -210,8 +208,18 @@ export class Journal {
 		if (!key || key.state === 'void') return { kind: 'new' };
 		if (key.state === 'bought') return conflictWith(key) ?? { kind: 'new' };
 		const known = await this.judgeOpen(one, { ...names, records: [key], state: pastState(key.state) });
+		if (known.kind === 'unknown') return { ...known, isOther: key.owner === 'other' };
 		// What is confirmed is the order that the key was claimed for.
 		return known.kind === 'bought' && known.because === 'confirmed' ? (conflictWith(key) ?? known) : known;
+	}
+
+	/** What has become of a key holds in any execution, so it outranks what was bought by hand with another one, or with none. */
+	private dropWhatKeyOutranks(one: Recalled) {
+		const { taken, key } = one;
+		if (taken?.state.kind !== 'bought' || !isByHand(taken)) return;
+		if (stateOfKey(key) === undefined && key?.state !== 'void') return;
+		this.past.takenNow.delete(taken);
+		one.taken = undefined;
 	}
 
 	/** An uncertain order of another call: what it came to decides whether the same one here is another order. */
@@ -235,7 +243,8 @@ export class Journal {
 		const { outcome, isSilent } = open.state.kind === 'unknown' ? open.state : { outcome: undefined, isSilent: false };
 		const mayBeAnswered = !isSilent && !references.some((other) => one.waitedFor.has(other));
 		// Nobody can be left who waits for the answer: see `Lookup.learn`.
-		const isQuiet = records.some(({ scope }) => this.past.isQuiet[scope]);
+		const lists = records.flatMap(({ scope }) => this.past.isQuiet[scope] ?? []);
+		const isQuiet = lists.length > 0 && lists.every(Boolean);
 		switch (this.confirmations.of(references)) {
 			case 'bought':
 				await this.recorder.settleNow(records, 'bought', open.order);
@@ -368,6 +377,8 @@ export class Journal {
 
 /** Whether it has a past order, or is one by now. */
 const isTaken = ({ taken }: Recalled) => taken !== undefined && taken.state.kind !== 'void';
+
+const isByHand = ({ records }: PastOrder) => records.every(isOfEditor);
 
 const stateOfKey = (key: Recalled['key']): 'bought' | 'unknown' | undefined => {
 	if (key?.owner !== 'same' || key.state === 'void') return undefined;

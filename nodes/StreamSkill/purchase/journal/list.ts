@@ -19,6 +19,9 @@ const lastGenerationFirst = (parts: readonly number[]) => [...parts].sort((a, b)
 
 const MINUTE = 60_000;
 
+/** How many milliseconds the clocks of two workers may differ by, or those of one before and after it was set. */
+const CLOCKS_DIFFER_BY = 60 * MINUTE;
+
 const minuteOf = (time: number) => Math.floor(time / MINUTE);
 
 /** Where a list ends. */
@@ -67,15 +70,13 @@ export class List {
 	/** The first part that may have records which the look at all orders of this call has not seen: a later one is at some of them. */
 	private unseenFrom?: number;
 
-	/**
-	 * @param scope the ID of the list's first row
-	 * @param isByHand whether it is to say that its execution was started by hand
-	 */
+	private hasSaidByHand = false;
+
+	/** @param scope the ID of the list's first row */
 	constructor(
 		private readonly rows: Rows,
 		readonly scope: string,
 		private readonly state: ListState,
-		private readonly isByHand: boolean,
 	) {
 		const isShared = () => state.isShared;
 		this.probe = new Probe(rows, scope, isShared, ENTRY.reading);
@@ -145,6 +146,13 @@ export class List {
 	async isEmpty(): Promise<boolean> {
 		const { length, earlier } = await this.end();
 		return length === 0 && earlier.length === 0;
+	}
+
+	/** To be called before anything is looked up: if n8n is killed, nothing else tells a retry that the execution was started by hand. */
+	async sayByHand() {
+		if (this.hasSaidByHand) return;
+		await this.rows.insert(ROW.byHand(this.scope), [ENTRY.byHand]);
+		this.hasSaidByHand = true;
 	}
 
 	/** @returns whether the execution that began it was started by hand. Only reads. */
@@ -270,9 +278,6 @@ export class List {
 			if (isShared) await this.findEnd();
 			const wanted = claims();
 			const { part } = this.state;
-			if (this.isByHand && this.state.length + this.state.earlier.length === 0) {
-				await this.rows.insert(ROW.byHand(this.scope), [ENTRY.byHand]);
-			}
 			const endsByPart = groupBy(ends, ({ record }) => record.part);
 			for (const [other, group] of endsByPart) {
 				if (other !== part) await this.add(other, this.entriesOf(group), lease);
@@ -310,12 +315,15 @@ export class List {
 		});
 	}
 
-	/** @returns whether nobody has written to the list for so many milliseconds, at least: who could still answer has stopped waiting */
+	/**
+	 * @returns whether nobody has written to the list for so many milliseconds, at least: who could still answer has stopped
+	 * waiting. The clock of another worker may be ahead, and this one may have been put back.
+	 */
 	async isQuiet(ms: number): Promise<boolean> {
 		return await this.exclusively(async (lease) => {
 			await this.findEnd();
-			const now = Date.now();
-			const minutes = Array.from({ length: Math.ceil(ms / MINUTE) + 1 }, (_, i) => ENTRY.written(minuteOf(now) - i));
+			const last = minuteOf(Date.now() + CLOCKS_DIFFER_BY);
+			const minutes = Array.from({ length: Math.ceil((ms + CLOCKS_DIFFER_BY) / MINUTE) + 1 }, (_, i) => ENTRY.written(last - i));
 			for (const part of [...this.parts].reverse()) {
 				if ((await this.probe.entries(part, minutes, lease)).size > 0) return false;
 			}

@@ -1,4 +1,5 @@
 import { NAME } from '../../n8n/stored';
+import type { Item } from '../order/order';
 import { groupBy } from './groups';
 import { sideBySide } from './keys';
 import type { Link, List, Wanted } from './list';
@@ -17,8 +18,6 @@ const ANOTHER_ORDER = 'another';
 
 /** What decides on how the database is read. */
 interface Purpose {
-	/** Whether what was bought by hand is to be bought again. */
-	repeatsManualOrders: boolean;
 	/** Whether somebody may send an order once more, so that nobody may be left who waits for its answer. */
 	hasNotBought: boolean;
 	/** Milliseconds that an answer is waited for. */
@@ -34,18 +33,17 @@ export class Lookup {
 
 	/** Reads what is there under the names of these orders into the execution's own data. */
 	async learn(recalled: Recalled[]) {
-		const { past, unread, own, isRetry } = this.stores;
-		const { repeatsManualOrders, hasNotBought, timeout } = this.purpose;
+		const { past, unread, own, isRetry, isNewByHand } = this.stores;
+		if (isNewByHand) await own?.sayByHand();
+		const { hasNotBought, timeout } = this.purpose;
 		for (const list of unread) {
 			const chains = recalled.flatMap(({ names }) => chainsOf(names, list));
 			if (list === own && isRetry && !list.isShared) await list.share();
 			await this.refresh(list);
-			if (await list.isEmpty()) continue;
 			const hasLostData = list === own && past.isNew && !past.knows(list.scope);
-			if (hasLostData) {
-				if (!isRetry) await list.share();
-				if (await list.wasByHand()) this.stores.joinEditor();
-			}
+			if (hasLostData && (await list.wasByHand())) this.stores.joinEditor();
+			if (await list.isEmpty()) continue;
+			if (hasLostData && !isRetry) await list.share();
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
 			if (hasNotBought) past.isQuiet[list.scope] ??= await list.isQuiet(CLAIMED_WITHIN + CLAIM_LASTS + timeout);
 			const wanted = new Map<string, Wanted>();
@@ -54,7 +52,9 @@ export class Lookup {
 				wanted.set(name, { from: past.used(list.scope, name) + 1, count, ...(order !== undefined && { order: NAME.order(order) }) });
 			}
 			const names = new Map(chains.map(({ name, of }) => [name, of]));
-			const isRepeated = ({ scope, state }: FoundRecord) => isOfEditor({ scope }) && state === 'bought' && repeatsManualOrders;
+			const kept = new Set(recalled.flatMap(({ item, names: { order } }) => (repeatsManualOrders(item) ? [] : order)));
+			const isRepeated = ({ scope, state, name }: FoundRecord) =>
+				isOfEditor({ scope }) && state === 'bought' && !kept.has(names.get(name)?.order);
 			const found = await list.look(wanted);
 			await this.findExchanged(list, found);
 			// An item's record may join that of its order, which is to be known first.
@@ -178,5 +178,7 @@ export class Lookup {
 		}
 	}
 }
+
+const repeatsManualOrders = ({ reading }: Item) => reading.treatment.repeatManualOrders;
 
 const isWithoutKey = ({ key, state }: PastOrder) => key === undefined && state.kind !== 'void';

@@ -16,9 +16,10 @@ export type Knowledge =
 	| { kind: 'bought'; purchase?: IDataObject; because: Because }
 	/**
 	 * Sent, with what came of it where that is at hand, or perhaps not sent: it cannot be told. `isRepeated`: what was sent
-	 * is an equal order of another call, and this one may be that once more, or another.
+	 * is an equal order of another call, and this one may be that once more, or another. `isOther`: what was sent is another
+	 * order, with this one's Idempotency Key.
 	 */
-	| ({ kind: 'unknown'; reason?: Reason; isRepeated?: boolean } & ShownReference)
+	| ({ kind: 'unknown'; reason?: Reason; isRepeated?: boolean; isOther?: boolean } & ShownReference)
 	/** Somebody else has sent it, and may still get the answer. With the references of all its records. */
 	| ({ kind: 'onItsWay'; references: string[] } & ShownReference)
 	/** Its Idempotency Key has bought another order, or is that of another order in the list. */

@@ -29,6 +29,8 @@ export interface Stores {
 	readonly isRetried: boolean;
 	/** Whether nothing may be recorded. */
 	isPreview: boolean;
+	/** Whether nothing tells yet that the execution was started by hand, which it was. */
+	isNewByHand: boolean;
 	/** To be called if it turns out that the execution was started by hand: what the node has ordered by hand counts as well. */
 	joinEditor(): void;
 }
@@ -57,6 +59,7 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 		isRetry,
 		isRetried: false,
 		isPreview,
+		isNewByHand: isManual(context) && past.isNew && !isPreview,
 		joinEditor: () => {},
 	};
 	const { id: workflowId } = context.getWorkflow();
@@ -66,12 +69,12 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	const isByHand = isManual(context) || past.isByHand;
 	// In an n8n without token, others may always have the same root: retries, and a worker that n8n took for stalled.
 	const state = past.listState(scope, token === undefined);
-	const own = new List(rows, scope, state, isByHand);
+	const own = new List(rows, scope, state);
 	const unread = isRetry || past.isNew ? [own] : [];
 	const editors = new Map<string, List>();
 	const editor = (daysAgo: number) => {
-		const id = ROW.editor(nodeId, dayOf(daysAgo));
-		const list = editors.get(id) ?? new List(rows, id, past.listState(id, true), false);
+		const id = ROW.editor(nodeId, workflowId, dayOf(daysAgo));
+		const list = editors.get(id) ?? new List(rows, id, past.listState(id, true));
 		editors.set(id, list);
 		return list;
 	};

@@ -34,14 +34,19 @@ export const databaseObstacle = (refusal: DatabaseRefusal, mayBeBought: boolean)
 	mayBeBought: mayBeBought || refusal instanceof TooBusy,
 });
 
+/**
+ * It may have been bought, or the equal one before it, or another one with its Idempotency Key. Without a reason where the
+ * answer is not known any more.
+ */
+export type Uncertain = { kind: 'unknown'; reason?: Reason; isRepeated?: boolean; isOther?: boolean } & ShownReference;
+
 /** Why an item came to no purchase. */
 export type Failure =
 	/** Its fields are not a valid order. */
 	| { kind: 'invalid'; problems: FieldProblems }
 	/** It was sent or tried, and certainly not bought. */
 	| { kind: 'rejected'; reason: Reason }
-	/** It may have been bought, or the equal one before it. Without a reason where its answer is not known any more. */
-	| ({ kind: 'unknown'; reason?: Reason; isRepeated?: boolean } & ShownReference)
+	| Uncertain
 	/** It was bought before, and its purchase is not at hand. */
 	| { kind: 'duplicate'; because: Because }
 	/** Its Idempotency Key is that of another order. */

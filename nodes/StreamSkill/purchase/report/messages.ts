@@ -4,7 +4,7 @@ import type { Because } from '../journal/records';
 import type { FieldProblems } from '../order/problems';
 import { LABELS } from '../order/table';
 import type { Treatment } from '../order/order';
-import type { Failure, Obstacle } from './failure';
+import type { Failure, Obstacle, Uncertain } from './failure';
 
 /** Characters of what the API says that still make a readable message; the rest is in the details. */
 const MAX_MESSAGE = 1000;
@@ -81,7 +81,7 @@ export function mend(failure: Failure, recourse: Recourse): string[] {
 		case 'rejected':
 			return ['This order was not bought.', adviseRejection(failure.reason)];
 		case 'unknown':
-			return lookUp(failure.reference, recourse, failure.isKeyed, failure.isRepeated);
+			return lookUp(failure.reference, recourse, failure);
 		case 'duplicate':
 			return ['This order was not sent.', ...adviseDuplicate(failure.because, recourse)];
 		case 'conflict':
@@ -106,7 +106,7 @@ const isUnread = (failure?: Failure): boolean =>
 
 /** In the editor, and in a retry, the next try shows what was bought. */
 const lookUpUnread = (recourse: Recourse): string[] =>
-	['rest', 'anew', 'evaluation', 'tool', 'editorTool'].includes(recourse) ? lookUp('', recourse, false) : [];
+	['rest', 'anew', 'evaluation', 'tool', 'editorTool'].includes(recourse) ? lookUp('', recourse, { isKeyed: false }) : [];
 
 /**
  * @returns the one step that follows once the cause is mended, which differs with how the execution was started; blank if
@@ -205,7 +205,7 @@ function adviseRejection(reason: Reason): string {
 	);
 }
 
-function describeUnknown({ reason, isKeyed }: Extract<Failure, { kind: 'unknown' }>, treatment?: Treatment): string {
+function describeUnknown({ reason, isKeyed, isOther }: Uncertain, treatment?: Treatment): string {
 	switch (reason?.kind) {
 		case 'timeout':
 			return 'StreamSkill did not answer in time';
@@ -222,7 +222,7 @@ function describeUnknown({ reason, isKeyed }: Extract<Failure, { kind: 'unknown'
 		case 'abandoned':
 		case undefined:
 			return isKeyed
-				? `An order with the Idempotency Key "${treatment?.idempotencyKey ?? ''}" was sent before, and its answer is not known`
+				? `${isOther ? 'Another' : 'An'} order with the Idempotency Key "${treatment?.idempotencyKey ?? ''}" was sent before, and its answer is not known`
 				: 'This order was sent before, and its answer is not known';
 	}
 }
@@ -231,8 +231,13 @@ function describeUnknown({ reason, isKeyed }: Extract<Failure, { kind: 'unknown'
  * @param reference undefined if there are several orders, each with its own; blank if nothing is known of the order
  * @returns how an order is settled that may have been bought, in sentences
  */
-export function lookUp(reference: string | undefined, recourse: Recourse, isKeyed: boolean, isRepeated = false): string[] {
-	const which = reference === undefined ? 'each order that may have been bought' : 'the order';
+export function lookUp(
+	reference: string | undefined,
+	recourse: Recourse,
+	{ isKeyed, isRepeated, isOther }: Pick<Uncertain, 'isKeyed' | 'isRepeated' | 'isOther'>,
+): string[] {
+	const one = isOther ? 'the other order' : 'the order';
+	const which = reference === undefined ? 'each order that may have been bought' : one;
 	const look = `Check whether ${which} is in your StreamSkill account.`;
 	const named = reference ?? 'its reference';
 	const confirm = `If it is there, add ${named} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
@@ -257,7 +262,7 @@ export function lookUp(reference: string | undefined, recourse: Recourse, isKeye
 			return [
 				'Do not order it again.',
 				isKeyed || recourse === 'editorTool'
-					? `A person has to check whether it is in the StreamSkill account, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`
+					? `A person has to check whether ${isOther ? one : 'it'} is in the StreamSkill account, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`
 					: 'A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
 			];
 	}

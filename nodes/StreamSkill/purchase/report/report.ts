@@ -151,13 +151,18 @@ export class Report {
 		}
 	}
 
+	/** Whether a reference that has met no order may be that of one in a later round of the loop, since nothing here is uncertain. */
+	private get mayComeLater(): boolean {
+		return isInLoop(this.context) && !this.all('failed').some(({ failure }) => failure.kind === 'unknown');
+	}
+
 	/** What is told of references that did nothing. */
 	private get referenceRemarks(): string[] {
 		const { unmet, contradictory, opposing, wrong } = this.remarks.confirmations;
 		const told = (references: string[], why: string) =>
 			references.length > 0 ? [`The reference ${references.join(', ')} did nothing: ${why}`] : [];
 		return [
-			...told(unmet, 'it was used before and can be removed, or it is mistyped, or of another node'),
+			...told(this.mayComeLater ? [] : unmet, 'it was used before and can be removed, or it is mistyped, or of another node'),
 			...told(contradictory, 'it is in both Confirmed Bought and Confirmed Not Bought'),
 			...told(opposing, 'it belongs to an order that has another one in the other option, so remove the wrong one'),
 			...told(wrong, 'its order is on record as bought. If an equal order was confirmed as bought in its place, that one was not'),
