@@ -205,8 +205,8 @@ async function sql(statement: string): Promise<object[]> {
 		await until(() => 'chatbot' in bought(world.sandbox), 'The second order');
 		await world.crashAndRestart();
 		world.sandbox.behave();
-		expect(await rest.waitForExecution(again)).toMatchObject({ status: 'crashed' });
-		await rest.retryExecution(again);
+		expect(await world.n8n.rest.waitForExecution(again)).toMatchObject({ status: 'crashed' });
+		await world.n8n.rest.retryExecution(again);
 		expect(bought(world.sandbox)).toEqual({ viewers: 1, chatbot: 1 });
 	},
 );
