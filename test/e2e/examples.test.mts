@@ -302,6 +302,20 @@ describeExample(
 			}
 		});
 
+		test('the alert names the reference of an order whose row is wrong by now', async () => {
+			misbehave(SECOND, faults.serverErrorAfter(), 1);
+			const workflow = await world.create(armed('schedule.json'));
+			await run(workflow);
+			const { jsonOutput } = workflow.nodes.find(({ name }) => name === 'Channels')!.parameters as { jsonOutput: string };
+			const nodes = workflow.nodes.map((one) =>
+				one.name === 'Channels'
+					? { ...one, parameters: { ...one.parameters, jsonOutput: jsonOutput.replace('"quantity": 50', '"quantity": 50000') } }
+					: one,
+			);
+			await world.n8n.rest.updateWorkflow(workflow.id, { nodes });
+			expect(errorOf(await run(workflow))?.message).toMatch(/a row that is wrong by now \(reference \S{9}\)/);
+		});
+
 		test('an order that may have been bought does not keep the others from being handed on', async () => {
 			misbehave(FIRST, faults.serverErrorAfter());
 			const workflow = await world.create(armed('schedule.json'));

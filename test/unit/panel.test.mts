@@ -61,9 +61,10 @@ describe('an error item', () => {
 			outcome: 'invalid',
 			errors: problems,
 		});
-		expect(errorJson({ itemIndex: 0, failure: uncertain(), problems }, 'anew').details).toMatchObject({
+		expect(errorJson({ itemIndex: 0, failure: uncertain(), problems, treatment: keyed }, 'anew').details).toMatchObject({
 			outcome: 'unknown',
 			errors: problems,
+			idempotencyKey: 'order-7',
 		});
 	});
 
