@@ -41,8 +41,9 @@ export class Lookup {
 			if (list === own && isRetry && !list.isShared) await list.share();
 			await this.refresh(list);
 			const hasLostData = list === own && past.isNew && !past.knows(list.scope);
-			if (hasLostData && (await list.wasByHand())) this.stores.joinEditor();
-			if (await list.isEmpty()) continue;
+			const isEmpty = await list.isEmpty();
+			if (hasLostData && (isRetry || !isEmpty) && (await list.wasByHand())) this.stores.joinEditor();
+			if (isEmpty) continue;
 			if (hasLostData && !isRetry) await list.share();
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
 			if (hasNotBought) past.isQuiet[list.scope] ??= await list.isQuiet(CLAIMED_WITHIN + CLAIM_LASTS + timeout);
