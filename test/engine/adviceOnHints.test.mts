@@ -114,7 +114,10 @@ describe('a hint', () => {
 			const options = lookUp(first);
 			const option = wasBought ? 'confirmedBought' : 'confirmedNotBought';
 			const mistyped = await order([], { options: { [option]: 'AAAA-AAAA' }, retryOf: first.data });
-			reads(mistyped, 'The reference AAAA-AAAA did nothing: it was used before and can be removed, or it is mistyped, or of another node');
+			reads(
+				mistyped,
+				'The reference AAAA-AAAA did nothing: it was used before and can be removed, or it is mistyped, or of another round, branch or node',
+			);
 			await order([], { options, retryOf: mistyped.data });
 			expect(sold()).toEqual(onceEach(list));
 		},

@@ -428,11 +428,12 @@ export class Program {
 		for (const { line, details, error } of fates) {
 			if (details?.outcome !== 'unknown' || !details.reference) continue;
 			// By its time, a person can tell what this execution has sent from what another one has sent with the same key.
-			const made = findFor(line, /^(Channel .*: )?This order was sent before/.test(error!));
+			const isOwn = /^(Channel .*: )?This order was sent before/.test(error!);
+			const made = findFor(line, isOwn);
 			if (made) {
 				spoken.add(made.id);
 				this.told.add(made.id);
-				this.confirmed.push({ root, id: made.id, channel: line.channel, key: this.keyOf(run.saved, line) });
+				this.confirmed.push({ root, id: made.id, channel: line.channel, key: isOwn ? undefined : this.keyOf(run.saved, line) });
 			}
 			const option = made ? 'confirmedBought' : 'confirmedNotBought';
 			if (![...this.saved.confirmedBought, ...this.saved.confirmedNotBought].includes(details.reference)) {

@@ -111,12 +111,15 @@ class Run {
 		report.stopIfFailed();
 		this.sentByOthers = this.sentByOthers.filter((one) => !stuck.includes(one));
 
-		const repeated = new Set(repeatedKeys(shown));
-		for (const planned of shown.filter(report.isOpen)) {
+		const previewed = shown.filter(report.isOpen);
+		const repeated = new Set(repeatedKeys([...orders.filter(report.isOpen), ...previewed]));
+		for (const planned of previewed) {
 			const { item, order } = planned;
 			const wouldBeSent = !repeated.has(planned);
 			const request = orderRequest(order, connection.baseUrl(item.itemIndex));
-			const what = wouldBeSent ? { request } : { instead: 'Another item has its Idempotency Key, and this one would be left out' };
+			const what = wouldBeSent
+				? { request }
+				: { instead: `Another item has its Idempotency Key, and this one would ${order.onDuplicate === 'fail' ? 'fail' : 'be left out'}` };
 			report.note(item, { kind: 'previewed', preview: { order: { ...order.body }, ...what }, wouldBeSent });
 		}
 		await this.sendAll(orders.filter(report.isOpen), connection);
@@ -242,7 +245,10 @@ class Run {
 	/** What others have sent, and nobody waits for here any more. */
 	private leaveToOthers(recalled: Recalled[]) {
 		for (const { item, known } of recalled)
-			if (known.kind === 'onItsWay') this.report.fail(item, { kind: 'unknown', reference: known.reference, isKeyed: known.isKeyed });
+			if (known.kind === 'onItsWay') {
+				const { reference, isKeyed, isOther } = known;
+				this.report.fail(item, { kind: 'unknown', reference, isKeyed, isOther });
+			}
 	}
 
 	/** Whether nothing more is to be sent. */

@@ -32,7 +32,10 @@ export function decide(reading: Reading, known: Knowledge): Decision {
 			return { kind: 'leftOut', because: known.because };
 		case 'unknown':
 		case 'onItsWay':
-			if (dryRun) return showInstead(`It may have been bought before, and would be held back (reference ${known.reference})`);
+			if (dryRun) {
+				const what = known.isOther ? 'Another order with its Idempotency Key' : 'It';
+				return showInstead(`${what} may have been bought before, and would be held back (reference ${known.reference})`);
+			}
 			return known.kind === 'unknown' ? fail(known) : { kind: 'wait' };
 		case 'conflict':
 			return fail(known);

@@ -1,3 +1,4 @@
+/** What people with fresh eyes found: an advice, a hint or a retry that bought twice, lost an order, or was not true. */
 import { setForward } from '../clock.mts';
 import { createExecution, patience } from '../engine.mts';
 import { hintsOf, onceEach, openShop, outcomes, processOf, referencesOf, TOKEN, until, wordsOf, type Orders } from '../shop.mts';
@@ -11,7 +12,7 @@ const keyed = (key: string, more: Orders['options'] = {}): Orders => ({
 	options: { idempotencyKey: key, timeout: 500, ...more },
 });
 
-describe('2. by hand, nothing was left to order; n8n is killed; the execution is retried', () => {
+describe('by hand, nothing was left to order; n8n is killed; the execution is retried', () => {
 	const later = { at: 'later', channel: undefined as never, ended: ['Start', 'StreamSkill'] } as const;
 	const hand: Orders = { mode: 'manual', onError: 'continueErrorOutput' };
 
@@ -39,7 +40,7 @@ describe('2. by hand, nothing was left to order; n8n is killed; the execution is
 });
 
 test.each([true, false])(
-	'3. one key for two orders, the first of which has no answer: each message word by word (bought: %s)',
+	'one key for two orders, the first of which has no answer: each message word by word (bought: %s)',
 	async (wasBought) => {
 		lose('a', wasBought);
 		const a = await order(['a'], keyed('k'));
@@ -57,7 +58,7 @@ test.each([true, false])(
 	},
 );
 
-test('4. a reference that was used, in a copy of the workflow with the same node IDs', async () => {
+test('a reference that was used, in a copy of the workflow with the same node IDs', async () => {
 	const hand = (workflowId: string, options: Orders['options'] = {}): Orders => ({
 		mode: 'manual',
 		workflowId,
@@ -77,7 +78,7 @@ test('4. a reference that was used, in a copy of the workflow with the same node
 	expect(referencesOf(copy)).not.toEqual(referencesOf(lost));
 });
 
-describe('5. Confirmed Not Bought does not wait for the answer that may still come', () => {
+describe('Confirmed Not Bought does not wait for the answer that may still come', () => {
 	const hand = (more: Orders['options'] = {}): Orders => ({
 		mode: 'manual',
 		onError: 'continueErrorOutput',
@@ -110,7 +111,7 @@ describe('5. Confirmed Not Bought does not wait for the answer that may still co
 	});
 });
 
-test('6. examples/schedule.json: an order is lost on two days, and the Alert is followed on both', async () => {
+test('examples/schedule.json: an order is lost on two days, and the Alert is followed on both', async () => {
 	let day = 1;
 	const run = async (more: Orders['options'] = {}, mode: Orders['mode'] = 'trigger') =>
 		await order(['a', 'b'], { ...keyed(`=day ${day} {{ $json.channel }}`, { maxPurchases: 20, ...more }), mode });
@@ -121,12 +122,17 @@ test('6. examples/schedule.json: an order is lost on two days, and the Alert is 
 	setForward(20 * HOUR);
 	day = 2;
 	lose('a', false);
-	const settled = await run(await notBought(), 'manual');
+	const confirmed = await notBought();
+	const settled = await run(confirmed, 'manual');
 	expect(hintsOf(settled).join()).not.toMatch(/The reference \S+ did nothing/);
+	// What was sent by hand yesterday counts for today as well, whatever its key is.
+	expect(sold()).toEqual({ a: 1, b: 2 });
+	expect(hintsOf(settled).join()).toContain('turn on the option Repeat Manual Orders');
+	await run({ ...confirmed, repeatManualOrders: true }, 'manual');
 	expect(sold()).toEqual({ a: 2, b: 2 });
 });
 
-test('7. an execution whose credential breaks while its retry has the order on its way', async () => {
+test('an execution whose credential breaks while its retry has the order on its way', async () => {
 	patience.isReal = true;
 	const setup: Orders = {
 		onError: 'continueErrorOutput',
@@ -146,7 +152,7 @@ test('7. an execution whose credential breaks while its retry has the order on i
 	expect(sold()).toEqual({ s: 1, a: 1 });
 });
 
-test('11. Repeat Manual Orders by an expression', async () => {
+test('Repeat Manual Orders by an expression', async () => {
 	const items = [
 		{ channel: 'a', again: true },
 		{ channel: 'b', again: false },
@@ -157,7 +163,7 @@ test('11. Repeat Manual Orders by an expression', async () => {
 	expect(sold()).toEqual({ a: 2, b: 1 });
 });
 
-test('12. a loop was killed, and the reference of a later round is confirmed: no round calls it mistyped', async () => {
+test('a loop was killed, and the reference of a later round is confirmed: no round calls it mistyped', async () => {
 	const setup: Orders = { wiring: loop({ size: 1, errorsToo: true }), before: () => [...'abc'].map((channel) => ({ channel })) };
 	const killed = await kill([{}], { at: 'answer', channel: 'c', ended: ['Start', 'Loop', 'StreamSkill'] }, setup);
 	const held = await order([], { ...setup, retryOf: killed });
@@ -167,7 +173,7 @@ test('12. a loop was killed, and the reference of a later round is confirmed: no
 	expect(hintsOf(settled).join()).not.toMatch(/did nothing/);
 });
 
-test('13. a Dry Run counts a key that comes twice once', async () => {
+test('a Dry Run counts a key that comes twice once', async () => {
 	const items = ['17', '17'].map((key) => ({ channel: 'a', key }));
 	const idempotencyKey = '={{ $json.key }}';
 	const [hint] = hintsOf(await order(items, { options: { idempotencyKey, dryRun: true } }));

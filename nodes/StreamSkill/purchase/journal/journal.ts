@@ -208,16 +208,15 @@ export class Journal {
 		if (!key || key.state === 'void') return { kind: 'new' };
 		if (key.state === 'bought') return conflictWith(key) ?? { kind: 'new' };
 		const known = await this.judgeOpen(one, { ...names, records: [key], state: pastState(key.state) });
-		if (known.kind === 'unknown') return { ...known, isOther: key.owner === 'other' };
+		if (known.kind === 'unknown' || known.kind === 'onItsWay') return { ...known, isOther: key.owner === 'other' };
 		// What is confirmed is the order that the key was claimed for.
 		return known.kind === 'bought' && known.because === 'confirmed' ? (conflictWith(key) ?? known) : known;
 	}
 
-	/** What has become of a key holds in any execution, so it outranks what was bought by hand with another one, or with none. */
+	/** What a key has bought, or may have, holds in any execution, so it outranks what was bought by hand with another one, or with none. */
 	private dropWhatKeyOutranks(one: Recalled) {
 		const { taken, key } = one;
-		if (taken?.state.kind !== 'bought' || !isByHand(taken)) return;
-		if (stateOfKey(key) === undefined && key?.state !== 'void') return;
+		if (taken?.state.kind !== 'bought' || !isByHand(taken) || stateOfKey(key) === undefined) return;
 		this.past.takenNow.delete(taken);
 		one.taken = undefined;
 	}

@@ -19,8 +19,8 @@ const lastGenerationFirst = (parts: readonly number[]) => [...parts].sort((a, b)
 
 const MINUTE = 60_000;
 
-/** How many milliseconds the clocks of two workers may differ by, or those of one before and after it was set. */
-const CLOCKS_DIFFER_BY = 60 * MINUTE;
+/** How many milliseconds the clock of whoever writes may be ahead of that of whoever reads. */
+const AHEAD_BY = 60 * MINUTE;
 
 const minuteOf = (time: number) => Math.floor(time / MINUTE);
 
@@ -69,8 +69,6 @@ export class List {
 
 	/** The first part that may have records which the look at all orders of this call has not seen: a later one is at some of them. */
 	private unseenFrom?: number;
-
-	private hasSaidByHand = false;
 
 	/** @param scope the ID of the list's first row */
 	constructor(
@@ -150,9 +148,9 @@ export class List {
 
 	/** To be called before anything is looked up: if n8n is killed, nothing else tells a retry that the execution was started by hand. */
 	async sayByHand() {
-		if (this.hasSaidByHand) return;
+		if (this.state.saysByHand) return;
 		await this.rows.insert(ROW.byHand(this.scope), [ENTRY.byHand]);
-		this.hasSaidByHand = true;
+		this.state.saysByHand = true;
 	}
 
 	/** @returns whether the execution that began it was started by hand. Only reads. */
@@ -317,13 +315,13 @@ export class List {
 
 	/**
 	 * @returns whether nobody has written to the list for so many milliseconds, at least: who could still answer has stopped
-	 * waiting. The clock of another worker may be ahead, and this one may have been put back.
+	 * waiting. The clock of another worker may be ahead, and this one may have been put back since.
 	 */
 	async isQuiet(ms: number): Promise<boolean> {
 		return await this.exclusively(async (lease) => {
 			await this.findEnd();
-			const last = minuteOf(Date.now() + CLOCKS_DIFFER_BY);
-			const minutes = Array.from({ length: Math.ceil((ms + CLOCKS_DIFFER_BY) / MINUTE) + 1 }, (_, i) => ENTRY.written(last - i));
+			const last = minuteOf(Date.now() + AHEAD_BY);
+			const minutes = Array.from({ length: Math.ceil((ms + AHEAD_BY) / MINUTE) + 1 }, (_, i) => ENTRY.written(last - i));
 			for (const part of [...this.parts].reverse()) {
 				if ((await this.probe.entries(part, minutes, lease)).size > 0) return false;
 			}

@@ -33,8 +33,8 @@ export class Lookup {
 
 	/** Reads what is there under the names of these orders into the execution's own data. */
 	async learn(recalled: Recalled[]) {
-		const { past, unread, own, isRetry, isNewByHand } = this.stores;
-		if (isNewByHand) await own?.sayByHand();
+		const { past, unread, own, isRetry, saysByHand } = this.stores;
+		if (saysByHand) await own?.sayByHand();
 		const { hasNotBought, timeout } = this.purpose;
 		for (const list of unread) {
 			const chains = recalled.flatMap(({ names }) => chainsOf(names, list));

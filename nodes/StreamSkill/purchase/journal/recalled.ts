@@ -21,7 +21,7 @@ export type Knowledge =
 	 */
 	| ({ kind: 'unknown'; reason?: Reason; isRepeated?: boolean; isOther?: boolean } & ShownReference)
 	/** Somebody else has sent it, and may still get the answer. With the references of all its records. */
-	| ({ kind: 'onItsWay'; references: string[] } & ShownReference)
+	| ({ kind: 'onItsWay'; references: string[]; isOther?: boolean } & ShownReference)
 	/** Its Idempotency Key has bought another order, or is that of another order in the list. */
 	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
 	/** The execution has lost its own data, and nothing tells whether this order was sent. */

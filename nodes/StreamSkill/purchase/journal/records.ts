@@ -68,6 +68,8 @@ export const SHARED_AFTER = 2000;
 
 /** What is remembered of a list. It outlives the call of the node, so that a loop does not look anew in each round. */
 export interface ListState {
+	/** Whether a row says that the execution was started by hand. */
+	saysByHand?: true;
 	/** The part that it ends in. */
 	part: number;
 	/** Those before it that are not empty. */

@@ -29,8 +29,8 @@ export interface Stores {
 	readonly isRetried: boolean;
 	/** Whether nothing may be recorded. */
 	isPreview: boolean;
-	/** Whether nothing tells yet that the execution was started by hand, which it was. */
-	isNewByHand: boolean;
+	/** Whether the execution is to say that it was started by hand. */
+	saysByHand: boolean;
 	/** To be called if it turns out that the execution was started by hand: what the node has ordered by hand counts as well. */
 	joinEditor(): void;
 }
@@ -59,7 +59,7 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 		isRetry,
 		isRetried: false,
 		isPreview,
-		isNewByHand: isManual(context) && past.isNew && !isPreview,
+		saysByHand: isManual(context) && !isPreview,
 		joinEditor: () => {},
 	};
 	const { id: workflowId } = context.getWorkflow();
@@ -78,7 +78,9 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 		editors.set(id, list);
 		return list;
 	};
-	const joinEditor = () => void unread.push(editor(0), editor(1));
+	const joinEditor = () => {
+		if (editors.size === 0) unread.push(editor(0), editor(1));
+	};
 	if (isByHand) joinEditor();
 	return {
 		...stores,

@@ -162,7 +162,10 @@ export class Report {
 		const told = (references: string[], why: string) =>
 			references.length > 0 ? [`The reference ${references.join(', ')} did nothing: ${why}`] : [];
 		return [
-			...told(this.mayComeLater ? [] : unmet, 'it was used before and can be removed, or it is mistyped, or of another node'),
+			...told(
+				this.mayComeLater ? [] : unmet,
+				'it was used before and can be removed, or it is mistyped, or of another round, branch or node',
+			),
 			...told(contradictory, 'it is in both Confirmed Bought and Confirmed Not Bought'),
 			...told(opposing, 'it belongs to an order that has another one in the other option, so remove the wrong one'),
 			...told(wrong, 'its order is on record as bought. If an equal order was confirmed as bought in its place, that one was not'),
