@@ -104,14 +104,17 @@ describe('in the editor', () => {
 	test.each<[string, Orders, () => void]>([
 		['an order is refused', {}, () => refuse('b')],
 		['all that fails is no valid order', { parameters: { tarifId: ofB('abc') } }, () => {}],
-	])('with Repeat Manual Orders on, %s: it is removed, and the workflow executed again', async (_name, wrong, disturb) => {
-		disturb();
-		const first = await byHand(list, { ...wrong, onError: 'continueRegularOutput', options: repeat });
-		expect(sold()).toEqual(onceEach(['a', 'c']));
-		reads(first, 'Then remove the option Repeat Manual Orders, and execute the workflow again');
-		await byHand(list, { onError: 'continueRegularOutput' });
-		expect(sold()).toEqual(onceEach(list));
-	});
+	])(
+		'with Repeat Manual Orders on, %s: what was bought is taken out of the list, and the workflow executed again',
+		async (_name, wrong, disturb) => {
+			disturb();
+			const first = await byHand(list, { ...wrong, onError: 'continueRegularOutput', options: repeat });
+			expect(sold()).toEqual(onceEach(['a', 'c']));
+			reads(first, 'Then take out of the list what was bought, since Repeat Manual Orders buys all of it again');
+			await byHand(['b'], { onError: 'continueRegularOutput', options: repeat });
+			expect(sold()).toEqual(onceEach(list));
+		},
+	);
 
 	test('with Continue, a field is mended for one item, then changed for all: the others are other orders, as the message says', async () => {
 		const lang = (ofAll: string) => ({ additionalFields: { lang: `={{ $json.channel === "b" ? "${ofAll}" : "en" }}` } });

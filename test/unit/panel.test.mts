@@ -202,7 +202,7 @@ describe('the text of an error', () => {
 	test('advises nobody to execute again what Repeat Manual Orders would buy again, not even where no item is an order', () => {
 		const treatment = orderOf('a', { repeatManualOrders: true });
 		expect(paragraphs({ failed: [{ itemIndex: 0, failure: invalid, treatment }] }, 'editor').at(-1)).toMatch(
-			/Then remove the option Repeat Manual Orders, and execute the workflow again/,
+			/Then take out of the list what was bought, since Repeat Manual Orders buys all of it again, and execute the workflow again\.$/,
 		);
 	});
 

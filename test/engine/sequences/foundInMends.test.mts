@@ -1,7 +1,7 @@
 /** What fresh eyes found in the mends of what they had found before: by hand, and keys that several orders have. */
 import { withAgent3 } from '../agents.mts';
 import { deduplicator } from '../engine.mts';
-import { onceEach, openShop, outcomes, processOf, purchasesOf, referencesOf, until, wordsOf, type Orders } from '../shop.mts';
+import { hintsOf, onceEach, openShop, outcomes, processOf, purchasesOf, referencesOf, until, wordsOf, type Orders } from '../shop.mts';
 import { errorsLoopedBack } from '../wirings.mts';
 
 const shop = openShop();
@@ -115,4 +115,16 @@ test('a Dry Run says what would become of a key that comes twice, with If Alread
 	expect(outcomes(real)).toEqual(['duplicate']);
 	expect(purchasesOf(real)).toHaveLength(1);
 	expect(wordsOf(dry)).not.toContain('would be left out');
+});
+
+test.each([true, false])('Repeat Manual Orders, and no answer: the message is followed word by word (bought: %s)', async (wasBought) => {
+	await order(['a', 'b'], hand());
+	lose('a', wasBought);
+	const lost = await order(['a', 'b'], hand({ repeatManualOrders: true }));
+	expect(wordsOf(lost)).toContain('Then take out of the list what was bought');
+	const [reference] = referencesOf(lost);
+	const options = { repeatManualOrders: true, [wasBought ? 'confirmedBought' : 'confirmedNotBought']: reference };
+	const settled = await order(['a'], hand(options));
+	expect(hintsOf(settled).join()).not.toContain('did nothing');
+	expect(sold()).toEqual({ a: 2, b: 2 });
 });

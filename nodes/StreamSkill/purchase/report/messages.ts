@@ -29,10 +29,13 @@ const NOT_DEBUG = 'Do not use "Debug in editor": it would buy again what was bou
 
 const ORDER_THE_REST = 'Then order the rows that are left in a new execution, without those that were bought.';
 
-/** How a person goes on in the editor. With Repeat Manual Orders on, it would buy again what is bought. */
+/**
+ * How a person goes on in the editor. Without Repeat Manual Orders, an order that was to be bought once more would be left
+ * out, since it was bought before.
+ */
 const executeAgain = (treatment?: Treatment) =>
 	treatment?.repeatManualOrders
-		? 'Then remove the option Repeat Manual Orders, and execute the workflow again'
+		? 'Then take out of the list what was bought, since Repeat Manual Orders buys all of it again, and execute the workflow again'
 		: 'Then execute the workflow again';
 
 /** After that, the node does not know any more what it has ordered by hand. */
@@ -121,9 +124,10 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 	switch (recourse) {
 		case 'editor':
 		case 'lastDay':
-			return isUncertain || isBought
-				? `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`
-				: `${executeAgain(treatment)}: an order that this node has bought by hand today or yesterday is left out, unless you change it.`;
+			if (isUncertain || isBought) return `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`;
+			return treatment?.repeatManualOrders
+				? `${executeAgain(treatment)}.`
+				: `${executeAgain()}: an order that this node has bought by hand today or yesterday is left out, unless you change it.`;
 		case 'retry':
 			return isUncertain
 				? `Then ${RETRY}. ${NOT_DEBUG}`
