@@ -127,7 +127,11 @@ test('of three orders by hand', async () => {
 	expect(await leave({ token: 'token', mode: 'manual' })).toEqual({
 		execution: execution(LIST, {
 			used: { [LIST]: numbered(...names), [BY_HAND]: numbered(...orders) },
-			lists: { [LIST]: { ...(hasToken ? alone(14) : shared(14)), saysByHand: true }, [BY_HAND]: shared(7), 'streamskill-1:editor:workflow-1:2026-11-24': shared(0) },
+			lists: {
+				[LIST]: { ...(hasToken ? alone(14) : shared(14)), saysByHand: true },
+				[BY_HAND]: shared(7),
+				'streamskill-1:editor:workflow-1:2026-11-24': shared(0),
+			},
 			orders: kept(['0', '0'], (place) => [...inList(LIST)(place), record(BY_HAND, orders[place])]),
 		}),
 		customData: { streamSkillPurchases: '1' },
