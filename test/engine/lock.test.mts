@@ -1,10 +1,9 @@
 /** The lock between n8n processes, of which the other ones are played by what they leave in n8n's database. */
-import type { DeduplicationItemTypes, IExecuteFunctions } from 'n8n-workflow';
-
 import { digest } from '../../nodes/StreamSkill/n8n/digest.ts';
 import { exclusively as exclusivelyOn } from '../../nodes/StreamSkill/n8n/lock.ts';
-import { DatabaseRefusal, Rows, type Lease } from '../../nodes/StreamSkill/n8n/rows.ts';
+import { DatabaseRefusal, type Lease } from '../../nodes/StreamSkill/n8n/rows.ts';
 import { createExecution, deduplicator } from './engine.mts';
+import { rows } from './rows.mts';
 import { openShop, told, until } from './shop.mts';
 
 const shop = openShop();
@@ -128,21 +127,6 @@ test('who stalls with the lock for so long that others may have gone on without 
 	expect(sent()).toEqual({});
 	expect([...deduplicator.lists]).toEqual([]);
 });
-
-/** The rows as the node of an execution has them. */
-function rows(): Rows {
-	const node = { id: 'streamskill-1' };
-	const data = { workflow: { id: 'workflow-1' }, node } as never;
-	return new Rows({
-		node,
-		helpers: {
-			getProcessedDataCount: async (scope: never, options: never) => await deduplicator.getProcessedDataCount(scope, data, options),
-			checkProcessedAndRecord: async (items: DeduplicationItemTypes[], scope: never, options: never) =>
-				await deduplicator.checkProcessedAndRecord(items, scope, data, options),
-			clearAllProcessedItems: async (scope: never) => await deduplicator.clearAllProcessedItems(scope, data),
-		},
-	} as unknown as IExecuteFunctions);
-}
 
 /** A place that is locked by LOCK until somebody gives it up, and by another row then. */
 class Place {

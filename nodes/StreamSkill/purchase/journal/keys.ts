@@ -97,7 +97,8 @@ export class Keys {
 				const row = ROW.end(name, number);
 				if ((await this.rows.count(row)) > 0) return (await this.state(record)) === 'void';
 				const known = await this.rows.insert(row, KEY_ENTRIES.void);
-				return known?.size === 0;
+				// Somebody else was faster, perhaps to say the same.
+				return known?.size === 0 || (await this.state(record)) === 'void';
 			}
 			case 'bought': {
 				await this.markBought(record);
