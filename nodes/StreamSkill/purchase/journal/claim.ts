@@ -1,9 +1,9 @@
 import type { Call } from '../../n8n/calls';
 import type { NotBought, Outcome } from '../dispatch/outcome';
 import type { PastOrder, PastOrders } from './past';
-import { CLAIM_LASTS, type End, type RecordId } from './records';
+import { CLAIM_LASTS, type End, type RecordId, type ShownReference } from './records';
 import type { Planned } from './recalled';
-import { shownReference, type ShownReference } from './references';
+import { shownReference } from './references';
 
 const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };
 

@@ -15,8 +15,8 @@ import { chainsOf, namesOf } from './names';
 import { pastState, type Names, type PastOrder, type PastOrders } from './past';
 import type { Knowledge, Planned, Recalled } from './recalled';
 import { Recorder, type Attempt } from './recorder';
-import { isOfEditor } from './records';
-import { shownReference, referenceOf, type ShownReference } from './references';
+import { isOfEditor, type ShownReference } from './records';
+import { referenceOf, shownReference } from './references';
 import { dayOf, openStores, type Stores } from './stores';
 
 /** How many milliseconds lie between two looks whether somebody else has got an answer, at first and at most. */

@@ -5,8 +5,7 @@ import type { Reason } from '../dispatch/outcome';
 import type { Item, Order } from '../order/order';
 import type { KeyOwner } from './keys';
 import type { Names, PastOrder } from './past';
-import type { Because, FoundRecord } from './records';
-import type { ShownReference } from './references';
+import type { Because, FoundRecord, ShownReference } from './records';
 
 /** What is on record of an item's order. */
 export type Knowledge =

@@ -48,6 +48,13 @@ export interface FoundRecord extends RecordId {
 	order?: string;
 }
 
+/** By what a person settles an uncertain order. */
+export interface ShownReference {
+	reference: string;
+	/** Whether the item's Idempotency Key is uncertain with it: then the reference counts in any execution that has the key. */
+	isKeyed: boolean;
+}
+
 /** Whether a record is under the name of an input item. */
 export const isOfItem = ({ name }: Pick<RecordId, 'name'>) => name.startsWith(NAME.item(''));
 

@@ -1,7 +1,7 @@
 import { createHash } from 'crypto';
 
 import { DIGEST } from '../../n8n/stored';
-import { isOfEditor, isOfItem, isOfKey, type RecordId } from './records';
+import { isOfEditor, isOfItem, isOfKey, type RecordId, type ShownReference } from './records';
 
 /** Without what looks alike: 0 and O, 1 and I and L, 5 and S, 2 and Z, 8 and B, U and V. */
 const ALPHABET = '34679ACDEFGHJKMNPQRTWXY';
@@ -22,13 +22,6 @@ export function referenceOf({ scope, name, number }: RecordId): string {
 		rest /= BigInt(ALPHABET.length);
 	}
 	return `${code.slice(0, 4)}-${code.slice(4)}`;
-}
-
-/** By what a person settles an uncertain order. */
-export interface ShownReference {
-	reference: string;
-	/** Whether the item's Idempotency Key is uncertain with it: then the reference counts in any execution that has the key. */
-	isKeyed: boolean;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-wor
 import { errorItem } from '../../n8n/errorItem';
 import { isCalled, isFollowedByItsLike, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Confirmations } from '../journal/confirmations';
-import type { ShownReference } from '../journal/references';
+import type { ShownReference } from '../journal/records';
 import type { Item, Order } from '../order/order';
 import type { Failure, Obstacle } from './failure';
 import { describeBought } from './messages';
