@@ -106,10 +106,9 @@ class Run {
 			if (message !== undefined) report.fail(item, { kind: 'heldBack', obstacle: { kind: 'credential', message } });
 		}
 		// Somebody else may have bought these meanwhile.
-		const stuck = this.sentByOthers.filter((one) => !report.isOpen(one));
-		this.leaveToOthers(stuck);
+		this.leaveToOthers(this.sentByOthers.filter((one) => !report.isOpen(one)));
 		report.stopIfFailed();
-		this.sentByOthers = this.sentByOthers.filter((one) => !stuck.includes(one));
+		this.sentByOthers = this.sentByOthers.filter(report.isOpen);
 
 		const previewed = shown.filter(report.isOpen);
 		const repeated = new Set(repeatedKeys([...orders.filter(report.isOpen), ...previewed]));
@@ -362,8 +361,13 @@ class Run {
 
 /** @returns the orders whose Idempotency Key another one before them has */
 function repeatedKeys(orders: Planned[]): Planned[] {
-	const first = new Map([...orders].reverse().map((planned) => [planned.order.idempotencyKey, planned]));
-	return orders.filter((planned) => planned.order.idempotencyKey !== undefined && first.get(planned.order.idempotencyKey) !== planned);
+	const seen = new Set<string>();
+	return orders.filter(({ order: { idempotencyKey } }) => {
+		if (idempotencyKey === undefined) return false;
+		const isRepeated = seen.has(idempotencyKey);
+		seen.add(idempotencyKey);
+		return isRepeated;
+	});
 }
 
 const limitOf = (orders: Planned[]) => Math.min(...orders.map(({ order }) => order.maxPurchases ?? Infinity));
