@@ -167,8 +167,8 @@ export class N8nRest {
 		return { ...execution, data: parse(data) as IRunExecutionData };
 	}
 
-	/** Waits until an execution has ended in whatever way. */
-	async waitForExecution(id: string, { timeout = 60_000, interval = 100 } = {}): Promise<StoredExecution> {
+	/** Waits until an execution has ended in whatever way. It may itself wait a minute, which is this node's *Timeout*, for an answer. */
+	async waitForExecution(id: string, { timeout = 150_000, interval = 100 } = {}): Promise<StoredExecution> {
 		const ended = async () => {
 			const execution = await this.execution(id);
 			return !['new', 'running', 'waiting'].includes(execution.status) && execution;
