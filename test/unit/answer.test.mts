@@ -107,7 +107,10 @@ describe('a 2xx without a purchase may have been one', () => {
 
 	test.each([
 		[page, /page/],
+		[`\n${page}`, /page/],
+		['1 < 2', /not complete JSON/],
 		['', /empty/],
+		[' \n', /empty/],
 		['{"id": 1, "pr', /not complete JSON/],
 		['{}', /without a purchase ID/],
 	])('%j is told apart', (body, words) => {
@@ -133,6 +136,10 @@ describe('the status decides when it is not 2xx, whatever the body', () => {
 	test.each([303, 408, 500, 501, 502, 503, 504, 520, 524, 599])('%i may have been bought', (status) => {
 		for (const body of bodies)
 			expect(answer(status, body)).toMatchObject({ kind: 'unknown', reason: { kind: 'status', httpCode: status } });
+	});
+
+	test('a redirect that hides the answer is told', () => {
+		expect(statusOf(303, '').apiMessage).toBe('a redirect (303)');
 	});
 
 	test("the API's message is handed over", () => {

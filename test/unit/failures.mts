@@ -87,6 +87,8 @@ export const uncertain = (reason?: Reason, { reference = REFERENCE, isKeyed = fa
 	isKeyed,
 });
 
+export const unread: Failure = { kind: 'heldBack', obstacle: { ...obstacles.database, mayBeBought: true } };
+
 /** All of them, by name. */
 export const failures: Record<string, Failure> = {
 	'an invalid order': invalid,
@@ -109,6 +111,7 @@ export const failures: Record<string, Failure> = {
 		]),
 	),
 	'a key that comes again': { kind: 'repeatedKey' },
+	'held back: database, perhaps sent before': unread,
 	...Object.fromEntries(
 		Object.keys(obstacles).map((kind): [string, Failure] => [`held back: ${kind}`, heldBack(kind as Obstacle['kind'])]),
 	),

@@ -277,8 +277,37 @@ describe('a mended item, by the records that a crash has left', () => {
 		expect(matched([ofItem, ofOrder({ kind: 'bought' })])).toEqual([1, 0]);
 	});
 
+	test('it was bought, and perhaps for what another one orders now: what it orders now may be its own', () => {
+		const past = [ofItem, { ...ofOrder({ kind: 'bought' }), order: 'y' }, ofOrder({ kind: 'unknown', isSilent: true })];
+		expect(match([seeker, { item: 'row b', order: 'y' }], past)).toEqual([[past[2]], [past[1]]]);
+	});
+
 	test('it was bought for what it ordered before: what it orders now is not its own', () => {
 		const before: PastOrder = { ...ofItem, order: 'a', records: [record('order a'), record('item row a')] };
 		expect(matched([before, ofOrder({ kind: 'bought' }, 'node:editor:2026-11-26')])).toEqual([0]);
+	});
+});
+
+describe('an uncertain order under its own name and under that of its item, which takes the next number in each try', () => {
+	const record = (name: string, number: number, scope = SCOPE) => ({ scope, name, number, part: 1 });
+	const unknown: PastState = { kind: 'unknown', isSilent: true };
+	const ofItem = (number: number, state = unknown): PastOrder => ({ item: 'row a', records: [record('item row a', number)], state });
+	const ofOrder = (number: number, scope?: string, state = unknown): PastOrder => ({
+		order: 'a',
+		records: [record('order a', number, scope)],
+		state,
+	});
+
+	test.each([
+		['the same number', ofOrder(2), 2],
+		['a higher one: equal orders were sent for others', ofOrder(3), 2],
+		['a lower one of a list of its own, as by hand', ofOrder(1, 'node:editor:2026-11-25'), 2],
+		['a lower one of what was bought', ofOrder(1, SCOPE, { kind: 'bought' }), 2],
+	])('are one order: %s', (_, one, number) => {
+		expect(match([a], [one, ofItem(number, one.state)])[0]).toHaveLength(2);
+	});
+
+	test('are two tries if that of the order is lower', () => {
+		expect(match([a], [ofOrder(1), ofItem(2)])[0]).toHaveLength(1);
 	});
 });

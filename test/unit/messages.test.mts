@@ -13,6 +13,7 @@ import {
 	rejections,
 	uncertain,
 	uncertainties,
+	unread,
 } from './failures.mts';
 
 const recourses: Recourse[] = ['editor', 'lastDay', 'retry', 'rest', 'anew', 'evaluation', 'tool', 'editorTool'];
@@ -234,6 +235,31 @@ describe('what to do', () => {
 	});
 
 	const LOOK = 'Check whether the order is in your StreamSkill account.';
+	const NO_MODEL = 'A person has to check whether it is in the StreamSkill account.';
+	test.each<[Recourse, string]>([
+		['editor', next.editor],
+		['lastDay', next.lastDay],
+		['retry', next.retry.replace('order the rows that are left', 'check which rows are in your StreamSkill account, and order the others')],
+		['rest', `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
+		['anew', `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
+		['evaluation', `${LOOK} ${next.evaluation}`],
+		...(['tool', 'editorTool'] as const).map((recourse): [Recourse, string] => [
+			recourse,
+			`Do not order it again. ${NO_MODEL} It may be ordered in a new execution only if it is not there.`,
+		]),
+	])('about an order of which it could not be looked up whether it was sent before (%s)', (recourse, advice) => {
+		expect(advise(unread, recourse, order)).toBe(
+			`This order was not sent now. It may have been sent before. Wait until n8n can use its database. ${advice}`,
+		);
+	});
+
+	test('about an equal order of another call, which may be that once more or another one', () => {
+		const repeated = { ...uncertain(), isRepeated: true } as Failure;
+		expect(advise(repeated, 'anew', order)).toBe(
+			'Check whether the order before it is in your StreamSkill account. If this item is that order once more, nothing else is left to do. If it is meant as another order, order this item alone in a new execution.',
+		);
+	});
+
 	const CONFIRM = `If it is there, add ${REFERENCE} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	test.each<[Recourse, boolean, string]>([
 		['editor', false, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],

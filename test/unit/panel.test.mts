@@ -52,6 +52,7 @@ describe('an error item', () => {
 		expect(details({ kind: 'rejected', reason: { kind: 'proxy', httpCode: 503 } })).toEqual({ outcome: 'rejected', httpCode: 503 });
 		expect(details(uncertain({ kind: 'timeout' }))).toEqual({ outcome: 'unknown', reference: 'K7QM-3XPA' });
 		expect(details(heldBack('stopped'))).toEqual({ outcome: 'notSent' });
+		expect(details(heldBack('token'))).toEqual({ outcome: 'notSent', httpCode: 401 });
 	});
 
 	test("has what is wrong with each field: the API's word, or else the node's own", () => {
@@ -184,6 +185,19 @@ describe('the text of an error', () => {
 		expect(paragraphs({ failed }, 'rest').at(-1)).toMatch(
 			/^Check whether each order that may have been bought is in your StreamSkill account\. If it is there, it was bought\. If it is not, it is one of the rows that are left\. Then /,
 		);
+	});
+
+	test('speaks of the key only where all that are uncertain have one, and of another order only where all are', () => {
+		const [plain, withKey, ofOther] = [
+			uncertain(),
+			uncertain(undefined, { isKeyed: true }),
+			{ ...uncertain(undefined, { isKeyed: true }), isOther: true } as Failure,
+		];
+		const steps = (...all: Failure[]) => paragraphs({ failed: all.map((failure, place) => item(place, failure)) }, 'rest').at(-1);
+		expect(steps(withKey, withKey)).toMatch(/whether the order is .* add K7QM-3XPA to the option Confirmed Bought/);
+		expect(steps(ofOther, ofOther)).toMatch(/whether the other order is .* add K7QM-3XPA to the option Confirmed Bought/);
+		expect(steps(withKey, ofOther)).toMatch(/whether the order is /);
+		expect(steps(plain, withKey)).toMatch(/If it is there, it was bought\. If it is not, it is one of the rows that are left/);
 	});
 
 	test('names a reference once that several items share', () => {

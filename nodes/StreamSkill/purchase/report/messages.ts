@@ -107,9 +107,22 @@ export function mend(failure: Failure, recourse: Recourse): string[] {
 const isUnread = (failure?: Failure): boolean =>
 	failure?.kind === 'heldBack' && failure.obstacle.kind === 'database' && failure.obstacle.mayBeBought;
 
-/** In the editor, and in a retry, the next try shows what was bought. */
-const lookUpUnread = (recourse: Recourse): string[] =>
-	['rest', 'anew', 'evaluation', 'tool', 'editorTool'].includes(recourse) ? lookUp('', recourse, { isKeyed: false }) : [];
+/** In the editor, and in a retry, the next try shows what was bought. A model's next order is another one, and no reference is known to confirm. */
+function lookUpUnread(recourse: Recourse): string[] {
+	switch (recourse) {
+		case 'editor':
+		case 'lastDay':
+		case 'retry':
+			return [];
+		case 'rest':
+		case 'anew':
+		case 'evaluation':
+		case 'tool':
+			return lookUp('', recourse, { isKeyed: false });
+		case 'editorTool':
+			return lookUp('', 'tool', { isKeyed: false });
+	}
+}
 
 /**
  * @returns the one step that follows once the cause is mended, which differs with how the execution was started; blank if
