@@ -170,9 +170,9 @@ describe('from an execution to its retries', () => {
 		expect(errorOf(await run(look))!.message).not.toBe(token);
 	});
 
-	test("getContext('node') is handed on (purchase/journal/past.ts)", async () => {
+	test("getContext('flow') is handed on (purchase/journal/past.ts)", async () => {
 		const modes = await thrown((inside) => {
-			const kept = inside.getContext('node') as { modes?: string[] };
+			const kept = inside.getContext('flow') as { modes?: string[] };
 			(kept.modes ??= []).push(inside.getMode());
 			throw new Error(kept.modes.join());
 		});

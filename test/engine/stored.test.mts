@@ -25,7 +25,7 @@ async function leave({ token, ...more }: Orders & { token?: string } = {}) {
 	const { data } = await shop.order([], { retryOf: created, mode: 'trigger', executionId: '7', onError: 'continueErrorOutput', ...more });
 	jest.restoreAllMocks();
 	return {
-		execution: JSON.parse(JSON.stringify(data.executionData!.contextData['node:StreamSkill'])) as object,
+		execution: JSON.parse(JSON.stringify(data.executionData!.contextData.flow)) as object,
 		customData: data.resultData.metadata,
 		// What goes out together is written together, so the sequence is that of the answers.
 		database: Object.fromEntries([...deduplicator.lists].map(([row, entries]) => [row, [...entries].sort()])),
@@ -85,13 +85,18 @@ const alone = (length: number) => ({
 
 const execution = (list: string, stored: object, length = 14) => ({
 	streamSkillOrders: {
-		used: { [list]: numbered(...names) },
-		lists: { [list]: list.endsWith(BY_ID) ? shared(length) : alone(length) },
-		complete: 0,
-		quiet: { executionId: '7', scopes: {} },
-		usedReferences: [],
-		...(list.endsWith(BY_ID) && { root: BY_ID }),
-		...stored,
+		'streamskill-1': {
+			name: 'StreamSkill',
+			// A digest of the names of the nodes before it.
+			before: '2DqVa7eD88nyNlB68rgrUN',
+			used: { [list]: numbered(...names) },
+			lists: { [list]: list.endsWith(BY_ID) ? shared(length) : alone(length) },
+			complete: 0,
+			quiet: { executionId: '7', scopes: {} },
+			usedReferences: [],
+			...(list.endsWith(BY_ID) && { root: BY_ID }),
+			...stored,
+		},
 	},
 });
 
@@ -100,7 +105,7 @@ test.each([
 	['without', undefined, `streamskill-1:orders:${BY_ID}`],
 ])('of three orders of an execution %s', async (_, token, list) => {
 	expect(await leave({ token })).toEqual({
-		execution: execution(list, { orders: kept(['0', '0'], inList(list)) }),
+		execution: execution(list, { orders: kept(['0 StreamSkill', '0 StreamSkill'], inList(list)) }),
 		customData: { streamSkillPurchases: '1' },
 		database: { [`workflow-1 ${list}`]: entries(names, 2) },
 	});
@@ -109,7 +114,7 @@ test.each([
 test('of three orders with Idempotency Keys', async () => {
 	const recordsOf = (place: number) => [record('key workflow-1', KEYS[place]), ...inList(LIST)(place)];
 	expect(await leave({ token: 'token', options: { idempotencyKey: '={{ $json.channel }}' } })).toEqual({
-		execution: execution(LIST, { orders: kept(['0', '0'], recordsOf, KEYS) }, 17),
+		execution: execution(LIST, { orders: kept(['0 StreamSkill', '0 StreamSkill'], recordsOf, KEYS) }, 17),
 		customData: { streamSkillPurchases: '1' },
 		database: {
 			[`workflow-1 ${LIST}`]: [...entries(names, 2), ...KEYS.map((key, place) => `key ${key} 1 for ${orders[place]} 1`)].sort(),
@@ -131,8 +136,9 @@ test('of three orders by hand', async () => {
 				[LIST]: { ...(hasToken ? alone(14) : shared(14)), saysByHand: true },
 				[BY_HAND]: shared(7),
 				'streamskill-1:editor:workflow-1:2026-11-24': shared(0),
+				'streamskill-1:editor:workflow-1:2026-11-26': shared(0),
 			},
-			orders: kept(['0', '0'], (place) => [...inList(LIST)(place), record(BY_HAND, orders[place])]),
+			orders: kept(['0 StreamSkill', '0 StreamSkill'], (place) => [...inList(LIST)(place), record(BY_HAND, orders[place])]),
 		}),
 		customData: { streamSkillPurchases: '1' },
 		database: {
@@ -149,7 +155,7 @@ test('of orders that a model made', async () => {
 	const order = (channel: string) => [{ input: { channel }, id: `call ${channel}` }];
 	const wiring = withAgent3((item, steps) => (item === 0 && steps.length < 3 ? order('abc'[steps.length]) : 'done'));
 	expect(await leave({ token: 'token', onError: undefined, node: { tool: true }, wiring })).toEqual({
-		execution: execution(LIST, { orders: kept(calls, inList(LIST)) }),
+		execution: execution(LIST, { before: 'T1PNoYwrqgwDVLtfmj7L5e', orders: kept(calls, inList(LIST)) }),
 		customData: { streamSkillPurchases: '1' },
 		database: { [`workflow-1 ${LIST}`]: entries(names, 2) },
 	});

@@ -87,6 +87,10 @@ export const uncertain = (reason?: Reason, { reference = REFERENCE, isKeyed = fa
 	isKeyed,
 });
 
+export const mended: Failure = { ...(uncertain() as Extract<Failure, { kind: 'unknown' }>), mayBeMended: true };
+
+export const equal: Failure = { kind: 'heldBack', obstacle: { kind: 'unrecognised', isEqual: true } };
+
 export const unread: Failure = { kind: 'heldBack', obstacle: { ...obstacles.database, mayBeBought: true } };
 
 /** All of them, by name. */
@@ -112,6 +116,8 @@ export const failures: Record<string, Failure> = {
 	),
 	'a key that comes again': { kind: 'repeatedKey' },
 	'held back: database, perhaps sent before': unread,
+	'held back: an equal order': equal,
+	'an order whose fields may have been changed (uncertain)': mended,
 	...Object.fromEntries(
 		Object.keys(obstacles).map((kind): [string, Failure] => [`held back: ${kind}`, heldBack(kind as Obstacle['kind'])]),
 	),

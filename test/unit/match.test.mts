@@ -291,8 +291,8 @@ describe('a mended item, by the records that a crash has left', () => {
 describe('an uncertain order under its own name and under that of its item, which takes the next number in each try', () => {
 	const record = (name: string, number: number, scope = SCOPE) => ({ scope, name, number, part: 1 });
 	const unknown: PastState = { kind: 'unknown', isSilent: true };
-	const ofItem = (number: number, state = unknown): PastOrder => ({ item: 'row a', records: [record('item row a', number)], state });
-	const ofOrder = (number: number, scope?: string, state = unknown): PastOrder => ({
+	const ofItem = (number: number, state: PastState): PastOrder => ({ item: 'row a', records: [record('item row a', number)], state });
+	const ofOrder = (number: number, scope?: string, state: PastState = unknown): PastOrder => ({
 		order: 'a',
 		records: [record('order a', number, scope)],
 		state,
@@ -308,6 +308,6 @@ describe('an uncertain order under its own name and under that of its item, whic
 	});
 
 	test('are two tries if that of the order is lower', () => {
-		expect(match([a], [ofOrder(1), ofItem(2)])[0]).toHaveLength(1);
+		expect(match([a], [ofOrder(1), ofItem(2, unknown)])[0]).toHaveLength(1);
 	});
 });

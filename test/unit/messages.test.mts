@@ -5,7 +5,9 @@ import {
 	failures,
 	heldBack,
 	invalid,
+	equal,
 	keyed,
+	mended,
 	obstacles,
 	orderOf,
 	REFERENCE,
@@ -251,6 +253,18 @@ describe('what to do', () => {
 		expect(advise(unread, recourse, order)).toBe(
 			`This order was not sent now. It may have been sent before. Wait until n8n can use its database. ${advice}`,
 		);
+	});
+
+	test('about an order whose fields may have been changed since it was sent', () => {
+		expect(advise(mended, 'anew', order)).toBe(
+			`${LOOK} If its fields have been changed since it was sent, look for it as it was. If it is, nothing is left to do. If it is not, order this item alone in a new execution.`,
+		);
+	});
+
+	test('about an equal order that was bought before', () => {
+		expect(say(equal)).toBe('This execution has bought an equal order before, and it is not clear whether it was this one');
+		expect(advise(equal, 'retry')).toBe(advise(heldBack('unrecognised'), 'retry'));
+		expect(advise(equal, 'anew')).toBe(advise(heldBack('unrecognised'), 'anew'));
 	});
 
 	test('about an equal order of another call, which may be that once more or another one', () => {

@@ -5,7 +5,7 @@ import type { Reason } from '../../nodes/StreamSkill/purchase/dispatch/outcome.t
 import { outcomeOf, type Failure } from '../../nodes/StreamSkill/purchase/report/failure.ts';
 import { advise, describe as say } from '../../nodes/StreamSkill/purchase/report/messages.ts';
 import { errorJson, escapeHtml, runError, type EndedRun, type FailedItem } from '../../nodes/StreamSkill/purchase/report/panel.ts';
-import { failures, heldBack, invalid, keyed, orderOf, refused, rejections, uncertain, uncertainties } from './failures.mts';
+import { failures, heldBack, invalid, keyed, mended, orderOf, refused, rejections, uncertain, uncertainties } from './failures.mts';
 
 const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1, position: [0, 0], parameters: {} } as INode;
 
@@ -198,6 +198,12 @@ describe('the text of an error', () => {
 		expect(steps(ofOther, ofOther)).toMatch(/whether the other order is .* add K7QM-3XPA to the option Confirmed Bought/);
 		expect(steps(withKey, ofOther)).toMatch(/whether the order is /);
 		expect(steps(plain, withKey)).toMatch(/If it is there, it was bought\. If it is not, it is one of the rows that are left/);
+	});
+
+	test('tells to look for what was sent if the fields of one may have been changed', () => {
+		const steps = (...all: Failure[]) => paragraphs({ failed: all.map((failure, place) => item(place, failure)) }).at(-1);
+		expect(steps(uncertain(), mended)).toContain('If its fields have been changed since it was sent, look for it as it was.');
+		expect(steps(uncertain(), uncertain())).not.toContain('changed since');
 	});
 
 	test('names a reference once that several items share', () => {

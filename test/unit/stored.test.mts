@@ -19,7 +19,7 @@ import { referenceOf } from '../../nodes/StreamSkill/purchase/journal/references
 import { readOrder, whatIsOrdered } from '../../nodes/StreamSkill/purchase/order/order.ts';
 
 test.each([
-	["the property of the node's context", PAST_ORDERS, 'streamSkillOrders'],
+	["the property of the workflow's context", PAST_ORDERS, 'streamSkillOrders'],
 	['the custom data', CUSTOM_DATA, 'streamSkillPurchases'],
 
 	['the orders of an execution', ROW.orders('node', 'root'), 'node:orders:root'],

@@ -21,8 +21,8 @@ type Bought = { purchase?: IDataObject };
 /** @returns the call that the items belong to */
 export function callOf(context: IExecuteFunctions): Call {
 	if (isTool(context)) return callOfModel(context);
-	// n8n makes the proxy anew each time.
-	const id = String(context.getWorkflowDataProxy(0).$runIndex);
+	// n8n makes the proxy anew each time. Under another name, it counts from 0 again.
+	const id = `${context.getWorkflowDataProxy(0).$runIndex as number} ${context.getNode().name}`;
 	return { id, isTryOf: (other) => other === id };
 }
 

@@ -1,4 +1,4 @@
-import type { IExecuteFunctions, IWorkflowSettings } from 'n8n-workflow';
+import type { IExecuteFunctions, INode, IWorkflowSettings } from 'n8n-workflow';
 
 /** Whether an AI agent's model ordered: n8n runs the node under a type of its own then, in all its ways and versions. */
 export const isTool = (context: IExecuteFunctions) => context.getNode().type.endsWith('Tool');
@@ -83,6 +83,17 @@ function savesFailedExecutions(context: IExecuteFunctions): boolean {
 	// n8n before 2.0 does not have it.
 	const { getWorkflowSettings } = context as { getWorkflowSettings?: () => { saveDataErrorExecution?: string } };
 	return getWorkflowSettings?.call(context).saveDataErrorExecution !== 'none';
+}
+
+/** @returns all nodes of the workflow */
+export const nodesOf = (context: IExecuteFunctions): INode[] =>
+	Object.values((context as unknown as { workflow?: { nodes: Record<string, INode> } }).workflow?.nodes ?? {});
+
+/** @returns the names of the nodes before this one, the same in whatever sequence they are connected */
+export function namesBefore(context: IExecuteFunctions): string {
+	const { name } = context.getNode();
+	const others = context.getParentNodes(name).flatMap((node) => (node.name === name ? [] : node.name));
+	return JSON.stringify([...new Set(others)].sort());
 }
 
 /** Whether another node of this type comes after it, and may have orders for the same items. */

@@ -1,6 +1,6 @@
 import type { IExecuteFunctions, INode, INodeExecutionData, IRunExecutionData } from 'n8n-workflow';
 
-import { dropsOutput, isLegacyOrder, isRunByAgent } from './host';
+import { dropsOutput, isLegacyOrder, isRunByAgent, nodesOf } from './host';
 
 /** Why the node cannot order anything as it stands, whatever its items say, and what to do about it. */
 export interface Misfit {
@@ -10,7 +10,6 @@ export interface Misfit {
 
 interface Internals {
 	runExecutionData?: Partial<IRunExecutionData>;
-	workflow?: { nodes: Record<string, INode> };
 }
 
 /** @returns undefined where the node may order */
@@ -24,7 +23,7 @@ export function misfitOf(context: IExecuteFunctions): Misfit | undefined {
 				'To buy, choose Purchase as Resource and Create as Operation. For another call of the API, use an HTTP Request node, and choose Base URL as Allowed HTTP Request Domains in the StreamSkill API credential. Nothing stops that node from buying twice.',
 		};
 	}
-	const { runExecutionData, workflow } = context as unknown as Internals;
+	const { runExecutionData } = context as unknown as Internals;
 	// n8n's Agents run a node without an execution (n8n: ephemeral-node-executor.js).
 	if ((runExecutionData && !runExecutionData.executionData) || isOfChat(context)) {
 		return {
@@ -39,7 +38,7 @@ export function misfitOf(context: IExecuteFunctions): Misfit | undefined {
 				'Order it again, one order after the other. So that it does not happen, a person can set Batch Size of the AI agent to 1, and have an AI Agent Tool place one order at a time.',
 		};
 	}
-	const twin = Object.values(workflow?.nodes ?? {}).find((other) => isTwin(other, context.getNode()));
+	const twin = nodesOf(context).find((other) => isTwin(other, context.getNode()));
 	if (twin) {
 		return {
 			error: `Nothing was bought now: the nodes ${twin.name} and ${context.getNode().name} have the same ID, so their orders cannot be told apart`,

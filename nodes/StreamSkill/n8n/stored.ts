@@ -5,7 +5,7 @@
  * NEVER CHANGE ONE: what was bought under it would be bought again.
  */
 
-/** The property of the node's context in an execution's data that has the past orders. */
+/** The property of the workflow's context in an execution's data that has the past orders, by the ID of the node. */
 export const PAST_ORDERS = 'streamSkillOrders';
 
 /** The execution's custom data that has the IDs of its purchases; a number follows from the second one on. */

@@ -201,7 +201,8 @@ class Run {
 	private limitOn(orders: Planned[]): Obstacle | undefined {
 		const { placed } = this.journal;
 		const limit = limitOf(orders);
-		return placed + orders.length > limit ? { kind: 'limit', placed, wanted: orders.length, limit } : undefined;
+		const wanted = orders.length - repeatedKeys(orders).length;
+		return placed + wanted > limit ? { kind: 'limit', placed, wanted, limit } : undefined;
 	}
 
 	/** Sends orders, and those that others have on their way once it shows that they were not bought. */
@@ -236,8 +237,14 @@ class Run {
 				open = this.unobstructed(this.plan(waiting));
 			}
 		} finally {
-			this.leaveToOthers(this.sentByOthers);
 			await journal.settle();
+			// One may be another item's with the same Idempotency Key, whose order has ended meanwhile.
+			if (this.sentByOthers.length > 0 && !journal.refusal) {
+				const waiting = this.sentByOthers.splice(0);
+				await journal.judge(waiting);
+				this.leave(this.plan(waiting));
+			}
+			this.leaveToOthers(this.sentByOthers);
 		}
 	}
 
@@ -245,8 +252,8 @@ class Run {
 	private leaveToOthers(recalled: Recalled[]) {
 		for (const { item, known } of recalled)
 			if (known.kind === 'onItsWay') {
-				const { reference, isKeyed, isOther } = known;
-				this.report.fail(item, { kind: 'unknown', reference, isKeyed, isOther });
+				const { reference, isKeyed, isOther, mayBeMended } = known;
+				this.report.fail(item, { kind: 'unknown', reference, isKeyed, isOther, mayBeMended });
 			}
 	}
 

@@ -2,9 +2,11 @@
 import type { DeduplicationItemTypes } from 'n8n-workflow';
 
 import { faults } from '../../../tools/sandbox/sandbox.mts';
+import { LOOK_UP_TIME, setForward } from '../clock.mts';
 import { createExecution, deduplicator } from '../engine.mts';
 import { has } from '../late.mts';
 import { openShop, outcomes, processOf, referencesOf, until, type Orders } from '../shop.mts';
+import { loop } from '../wirings.mts';
 
 const shop = openShop();
 const { order, sold } = shop;
@@ -52,3 +54,36 @@ test.each([
 		expect(sold()).toEqual({ a: 2 });
 	},
 );
+
+describe.each(['list', 'loop'])('rows that were bought are gone when n8n dies and the %s is read anew', (shape) => {
+	const read = (ids: number[], options: Orders['options'] = {}): Orders => ({
+		...(shape === 'loop' && { wiring: loop({ errorsToo: true }) }),
+		onError: 'continueErrorOutput',
+		before: () => ids.map((id) => ({ id, channel: 'a' })),
+		options: { idempotencyKey: '=order {{ $json.id }}', batching: { batch: { batchSize: 1, batchInterval: 5 } }, ...options },
+	});
+	const ended = shape === 'loop' ? ['Start', 'Loop', 'StreamSkill'] : ['Start'];
+
+	test('an order that is confirmed as not bought is sent', async () => {
+		const killed = await shop.kill([{}], { at: 'send', channel: 'a', nth: 2, ended }, read([0, 1]));
+		const held = await order([], { ...read([1]), retryOf: killed });
+		expect(referencesOf(held)).toHaveLength(1);
+		setForward(LOOK_UP_TIME);
+		await order([], { ...read([1], { confirmedNotBought: referencesOf(held)[0] }), retryOf: killed });
+		expect(sold()).toEqual({ a: 2 });
+	});
+});
+
+test('a loop that is read anew in another sequence: an order that is confirmed as not bought is sent', async () => {
+	const read = (ids: number[], options: Orders['options'] = {}): Orders => ({
+		wiring: loop({ errorsToo: true }),
+		onError: 'continueErrorOutput',
+		before: () => ids.map((id) => ({ id, channel: 'a' })),
+		options: { idempotencyKey: '=order {{ $json.id }}', ...options },
+	});
+	const killed = await shop.kill([{}], { at: 'send', channel: 'a', nth: 3, ended: ['Start', 'Loop', 'StreamSkill'] }, read([0, 1, 2]));
+	const held = await order([], { ...read([2, 1, 0]), retryOf: killed });
+	setForward(LOOK_UP_TIME);
+	await order([], { ...read([2, 1, 0], { confirmedNotBought: referencesOf(held).join(' ') }), retryOf: killed });
+	expect(sold()).toEqual({ a: 3 });
+});

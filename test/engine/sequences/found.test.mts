@@ -182,3 +182,47 @@ test('a Dry Run counts a key that comes twice once', async () => {
 	expect(sold()).toEqual({ a: 1 });
 	expect(hint).toContain('1 order would be sent');
 });
+
+describe('two items have the same Idempotency Key, On Error = Stop', () => {
+	const setup: Orders = { options: { idempotencyKey: '={{ $json.channel }}', batching: { batch: { batchSize: -1, batchInterval: 0 } } } };
+
+	test('an order that was refused is not called one that may have been bought', async () => {
+		shop.refuse('a');
+		expect(wordsOf(await order(['a', 'a'], setup))).not.toContain('May have been bought');
+		expect(sold()).toEqual({});
+	});
+
+	test('nor is one whose key has just bought it', async () => {
+		shop.refuse('b');
+		expect(outcomes(await order(['a', 'a', 'b'], setup))).not.toContain('unknown');
+		expect(sold()).toEqual({ a: 1 });
+	});
+
+	test('Max Purchases counts it once', async () => {
+		const options = { ...setup.options, maxPurchases: 1 };
+		expect(outcomes(await order(['a', 'b'], { options }))).toEqual(['notSent', 'notSent']);
+		await order(['a', 'a'], { options });
+		expect(sold()).toEqual({ a: 1 });
+	});
+});
+
+test.each([
+	['with what was sent', {}, false],
+	['with other fields', { tarifId: 2 }, true],
+])('an uncertain order is told in a retry %s', async (_, parameters, isMended) => {
+	lose('b', true);
+	const failed = await order(['a', 'b', 'c']);
+	const retry = await order([], { parameters, retryOf: failed.data });
+	expect(wordsOf(retry).includes('If its fields have been changed since it was sent, look for it as it was.')).toBe(isMended);
+});
+
+test('a loop in a sub-workflow: who orders the rest in a new execution is told that other rounds have bought as well', async () => {
+	const setup: Orders = { wiring: loop({ size: 2 }), mode: 'integrated' };
+	lose('d', true);
+	const failed = await order(['a', 'b', 'c', 'd', 'e'], setup);
+	expect(wordsOf(failed)).toMatch(
+		/This lists one round only\. What others have bought is in the node's output, or in the lines of n8n's log that have "run":"\w{8}"/,
+	);
+	lose('a', true);
+	expect(wordsOf(await order(['a', 'b'], setup))).not.toContain('This lists one round only');
+});

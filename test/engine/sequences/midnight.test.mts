@@ -1,6 +1,6 @@
 /** By hand, over midnight (UTC): what was bought after it was bought on the next day. */
 import { DAY, setForward } from '../clock.mts';
-import { openShop, until } from '../shop.mts';
+import { openShop, processOf, until } from '../shop.mts';
 
 const { order, sold } = openShop();
 
@@ -17,4 +17,12 @@ test('what was bought by hand yesterday is left out', async () => {
 	setForward(DAY);
 	await order(['b'], { mode: 'manual' });
 	expect(sold()).toEqual({ a: 1, b: 1 });
+});
+
+test('what was bought by hand just after midnight is left out where the clock is a little behind', async () => {
+	setToMidnight(1000);
+	await order(['a'], { mode: 'manual', streamSkill: processOf('main') });
+	setForward(-3000);
+	await order(['a'], { mode: 'manual', streamSkill: processOf('worker') });
+	expect(sold()).toEqual({ a: 1 });
 });

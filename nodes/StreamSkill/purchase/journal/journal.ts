@@ -6,6 +6,7 @@ import { pause } from '../../n8n/pause';
 import { isRetryWithoutRoot } from '../../n8n/root';
 import { refusalIn, type DatabaseRefusal } from '../../n8n/rows';
 import type { Item } from '../order/order';
+import { NAME } from '../../n8n/stored';
 import { Claim } from './claim';
 import { Confirmations } from './confirmations';
 import { groupBy } from './groups';
@@ -15,7 +16,7 @@ import { chainsOf, namesOf } from './names';
 import { pastState, type Names, type PastOrder, type PastOrders } from './past';
 import type { Knowledge, Planned, Recalled } from './recalled';
 import { Recorder, type Attempt } from './recorder';
-import { isOfEditor, type ShownReference } from './records';
+import { isOfEditor, isOfItem, type ShownReference } from './records';
 import { referenceOf, shownReference } from './references';
 import { dayOf, openStores, type Stores } from './stores';
 
@@ -132,6 +133,7 @@ export class Journal {
 		await this.unlessRefused(async () => {
 			// What could not be looked up says nothing of what is on record.
 			if (this.refusal) return;
+			if (this.past.isMoved) await this.holdBackWhatMayBeAnotherCalls(recalled);
 			if (this.isBlind(recalled)) await this.holdBackBlindly(recalled);
 			if (this.recognisesNone(recalled)) await this.holdBackWhatIsUnrecognised(recalled);
 		});
@@ -151,8 +153,12 @@ export class Journal {
 		}
 	}
 
-	/** Finds the past order of each, and of those equal ones that are still to be sent: what is on record by now may be theirs. */
-	private async findPastOrders(recalled: Recalled[]) {
+	/**
+	 * Finds the past order of each, and of those equal ones that are still to be sent: what is on record by now may be theirs.
+	 *
+	 * @param isOfOther whether a past order is of another item
+	 */
+	private async findPastOrders(recalled: Recalled[], isOfOther: (order: PastOrder) => boolean = () => false) {
 		const wanted = new Set(recalled);
 		const orders = new Set(recalled.map(({ names }) => names.order));
 		const equals = this.list.filter((one) => wanted.has(one) || (!isTaken(one) && orders.has(one.names.order)));
@@ -162,18 +168,21 @@ export class Journal {
 			await this.lookup.linkEquals(equals);
 		} finally {
 			// What is only shown takes no order from what is sent.
-			for (const isShown of [false, true]) this.pair(equals.filter(({ item }) => item.reading.treatment.dryRun === isShown));
+			for (const isShown of [false, true]) {
+				const group = equals.filter(({ item }) => item.reading.treatment.dryRun === isShown);
+				this.pair(group, isOfOther);
+			}
 		}
 	}
 
 	/** Finds the past order of each of these items. */
-	private pair(group: Recalled[]) {
+	private pair(group: Recalled[], isOfOther: (order: PastOrder) => boolean) {
 		const { call } = this;
 		const before = new Set(group.map(({ taken }) => taken));
 		const isOfTry = ({ call: other, state }: PastOrder) =>
 			other === undefined || call.isTryOf(other, state.kind === 'bought' ? state : undefined);
 		const isFree = (order: PastOrder) =>
-			order.state.kind !== 'void' && !this.past.takenNow.has(order) && (before.has(order) || isOfTry(order));
+			order.state.kind !== 'void' && !this.past.takenNow.has(order) && !isOfOther(order) && (before.has(order) || isOfTry(order));
 		const found = match(
 			group.map(({ names }) => names),
 			this.past.orders.filter(isFree),
@@ -193,6 +202,7 @@ export class Journal {
 	private async knowledgeOf(one: Recalled): Promise<Knowledge> {
 		this.dropWhatKeyOutranks(one);
 		const { names, taken, key } = one;
+		if (one.isOneOfMany) return { kind: 'unrecognised', isEqual: true };
 		if (taken?.state.kind === 'bought') {
 			this.confirmations.refute(taken.records.map(referenceOf));
 			const { purchase, because = isByHand(taken) ? 'editor' : 'earlier' } = taken.state;
@@ -237,7 +247,7 @@ export class Journal {
 	private async judgeOpen(one: Recalled, open: PastOrder): Promise<Knowledge> {
 		const { taken, names } = one;
 		const { records } = open;
-		const shown = shownReference(records, names.key);
+		const shown = { ...shownReference(records, names.key), ...(open.order !== names.order && { mayBeMended: true }) };
 		const references = records.map(referenceOf);
 		const { outcome, isSilent } = open.state.kind === 'unknown' ? open.state : { outcome: undefined, isSilent: false };
 		const mayBeAnswered = !isSilent && !references.some((other) => one.waitedFor.has(other));
@@ -260,7 +270,7 @@ export class Journal {
 				// Somebody else may have confirmed the same at the same moment, and have sent the order once more.
 				one.taken = undefined;
 				one.mayHaveRival = true;
-				await this.findPastOrders([one]);
+				await this.findPastOrders([one], (other) => wasSentBefore(other, open));
 				return await this.knowledgeOf(one);
 			case undefined:
 				// In the retry of a killed execution nobody is left who could answer; of a key or a lost claim, somebody may be.
@@ -268,6 +278,16 @@ export class Journal {
 					return { kind: 'onItsWay', ...shown, references };
 				return { kind: 'unknown', reason: outcome?.reason, ...shown, isRepeated: open !== taken && open.call !== undefined };
 		}
+	}
+
+	/** Where the node stands elsewhere by now, another call may order what one before has bought. */
+	private async holdBackWhatMayBeAnotherCalls(recalled: Recalled[]) {
+		const open = recalled.filter(({ known }) => known.kind === 'new');
+		const own = new Set(this.list.flatMap(({ taken }) => taken?.records ?? []).map(referenceOf));
+		const others = (await this.lookup.sentBefore(open)).filter((record) => !own.has(referenceOf(record)));
+		const ordered = new Set(others.map(({ name }) => name));
+		for (const one of open)
+			if (one.names.order !== undefined && ordered.has(NAME.order(one.names.order))) one.known = { kind: 'unrecognised', isEqual: true };
 	}
 
 	/** The retry of a killed execution, where n8n has nothing that tells which one: what it has sent is not known. */
@@ -376,6 +396,14 @@ export class Journal {
 
 /** Whether it has a past order, or is one by now. */
 const isTaken = ({ taken }: Recalled) => taken !== undefined && taken.state.kind !== 'void';
+
+/** Whether an order was sent before an equal one: each takes the next number. */
+function wasSentBefore(order: PastOrder, other: PastOrder): boolean {
+	const records = order.records.filter((record) => !isOfItem(record));
+	return records.some(({ scope, name, number }) =>
+		other.records.some((one) => one.scope === scope && one.name === name && one.number > number),
+	);
+}
 
 const isByHand = ({ records }: PastOrder) => records.every(isOfEditor);
 

@@ -10,7 +10,7 @@ import { CLAIM_LASTS, CLAIMED_WITHIN, isOfEditor, isOfItem, type FoundRecord, ty
 import { referenceOf } from './references';
 import type { Stores } from './stores';
 
-/** Of how many orders it is asked whether an item was bought for one of them. Beyond, both read as bought. */
+/** Of how many orders it is asked which of as many items or keys they are of. Beyond, all that they may be of is held back. */
 const MOST_ASKED = 50;
 
 /** What an item has bought that none of the list orders now. */
@@ -57,7 +57,8 @@ export class Lookup {
 			const isRepeated = ({ scope, state, name }: FoundRecord) =>
 				isOfEditor({ scope }) && state === 'bought' && !kept.has(names.get(name)?.order);
 			const found = await list.look(wanted);
-			await this.findExchanged(list, found);
+			const untold = new Set(await this.findExchanged(list, found));
+			for (const one of recalled) if (one.names.item !== undefined && untold.has(NAME.item(one.names.item))) one.isOneOfMany = true;
 			// An item's record may join that of its order, which is to be known first.
 			const inSequence = found.sort((a, b) => Number(isOfItem(a)) - Number(isOfItem(b)));
 			past.learn(
@@ -74,17 +75,37 @@ export class Lookup {
 		}
 	}
 
-	/** Rows may have exchanged their orders since: then an item's record is of an order that another row has now. */
-	private async findExchanged(list: List, found: FoundRecord[]) {
+	/** @returns the records of what this execution has sent of these orders, in whatever call, unless they are void */
+	async sentBefore(recalled: Recalled[]): Promise<FoundRecord[]> {
+		const { past, own } = this.stores;
+		if (!own) return [];
+		const wanted = new Map<string, Wanted>();
+		for (const { names } of recalled) {
+			if (names.order === undefined) continue;
+			const name = NAME.order(names.order);
+			const count = past.used(own.scope, name);
+			if (count > 0) wanted.set(name, { from: 1, count });
+		}
+		return (await own.look(wanted)).filter(({ state }) => state !== 'void');
+	}
+
+	/**
+	 * Rows may have exchanged their orders since: then an item's record is of an order that another row has now.
+	 *
+	 * @returns the names of the items of which it cannot be told, since there are too many
+	 */
+	private async findExchanged(list: List, found: FoundRecord[]): Promise<string[]> {
 		const bought = found.filter(({ state }) => state === 'bought');
 		const strange = bought.filter((record) => isOfItem(record) && record.order === undefined);
-		if (strange.length === 0) return;
+		if (strange.length === 0) return [];
 		const taken = new Set(bought.map(({ order }) => order));
 		const others = new Set(bought.flatMap((record) => (isOfItem(record) || taken.has(record.name) ? [] : record.name)));
-		for (const name of [...others].slice(0, MOST_ASKED)) {
+		if (others.size > MOST_ASKED) return strange.map(({ name }) => name);
+		for (const name of others) {
 			const open = strange.filter(({ order }) => order === undefined);
 			await list.markOrder(open, name);
 		}
+		return [];
 	}
 
 	/** What was unknown when the execution's data was stored may be settled by now. */
@@ -148,7 +169,8 @@ export class Lookup {
 			const orders = open.get(order) ?? [];
 			if (order === undefined || orders.length === 0 || orders.length + group.length === 2) continue;
 			const claims = await keys.look(group.flatMap(({ names }) => names.key ?? []));
-			for (const taken of orders.slice(0, MOST_ASKED)) await this.link([...claims.values()].map((key) => ({ taken, key })));
+			if (claims.size * orders.length > MOST_ASKED ** 2) for (const one of group) one.isOneOfMany = true;
+			else for (const taken of orders) await this.link([...claims.values()].map((key) => ({ taken, key })));
 		}
 	}
 

@@ -33,8 +33,14 @@ export interface PastOrder extends Names {
 	state: PastState;
 }
 
-/** What an execution's own data keeps. */
+/** What an execution's own data keeps of a node. */
 interface Stored {
+	/** How the node was called: it may be deleted, and pasted again with another ID. */
+	name: string;
+	/** Which nodes stood before it when the execution came to it. */
+	before: string;
+	/** Whether others did later: then the number of a call does not tell any more which calls before were tries of it. */
+	isMoved?: true;
 	/** The root where n8n has no token. */
 	root?: string;
 	/** By scope and name: the highest number that was given or seen. */
@@ -53,10 +59,21 @@ interface Stored {
 	quiet?: { executionId: string; scopes: Record<string, boolean> };
 }
 
+/** The node as the workflow has it now. */
+interface Node {
+	id: string;
+	name: string;
+	/** Stands for the nodes before it. */
+	before: string;
+	/** @returns whether the workflow has a node with this ID */
+	isThere(id: string): boolean;
+}
+
 /**
- * The past orders of an execution, kept in its own data (`getContext('node')`): they are there in each try of Retry On
+ * The past orders of an execution, kept in its own data (`getContext('flow')`): they are there in each try of Retry On
  * Fail, in later rounds of a loop, and when a stored execution is retried from the Executions list (n8n:
- * execution.service.js, retry), but not after a crash.
+ * execution.service.js, retry), but not after a crash. n8n's context of a node goes by its name, which may be changed
+ * before a retry.
  */
 export class PastOrders {
 	private readonly stored: Stored;
@@ -67,24 +84,35 @@ export class PastOrders {
 	/** Whether there was nothing: this is the node's first call, or the data was lost. */
 	readonly isNew: boolean;
 
+	/** The ID that the node had when the execution first came to it. */
+	readonly nodeId: string;
+
 	/** By scope: whether nobody was writing to the list when this execution came to it. */
 	readonly isQuiet: Partial<Record<string, boolean>>;
 
 	/**
-	 * @param container the node's context in the execution's data
+	 * @param container the workflow's context in the execution's data
 	 * @param options.root the root of an execution that begins here, if n8n has no token
 	 * @param options.isPreview whether nothing may be remembered
 	 * @param options.isEvaluation whether the execution is one of an evaluation
 	 */
 	constructor(
 		container: object,
+		node: Node,
 		{ root, executionId, isPreview, isEvaluation }: { root?: string; executionId: string; isPreview: boolean; isEvaluation: boolean },
 	) {
-		const data = container as { [PAST_ORDERS]?: Stored };
-		this.isNew = data[PAST_ORDERS] === undefined;
-		const stored: Stored = data[PAST_ORDERS] ?? { root, used: {}, lists: {}, orders: [], complete: 0 };
+		const data = container as { [PAST_ORDERS]?: Record<string, Stored> };
+		const all = data[PAST_ORDERS] ?? {};
+		const { id, name, before } = node;
+		const pastedId = Object.keys(all).find((other) => all[other]?.name === name && !node.isThere(other));
+		this.nodeId = all[id] ? id : (pastedId ?? id);
+		const kept = all[this.nodeId];
+		this.isNew = kept === undefined;
+		const stored: Stored = kept ?? { name, before, root, used: {}, lists: {}, orders: [], complete: 0 };
 		this.stored = isPreview ? (JSON.parse(JSON.stringify(stored)) as Stored) : stored;
-		if (!isPreview) data[PAST_ORDERS] = stored;
+		if (!isPreview) data[PAST_ORDERS] = Object.assign(all, { [this.nodeId]: stored });
+		this.stored.name = name;
+		if (this.stored.before !== before) this.stored.isMoved = true;
 		if (isEvaluation) stored.isEvaluation = true;
 		if (this.stored.quiet?.executionId !== executionId) this.stored.quiet = { executionId, scopes: {} };
 		this.isQuiet = this.stored.quiet.scopes;
@@ -114,6 +142,11 @@ export class PastOrders {
 	/** Whether this execution, or the one that it retries, is of an evaluation. */
 	get isOfEvaluation(): boolean {
 		return this.stored.isEvaluation === true;
+	}
+
+	/** Whether the node stands elsewhere in the workflow than when the execution first came to it. */
+	get isMoved(): boolean {
+		return this.stored.isMoved === true;
 	}
 
 	get lost(): Stored['lost'] {

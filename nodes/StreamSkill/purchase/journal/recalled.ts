@@ -16,15 +16,18 @@ export type Knowledge =
 	/**
 	 * Sent, with what came of it where that is at hand, or perhaps not sent: it cannot be told. `isRepeated`: what was sent
 	 * is an equal order of another call, and this one may be that once more, or another. `isOther`: what was sent is another
-	 * order, with this one's Idempotency Key.
+	 * order, with this one's Idempotency Key. `mayBeMended`: the item's fields may have been changed since.
 	 */
-	| ({ kind: 'unknown'; reason?: Reason; isRepeated?: boolean; isOther?: boolean } & ShownReference)
+	| ({ kind: 'unknown'; reason?: Reason; isRepeated?: boolean; isOther?: boolean; mayBeMended?: boolean } & ShownReference)
 	/** Somebody else has sent it, and may still get the answer. With the references of all its records. */
-	| ({ kind: 'onItsWay'; references: string[]; isOther?: boolean } & ShownReference)
+	| ({ kind: 'onItsWay'; references: string[]; isOther?: boolean; mayBeMended?: boolean } & ShownReference)
 	/** Its Idempotency Key has bought another order, or is that of another order in the list. */
 	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
-	/** The execution has lost its own data, and nothing tells whether this order was sent. */
-	| { kind: 'unrecognised' }
+	/**
+	 * Nothing tells whether this order was sent: the execution has lost its own data, or has bought an equal order
+	 * (`isEqual`) that may be this one.
+	 */
+	| { kind: 'unrecognised'; isEqual?: true }
 	/** Another execution may have sent it, and n8n's database refuses to tell. */
 	| { kind: 'unread'; refusal: DatabaseRefusal };
 
@@ -37,6 +40,8 @@ export interface Recalled {
 	taken?: PastOrder;
 	/** The last record of its Idempotency Key, and for which order that was claimed. */
 	key?: FoundRecord & { owner?: KeyOwner };
+	/** Whether it is among more equal orders, or rows that have exchanged their orders, than can be told apart. */
+	isOneOfMany?: boolean;
 	/** Whether somebody else may have it on its way: one was faster to claim it, or may have confirmed the same just now. */
 	mayHaveRival: boolean;
 	/** Records that were waited for: whoever claimed them is taken to be silent. */

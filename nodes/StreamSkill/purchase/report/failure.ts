@@ -16,8 +16,8 @@ export type Obstacle =
 	/** n8n's database has no place for what a workflow orders that was never saved. */
 	| { kind: 'unsaved' }
 	| { kind: 'evaluation' }
-	/** The execution has lost its data, and none of the orders on record is in the list. */
-	| { kind: 'unrecognised' }
+	/** The execution has lost its data, and none of the orders on record is in the list; or one is equal to it (`isEqual`). */
+	| { kind: 'unrecognised'; isEqual?: true }
 	| { kind: 'stopped' }
 	/** The node itself went wrong. */
 	| { kind: 'defect'; message: string };
@@ -34,10 +34,16 @@ export const databaseObstacle = (refusal: DatabaseRefusal, mayBeBought: boolean)
 });
 
 /**
- * It may have been bought, or the equal one before it, or another one with its Idempotency Key. Without a reason where the
- * answer is not known any more.
+ * It may have been bought, or the equal one before it, or another one with its Idempotency Key, perhaps with other fields
+ * than the item has now. Without a reason where the answer is not known any more.
  */
-export type Uncertain = { kind: 'unknown'; reason?: Reason; isRepeated?: boolean; isOther?: boolean } & ShownReference;
+export type Uncertain = {
+	kind: 'unknown';
+	reason?: Reason;
+	isRepeated?: boolean;
+	isOther?: boolean;
+	mayBeMended?: boolean;
+} & ShownReference;
 
 /** Why an item came to no purchase. */
 export type Failure =

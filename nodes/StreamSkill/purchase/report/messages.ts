@@ -251,11 +251,11 @@ function describeUnknown({ reason, isKeyed, isOther }: Uncertain, treatment?: Tr
 export function lookUp(
 	reference: string | undefined,
 	recourse: Recourse,
-	{ isKeyed, isRepeated, isOther }: Pick<Uncertain, 'isKeyed' | 'isRepeated' | 'isOther'>,
+	{ isKeyed, isRepeated, isOther, mayBeMended }: Pick<Uncertain, 'isKeyed' | 'isRepeated' | 'isOther' | 'mayBeMended'>,
 ): string[] {
 	const one = isOther ? 'the other order' : 'the order';
 	const which = reference === undefined ? 'each order that may have been bought' : one;
-	const look = `Check whether ${which} is in your StreamSkill account.`;
+	const look = `Check whether ${which} is in your StreamSkill account.${mayBeMended ? ' If its fields have been changed since it was sent, look for it as it was.' : ''}`;
 	const named = reference ?? 'its reference';
 	const confirm = `If it is there, add ${named} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {
@@ -358,7 +358,9 @@ function tellObstacle(obstacle: Obstacle, recourse?: Recourse): [what: string, .
 			];
 		case 'unrecognised':
 			return [
-				'This execution has placed orders before, and none of them is in the current list',
+				obstacle.isEqual
+					? 'This execution has bought an equal order before, and it is not clear whether it was this one'
+					: 'This execution has placed orders before, and none of them is in the current list',
 				...(recourse === 'anew'
 					? // Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
 						['Look in your StreamSkill account for what this execution has bought.', ORDER_THE_REST]

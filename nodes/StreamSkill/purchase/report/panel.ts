@@ -115,8 +115,11 @@ function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recou
 	const references = [...new Set(uncertain.flatMap(({ failure }) => (failure.kind === 'unknown' ? failure.reference : [])))];
 	const reference = references.length === 1 ? references[0] : undefined;
 	const isEach = (is: 'isKeyed' | 'isOther') => uncertain.every(({ failure }) => failure.kind === 'unknown' && failure[is]);
+	const mayBeMended = uncertain.some(({ failure }) => failure.kind === 'unknown' && failure.mayBeMended);
 	const sentences = [
-		...(references.length === 0 ? [] : lookUp(reference, recourse, { isKeyed: isEach('isKeyed'), isOther: isEach('isOther') })),
+		...(references.length === 0
+			? []
+			: lookUp(reference, recourse, { isKeyed: isEach('isKeyed'), isOther: isEach('isOther'), mayBeMended })),
 		...certain.flatMap(({ failure }) => mend(failure, recourse)),
 		goOn(
 			[...uncertain, ...certain].map(({ failure }) => failure),

@@ -18,6 +18,8 @@ export interface Remarks {
 	confirmations: Pick<Confirmations, 'unmet' | 'contradictory' | 'opposing' | 'wrong'>;
 	/** Whether some of the orders were placed by hand yesterday. */
 	isLastDay: boolean;
+	/** How many orders the execution has placed, in all calls of the node. */
+	placed: number;
 }
 
 /** Gathers what became of each item, and turns it into the node's output in the order of the items. */
@@ -98,7 +100,7 @@ export class Report {
 				failed: this.all('failed').map(({ item, failure }) => failedItem(item, failure)),
 				purchases: this.all('bought').map(({ item, purchase }) => ({ ...namedItem(item), purchase })),
 				leftOut: this.all('leftOut').map(({ item, because }) => failedItem(item, { kind: 'duplicate', because })),
-				remarks: this.referenceRemarks,
+				remarks: [...this.otherCallsRemark, ...this.referenceRemarks],
 				notTried: this.items.filter((item) => !this.results.has(item)).map(namedItem),
 			},
 			this.recourse,
@@ -154,6 +156,17 @@ export class Report {
 	/** Whether a reference that has met no order may be that of one in a later round of the loop, since nothing here is uncertain. */
 	private get mayComeLater(): boolean {
 		return isInLoop(this.context) && !this.all('failed').some(({ failure }) => failure.kind === 'unknown');
+	}
+
+	/** What is told where only a new execution can go on, which would buy again what earlier rounds of a loop have bought. */
+	private get otherCallsRemark(): string[] {
+		const { placed, run } = this.remarks;
+		const uncertain = this.all('failed').filter(({ failure }) => failure.kind === 'unknown');
+		const listed = this.all('bought').length + this.all('leftOut').length + uncertain.length;
+		if (this.recourse !== 'rest' || placed <= listed) return [];
+		return [
+			`This lists one round only. What others have bought is in the node's output, or in the lines of n8n's log that have "run":"${run}"`,
+		];
 	}
 
 	/** What is told of references that did nothing. */

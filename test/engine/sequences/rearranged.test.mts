@@ -1,0 +1,117 @@
+/** A workflow is changed between an execution that failed and its retry: the node stands elsewhere, has another name, or another ID. */
+import { other, type Wiring } from '../engine.mts';
+import { onceEach, openShop, outcomes, wordsOf } from '../shop.mts';
+import { branches, loop } from '../wirings.mts';
+
+const { order, refuse, sold } = openShop();
+
+describe('the node stands elsewhere: what may be bought a second time is held back, and the advice tells how to go on', () => {
+	const NOT_CLEAR = 'This execution has bought an equal order before, and it is not clear whether it was this one';
+
+	test('a loop is put around it', async () => {
+		refuse('b');
+		const failed = await order(['a', 'b', 'c']);
+		const retry = await order([], { wiring: loop(), retryOf: failed.data });
+		expect(retry.run.status).toBe('error');
+		expect(wordsOf(retry)).toContain(NOT_CLEAR);
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+		await order([], { retryOf: failed.data });
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+		// Nor is it forgotten when the original workflow goes on where the other one has ended.
+		await order([], { retryOf: retry.data });
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+	});
+
+	const parameters = { channel: '={{ $("Start").item.json.channel }}' };
+
+	test('a later node fails, and is put before it', async () => {
+		let fails = 1;
+		const nodes = {
+			Sheet: other(() => {
+				if (fails-- > 0) throw new Error('The sheet cannot be written');
+			}),
+		};
+		const was: Wiring = { entry: 'StreamSkill', nodes, connections: { StreamSkill: [['Sheet']], Sheet: [['Success']] } };
+		const is: Wiring = { entry: 'Sheet', nodes, connections: { Sheet: [['StreamSkill']], StreamSkill: [['Success']] } };
+		const failed = await order(['a', 'b', 'c'], { wiring: was, parameters });
+		const retry = await order([], { wiring: is, parameters, retryOf: failed.data, onError: 'continueErrorOutput' });
+		expect(outcomes(retry)).toEqual(['notSent', 'notSent', 'notSent']);
+		expect((await order([], { wiring: was, parameters, retryOf: failed.data })).run.status).toBe('success');
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+	});
+
+	test('two nodes change places', async () => {
+		refuse('a-bot');
+		const twin = { parameters: { tarifId: 2, channel: '={{ $("Start").item.json.channel + "-bot" }}' } };
+		const was: Wiring = { entry: 'StreamSkill', connections: { StreamSkill: [['Twin']], Twin: [['Success']], Success: [] } };
+		const is: Wiring = { entry: 'Twin', connections: { Twin: [['StreamSkill']], StreamSkill: [['Success']], Success: [] } };
+		const failed = await order(['a'], { wiring: was, parameters, twin });
+		await order([], { wiring: is, parameters, twin, retryOf: failed.data });
+		expect(sold()).toEqual({ a: 1, 'a-bot': 1 });
+	});
+
+	test('but a loop goes on in which a node was added, and an order that was refused in it is tried again', async () => {
+		refuse('b');
+		const rounds = loop({ errorsToo: true });
+		const failed = await order(['a', 'b', 'b', 'c'], { wiring: rounds });
+		const more: Wiring = {
+			...rounds,
+			nodes: { ...rounds.nodes, Added: other(() => {}) },
+			connections: { ...rounds.connections, Start: [['Added']], Added: [[rounds.entry]] },
+		};
+		const retry = await order([], { wiring: more, retryOf: failed.data, onError: 'continueErrorOutput' });
+		expect(sold()).toEqual({ a: 1, b: 1, c: 1 });
+		expect(outcomes(retry)).toEqual(['notSent']);
+	});
+});
+
+test('pasted: retried with the saved workflow, which fails later; then the first execution with the original workflow', async () => {
+	refuse('b');
+	const failed = await order(['a', 'b', 'c']);
+	refuse('c');
+	const saved = await order([], { retryOf: failed.data, node: { id: 'pasted' } });
+	expect([saved.run.status, sold()]).toEqual(['error', { a: 1, b: 1 }]);
+	await order([], { retryOf: failed.data });
+	expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+});
+
+describe.each([
+	['under its own name', {}],
+	['renamed', { node: { name: 'Buy' } }],
+])('a later node fails, the retry goes on %s', (_, more) => {
+	test('with the next rounds of a loop, which order the same', async () => {
+		let fails = 1;
+		const check = other(() => {
+			if (fails-- > 0) throw new Error('The mail cannot be sent');
+		});
+		const rounds = loop();
+		const wiring = {
+			...rounds,
+			nodes: { ...rounds.nodes, Check: check },
+			connections: { ...rounds.connections, StreamSkill: [['Check'], ['Failed']], Check: [['Loop']] },
+		};
+		const failed = await order(
+			[1, 2, 3].map((visit) => ({ channel: 'a', visit })),
+			{ wiring },
+		);
+		expect(sold()).toEqual({ a: 1 });
+		const retry = await order([], { wiring, ...more, retryOf: failed.data });
+		expect(retry.run.status).toBe('success');
+		expect(sold()).toEqual({ a: 3 });
+	});
+
+	test('with a second branch, which orders the same', async () => {
+		let fails = 1;
+		const wiring = branches(
+			(items) => items,
+			(items) => {
+				if (fails-- > 0) throw new Error('No');
+				return items.map((item) => ({ ...item, second: true }));
+			},
+		);
+		const failed = await order(['a'], { wiring });
+		expect(sold()).toEqual({ a: 1 });
+		await order([], { wiring, ...more, retryOf: failed.data });
+		expect(sold()).toEqual({ a: 2 });
+	});
+});
