@@ -414,8 +414,10 @@ export class Program {
 		const { paid } = this;
 		const spoken = new Set(fates.flatMap(({ purchase }) => (purchase ? [purchase.id as number] : [])));
 		/** Equal orders stand for one another, where there is none for the line itself. */
-		const findFor = (line: Line, isOwn = false) => {
-			const free = this.paidFor(run, line, paid).filter((one) => !spoken.has(one.id) && (!isOwn || one.run.root === root));
+		const findFor = (line: Line, { isOwn = false, isOlder = false } = {}) => {
+			const free = this.paidFor(run, line, paid).filter(
+				(one) => !spoken.has(one.id) && (!isOwn || one.run.root === root) && (!isOlder || one.run !== run),
+			);
 			return free.find((one) => textOf(one.line) === textOf(line)) ?? free.at(0);
 		};
 		for (const { line, purchase, details, isEnded } of fates) {
@@ -427,9 +429,10 @@ export class Program {
 		setForward(LOOK_UP_TIME);
 		for (const { line, details, error } of fates) {
 			if (details?.outcome !== 'unknown' || !details.reference) continue;
-			// By its time, a person can tell what this execution has sent from what another one has sent with the same key.
+			// By its time, a person can tell what this execution has sent from what another one has sent with the same key, and from
+			// what was sent before.
 			const isOwn = /^(Channel .*: )?This order was sent before/.test(error!);
-			const made = findFor(line, isOwn);
+			const made = findFor(line, { isOwn, isOlder: error!.includes('was sent before') });
 			if (made) {
 				spoken.add(made.id);
 				this.told.add(made.id);
