@@ -359,3 +359,62 @@ describe('what n8n stores', () => {
 		}
 	});
 });
+
+describe('the workflow is changed before the retry', () => {
+	const ABC = ['a', 'b', 'c'];
+	const to = (name: string) => ({ main: [[{ node: name, type: 'main' as const, index: 0 }]] });
+
+	test('a loop is put around the node: what it has bought is held back, and the original workflow settles it', async () => {
+		refuse('b', 1);
+		// After the retry, what comes out of the node goes through the loop.
+		const workflow = await create(buy({}, { channel: `={{ ${ITEM} ?? $json.channel }}` }));
+		const failed = await runWebhook(world, workflow, ABC);
+		expect(bought(world.sandbox)).toEqual({ a: 1 });
+		const { nodes, connections } = inLoop(workflow, 1);
+		await world.n8n.rest.updateWorkflow(workflow.id, { nodes, connections });
+		const retried = await retry(failed, true);
+		expect(retried.status).toBe('error');
+		expect(errorOf(retried)!.message).toContain(
+			'This execution has bought an equal order before, and it is not clear whether it was this one',
+		);
+		expect(errorOf(retried)!.description).toContain('Retry with original workflow');
+		expect(bought(world.sandbox)).toEqual(onceEach(ABC));
+		expect((await retry(failed)).status).toBe('success');
+		expect(bought(world.sandbox)).toEqual(onceEach(ABC));
+	});
+
+	test('the node is renamed after a later one failed in a loop: each round buys its own', async () => {
+		const workflow = await create(buy(), (made) => {
+			const { nodes, connections } = inLoop(made, 1);
+			const check = node('Check', 'stopAndError', { errorMessage: 'Not yet' });
+			return { ...made, nodes: [...nodes, check], connections: { ...connections, StreamSkill: to('Check'), Check: to('Loop') } };
+		});
+		const failed = await runWebhook(world, workflow, ['a', 'a', 'b']);
+		expect(bought(world.sandbox)).toEqual({ a: 1 });
+		const { StreamSkill: purchase, ...connections } = workflow.connections;
+		const [items, atLoop] = [connections.Items, connections.Loop];
+		await world.n8n.rest.updateWorkflow(workflow.id, {
+			nodes: workflow.nodes.map((one) => {
+				if (one.name === 'Check') return { ...node('Check', 'noOp'), id: one.id };
+				return one.name === 'StreamSkill' ? { ...one, name: 'Buy' } : one;
+			}),
+			connections: { ...connections, Items: items, Loop: { main: [atLoop.main[0], to('Buy').main[0]] }, Buy: purchase },
+		});
+		expect((await retry(failed, true)).status).toBe('success');
+		expect(bought(world.sandbox)).toEqual({ a: 2, b: 1 });
+	});
+
+	test('the node is pasted, the saved workflow fails later, and the original one is retried', async () => {
+		refuse('b', 1);
+		const workflow = await create(buy());
+		const failed = await runWebhook(world, workflow, ABC);
+		await world.n8n.rest.updateWorkflow(workflow.id, {
+			nodes: workflow.nodes.map((one) => (one.name === 'StreamSkill' ? { ...one, id: 'pasted-since' } : one)),
+		});
+		refuse('c', 1);
+		expect((await retry(failed, true)).status).toBe('error');
+		expect(bought(world.sandbox)).toEqual({ a: 1, b: 1 });
+		expect((await retry(failed)).status).toBe('success');
+		expect(bought(world.sandbox)).toEqual(onceEach(ABC));
+	});
+});
