@@ -226,10 +226,9 @@ export class N8nRest {
 
 	/** Any other request of n8n's REST API; returns what is in its `data`. */
 	async request<T>(method: string, path: string, body?: unknown, timeout?: number): Promise<T> {
-		// n8n's 503 says that it is too busy to look after its database, before it looks at the request (n8n: abstract-server.js).
 		const answered = async () => {
 			const answer = await this.send(method, path, body, timeout);
-			return answer.status !== 503 && answer;
+			return !isOutOfStep(answer) && answer;
 		};
 		const answer = await until(answered, `An answer to ${method} ${path}`, { interval: 500 });
 		if (answer.status >= 300) throw new RestError(method, path, answer.status, answer.body);
@@ -251,6 +250,14 @@ export class N8nRest {
 		return { status: response.status, body: parseIfJson(await response.text()) };
 	}
 }
+
+/**
+ * Whether n8n could not look at a request: its 503 says that it is too busy to look after its database (n8n:
+ * abstract-server.js), and once, 2.41.1 failed to validate a node of its own that it validates otherwise (n8n:
+ * workflow-validation.service.js).
+ */
+const isOutOfStep = ({ status, body }: WebhookAnswer) =>
+	status === 503 || (status === 400 && messageOf(body).includes('Error validating node parameters'));
 
 const undefinedIfLate = (error: unknown) => {
 	if (error instanceof NoAnswer) return undefined;
