@@ -1,6 +1,6 @@
 /** A workflow is changed between an execution that failed and its retry: the node stands elsewhere, has another name, or another ID. */
 import { other, type Wiring } from '../engine.mts';
-import { onceEach, openShop, outcomes, wordsOf } from '../shop.mts';
+import { onceEach, openShop, outcomes, wordsOf, type Orders } from '../shop.mts';
 import { branches, loop } from '../wirings.mts';
 
 const { order, refuse, sold } = openShop();
@@ -79,17 +79,22 @@ describe.each([
 	['under its own name', {}],
 	['renamed', { node: { name: 'Buy' } }],
 ])('a later node fails, the retry goes on %s', (_, more) => {
-	test('with the next rounds of a loop, which order the same', async () => {
+	/** A loop in which a later node fails once. */
+	const failingLoop = (size: number): Wiring => {
 		let fails = 1;
 		const check = other(() => {
 			if (fails-- > 0) throw new Error('The mail cannot be sent');
 		});
-		const rounds = loop();
-		const wiring = {
+		const rounds = loop({ size });
+		return {
 			...rounds,
 			nodes: { ...rounds.nodes, Check: check },
 			connections: { ...rounds.connections, StreamSkill: [['Check'], ['Failed']], Check: [['Loop']] },
 		};
+	};
+
+	test('with the next rounds of a loop, which order the same', async () => {
+		const wiring = failingLoop(1);
 		const failed = await order(
 			[1, 2, 3].map((visit) => ({ channel: 'a', visit })),
 			{ wiring },
@@ -98,6 +103,14 @@ describe.each([
 		const retry = await order([], { wiring, ...more, retryOf: failed.data });
 		expect(retry.run.status).toBe('success');
 		expect(sold()).toEqual({ a: 3 });
+	});
+
+	test('with the next round, after one in which an order was refused', async () => {
+		refuse('x');
+		const setup: Orders = { wiring: failingLoop(2), onError: 'continueErrorOutput' };
+		const failed = await order(['a', 'x', 'a', 'b'], setup);
+		await order([], { ...setup, ...more, retryOf: failed.data });
+		expect(sold()).toEqual({ a: 2, b: 1 });
 	});
 
 	test('with a second branch, which orders the same', async () => {
