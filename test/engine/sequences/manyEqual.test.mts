@@ -45,3 +45,14 @@ test('120 rows whose channel goes by their place, in another sequence: none is c
 	const told = failuresOf(retry).map(({ order: failed }) => failed?.channel);
 	expect(told).toEqual(expect.arrayContaining(never));
 });
+
+test('by hand, more than 50 with keys are left out, and a new one is bought', async () => {
+	const rows = (count: number) => Array.from({ length: count }, (_, row) => ({ channel: 'a', row }));
+	const setup: Orders = {
+		mode: 'manual',
+		options: { idempotencyKey: '={{ $json.row }}', batching: { batch: { batchSize: 50, batchInterval: 0 } } },
+	};
+	await order(rows(51), setup);
+	await order(rows(52), setup);
+	expect(sold()).toEqual({ a: 52 });
+});

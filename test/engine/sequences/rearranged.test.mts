@@ -128,3 +128,35 @@ describe.each([
 		expect(sold()).toEqual({ a: 2 });
 	});
 });
+
+test.each([
+	['under its own name', {}],
+	['while the original is kept under another name', { twin: { id: 'streamskill-1', more: { disabled: true } } }],
+])('a copy has the name of the node, %s: what it has sent is not sent again', async (_, more) => {
+	const wiring: Wiring = { entry: 'StreamSkill', connections: { StreamSkill: [['Success'], ['Failed']], Success: [] } };
+	refuse('b');
+	const failed = await order(['a', 'b'], { wiring });
+	await order([], { wiring, node: { id: 'copy' }, ...more, retryOf: failed.data });
+	expect(sold()).toEqual({ a: 1, b: 1 });
+});
+
+test('two nodes exchange their names: what may be bought a second time is held back', async () => {
+	refuse('a-bot');
+	const bot = { parameters: { tarifId: 2, channel: '={{ $json.channel + "-bot" }}' } };
+	const wiring: Wiring = {
+		entry: 'Split',
+		nodes: { Split: other() },
+		connections: { Split: [['StreamSkill', 'Twin']], StreamSkill: [[]], Twin: [[]], Success: [] },
+	};
+	const failed = await order(['a'], { wiring, twin: bot });
+	const retry = await order([], {
+		wiring,
+		node: { id: 'streamskill-2', ...bot },
+		twin: { id: 'streamskill-1', parameters: { tarifId: 1, channel: '={{ $json.channel }}' } },
+		retryOf: failed.data,
+	});
+	expect(retry.run.status).toBe('error');
+	expect(sold()).toEqual({ a: 1 });
+	await order([], { wiring, twin: bot, retryOf: failed.data });
+	expect(sold()).toEqual({ a: 1, 'a-bot': 1 });
+});

@@ -169,8 +169,10 @@ export class Lookup {
 			const orders = open.get(order) ?? [];
 			if (order === undefined || orders.length === 0 || orders.length + group.length === 2) continue;
 			const claims = await keys.look(group.flatMap(({ names }) => names.key ?? []));
-			if (claims.size * orders.length > MOST_ASKED ** 2) for (const one of group) one.isOneOfMany = true;
-			else for (const taken of orders) await this.link([...claims.values()].map((key) => ({ taken, key })));
+			const isTooMany = claims.size * orders.length > MOST_ASKED ** 2;
+			// By hand, what was bought is left out, whichever key it had.
+			if (isTooMany && !orders.every(({ records }) => records.every(isOfEditor))) for (const one of group) one.isOneOfMany = true;
+			else for (const taken of orders.slice(0, MOST_ASKED)) await this.link([...claims.values()].map((key) => ({ taken, key })));
 		}
 	}
 

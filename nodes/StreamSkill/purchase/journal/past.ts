@@ -35,7 +35,7 @@ export interface PastOrder extends Names {
 
 /** What an execution's own data keeps of a node. */
 interface Stored {
-	/** How the node was called: it may be deleted, and pasted again with another ID. */
+	/** How the node was called when the execution came to it: a copy that has its name now goes on in its place. */
 	name: string;
 	/** Which nodes stood before it when the execution came to it. */
 	before: string;
@@ -65,8 +65,6 @@ interface Node {
 	name: string;
 	/** Stands for the nodes before it. */
 	before: string;
-	/** @returns whether the workflow has a node with this ID */
-	isThere(id: string): boolean;
 }
 
 /**
@@ -104,15 +102,15 @@ export class PastOrders {
 		const data = container as { [PAST_ORDERS]?: Record<string, Stored> };
 		const all = data[PAST_ORDERS] ?? {};
 		const { id, name, before } = node;
-		const pastedId = Object.keys(all).find((other) => all[other]?.name === name && !node.isThere(other));
-		this.nodeId = all[id] ? id : (pastedId ?? id);
+		const namesake = Object.keys(all).find((other) => all[other]?.name === name);
+		this.nodeId = all[id] ? id : (namesake ?? id);
 		const kept = all[this.nodeId];
 		this.isNew = kept === undefined;
 		const stored: Stored = kept ?? { name, before, root, used: {}, lists: {}, orders: [], complete: 0 };
 		this.stored = isPreview ? (JSON.parse(JSON.stringify(stored)) as Stored) : stored;
 		if (!isPreview) data[PAST_ORDERS] = Object.assign(all, { [this.nodeId]: stored });
-		this.stored.name = name;
-		if (this.stored.before !== before) this.stored.isMoved = true;
+		// n8n counts the calls of a node by its name: if two have exchanged theirs, each goes on where the other one was.
+		if (this.stored.before !== before || (namesake ?? this.nodeId) !== this.nodeId) this.stored.isMoved = true;
 		if (isEvaluation) stored.isEvaluation = true;
 		if (this.stored.quiet?.executionId !== executionId) this.stored.quiet = { executionId, scopes: {} };
 		this.isQuiet = this.stored.quiet.scopes;

@@ -2,7 +2,7 @@ import { randomUUID } from 'crypto';
 import type { IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from '../../n8n/digest';
-import { isEvaluation, isManual, namesBefore, nodesOf } from '../../n8n/host';
+import { isEvaluation, isManual, namesBefore } from '../../n8n/host';
 import { tokenRoot } from '../../n8n/root';
 import { Rows } from '../../n8n/rows';
 import { DIGEST, KEYS_SCOPE, ROW } from '../../n8n/stored';
@@ -42,10 +42,9 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	const token = tokenRoot(context);
 	const newRoot = digest(DIGEST.root(executionId));
 	const { id: nodeId, name } = context.getNode();
-	const isThere = (id: string) => nodesOf(context).some((node) => node.id === id);
 	const past = new PastOrders(
 		context.getContext('flow'),
-		{ id: nodeId, name, before: digest(namesBefore(context)), isThere },
+		{ id: nodeId, name, before: digest(namesBefore(context)) },
 		{ root: token === undefined ? newRoot : undefined, executionId, isPreview, isEvaluation: isEvaluation(context) },
 	);
 
