@@ -79,7 +79,7 @@ function isMixedUp(context: IExecuteFunctions, runExecutionData?: Partial<IRunEx
 
 const contentOf = (items: INodeExecutionData[] | null) => JSON.stringify(items?.map(({ json }) => json));
 
-/** n8n keeps apart by its name what a node has ordered in an execution, and this node by its ID, which stays when it is renamed. */
+/** What nodes have ordered is kept apart by their IDs, which stay when they are renamed. */
 const isTwin = (other: INode, own: INode) =>
 	other.id === own.id && other.name !== own.name && !other.disabled && withoutTool(other.type) === withoutTool(own.type);
 
