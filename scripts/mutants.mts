@@ -1,10 +1,12 @@
 // Changes the code where it costs money, one change at a time, and sees whether the engine tests notice. A change is
 // made to the syntax tree, by the name of a function in whatever file, so that it survives most redesigns.
 // `npm run mutants -- lock` tries those only whose names have the word, and `-- --fit` none: all must fit the code.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import ts from 'typescript';
 
 /** What is changed in a function. */
@@ -326,14 +328,26 @@ function partOf(condition: ts.Expression, text: string): ts.Expression {
 const work = mkdtempSync(join(tmpdir(), 'streamskill-mutants-'));
 
 /** @returns the test that fails first, if one does; a run that hangs is noticed as well */
-function failureOf([file, name]: Mutant['tests']): string | undefined {
+async function failureOf([file, name]: Mutant['tests']): Promise<string | undefined> {
 	const args = ['node_modules/jest/bin/jest.js', '--bail', '--forceExit', `engine/(${file})`, ...(name ? ['-t', name] : [])];
-	const { status, stderr } = spawnSync(process.execPath, args, {
+	// A group of its own: where a change makes the node go round in circles, a worker of jest outlives it.
+	const jest = spawn(process.execPath, args, {
 		cwd: work,
 		env: { ...process.env, STREAMSKILL_MATRIX: 'full' },
-		timeout: 600_000,
-		encoding: 'utf8',
+		detached: true,
+		stdio: ['ignore', 'ignore', 'pipe'],
 	});
+	const output = text(jest.stderr);
+	const endGroup = () => process.kill(-jest.pid!, 'SIGKILL');
+	const timer = setTimeout(endGroup, 600_000);
+	const [status] = (await once(jest, 'exit')) as [number | null];
+	clearTimeout(timer);
+	try {
+		endGroup();
+	} catch {
+		// Nobody is left in it.
+	}
+	const stderr = await output;
 	if (status !== 0) return /● (.*)/.exec(stderr)?.[1] ?? `none of ${file} to its end`;
 	if (!/^Tests:.* passed/m.test(stderr)) throw new Error(`No test is called ${file} ${name}`);
 	return undefined;
@@ -350,7 +364,7 @@ try {
 	const survivors: string[] = [];
 	for (const one of mutants.filter(({ name }) => name.includes(process.argv[2] ?? ''))) {
 		const key = one.tests.join(' ');
-		if (!failuresUnchanged.has(key)) failuresUnchanged.set(key, failureOf(one.tests));
+		if (!failuresUnchanged.has(key)) failuresUnchanged.set(key, await failureOf(one.tests));
 		const unchanged = failuresUnchanged.get(key);
 		if (unchanged !== undefined) {
 			console.log(`Not tried: ${one.name}: without it, a test fails: ${unchanged}`);
@@ -358,7 +372,7 @@ try {
 		}
 		const { file, code } = changed.get(one)!;
 		writeFileSync(join(work, file), code);
-		const failure = failureOf(one.tests);
+		const failure = await failureOf(one.tests);
 		cpSync(file, join(work, file));
 		console.log(failure === undefined ? `Survived: ${one.name}` : `Killed: ${one.name}: ${failure}`);
 		if (failure === undefined) survivors.push(one.name);
