@@ -58,6 +58,8 @@ export interface Wiring {
 	/** The node that gets the items first. */
 	entry: string;
 	nodes?: Record<string, INodeType>;
+	/** By their names, the IDs of nodes that have others. */
+	nodeIds?: Record<string, string>;
 	/** By the name of a node: for each of its outputs the nodes that get it. */
 	connections: Record<string, string[][]>;
 	/** The agent that has StreamSkill as its tool. */
@@ -233,7 +235,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 	} = setup;
 	const executionId = setup.executionId ?? String(++executions);
 	const simple = (name: string, type: string): INode => ({
-		id: name,
+		id: wiring?.nodeIds?.[name] ?? name,
 		name,
 		type: `test.${type}`,
 		typeVersion: 1,

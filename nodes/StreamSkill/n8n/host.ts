@@ -1,4 +1,6 @@
-import type { IExecuteFunctions, INode, IWorkflowSettings } from 'n8n-workflow';
+import type { IExecuteFunctions, INode, IWorkflowSettings, Workflow } from 'n8n-workflow';
+
+import { digest } from './digest';
 
 /** Whether an AI agent's model ordered: n8n runs the node under a type of its own then, in all its ways and versions. */
 export const isTool = (context: IExecuteFunctions) => context.getNode().type.endsWith('Tool');
@@ -85,15 +87,39 @@ function savesFailedExecutions(context: IExecuteFunctions): boolean {
 	return getWorkflowSettings?.call(context).saveDataErrorExecution !== 'none';
 }
 
-/** @returns all nodes of the workflow */
-export const nodesOf = (context: IExecuteFunctions): INode[] =>
-	Object.values((context as unknown as { workflow?: { nodes: Record<string, INode> } }).workflow?.nodes ?? {});
+/** What n8n knows of a workflow, which it does not put into words for nodes. */
+type Graph = Pick<Workflow, 'nodes' | 'connectionsByDestinationNode' | 'getChildNodes' | 'getParentNodes'>;
 
-/** @returns the names of the nodes before this one, the same in whatever sequence they are connected */
-export function namesBefore(context: IExecuteFunctions): string {
+const graphOf = (context: IExecuteFunctions) => (context as unknown as { workflow?: Graph }).workflow;
+
+/** @returns all nodes of the workflow */
+export const nodesOf = (context: IExecuteFunctions): INode[] => Object.values(graphOf(context)?.nodes ?? {});
+
+/**
+ * What leads to the node, or to the agents that have it as a tool.
+ *
+ * @returns what stands for the connections by the IDs of their nodes, and by their names: the first lasts if a node is
+ * renamed, the second if one is deleted and pasted
+ */
+export function wayTo(context: IExecuteFunctions): string[] {
+	const graph = graphOf(context);
+	if (!graph) return [];
 	const { name } = context.getNode();
-	const others = context.getParentNodes(name).flatMap((node) => (node.name === name ? [] : node.name));
-	return JSON.stringify([...new Set(others)].sort());
+	const ends = [name, ...graph.getChildNodes(name, 'ALL_NON_MAIN')];
+	const nodes = [...new Set(ends.flatMap((end) => [end, ...graph.getParentNodes(end)]))];
+	const connections = nodes.flatMap((to) =>
+		(graph.connectionsByDestinationNode[to]?.main ?? []).flatMap((sources) =>
+			(sources ?? []).map(({ node, index }) => ({ node, index, to })),
+		),
+	);
+	const digestBy = (mark: (name: string) => string | undefined) =>
+		digest(
+			connections
+				.map(({ node, index, to }) => JSON.stringify([mark(node), index, mark(to)]))
+				.sort()
+				.join(),
+		);
+	return [digestBy((each) => graph.nodes[each]?.id), digestBy((each) => each)];
 }
 
 /** Whether another node of this type comes after it, and may have orders for the same items. */

@@ -1,7 +1,7 @@
 /** A workflow is changed between an execution that failed and its retry: the node stands elsewhere, has another name, or another ID. */
 import { other, type Wiring } from '../engine.mts';
 import { onceEach, openShop, outcomes, wordsOf, type Orders } from '../shop.mts';
-import { branches, loop } from '../wirings.mts';
+import { agentWithTool, branches, loop } from '../wirings.mts';
 
 const { order, refuse, sold } = openShop();
 
@@ -50,6 +50,54 @@ describe('the node stands elsewhere: what may be bought a second time is held ba
 		expect(sold()).toEqual({ a: 1, 'a-bot': 1 });
 	});
 
+	test('two nodes in a loop change places', async () => {
+		refuse('b');
+		const twin = {
+			parameters: { tarifId: 2, channel: '={{ $("Loop").item.json.channel + "-bot" }}' },
+			onError: 'continueRegularOutput',
+		} as const;
+		const nodes = { parameters: { channel: '={{ $("Loop").item.json.channel }}' }, twin };
+		const rounds = loop();
+		const was: Wiring = {
+			...rounds,
+			connections: { Loop: [['Success'], ['Twin']], Twin: [['StreamSkill']], StreamSkill: [['Loop']], Success: [] },
+		};
+		const is: Wiring = {
+			...rounds,
+			connections: { Loop: [['Success'], ['StreamSkill']], StreamSkill: [['Twin']], Twin: [['Loop']], Success: [] },
+		};
+		const failed = await order(['a', 'b', 'c'], { wiring: was, ...nodes });
+		expect(sold()).toEqual({ 'a-bot': 1, a: 1, 'b-bot': 1 });
+		const retry = await order([], { wiring: is, ...nodes, retryOf: failed.data });
+		expect(JSON.stringify(retry.data)).toContain(NOT_CLEAR);
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c', 'a-bot', 'b-bot', 'c-bot']));
+	});
+
+	test('it comes from behind a loop into the loop', async () => {
+		refuse('c');
+		const nodes = { ...loop().nodes, Wait: other() };
+		const was: Wiring = {
+			entry: 'Loop',
+			nodes,
+			connections: { Loop: [['StreamSkill'], ['Wait']], Wait: [['Loop']], StreamSkill: [['Loop']] },
+		};
+		const is: Wiring = { ...was, connections: { Loop: [['Success'], ['StreamSkill']], StreamSkill: [['Wait']], Wait: [['Loop']] } };
+		const failed = await order(['a', 'b', 'c'], { wiring: was });
+		expect(sold()).toEqual({ a: 1, b: 1 });
+		await order([], { wiring: is, retryOf: failed.data });
+		expect(Math.max(...Object.values(sold()))).toBe(1);
+	});
+
+	test('a loop is put around the agent that it is a tool of', async () => {
+		const model = { orders: () => [{ channel: 'a' }], breaksOff: 0 };
+		const tool = { node: { tool: true } };
+		const failed = await order(['first'], { ...tool, wiring: agentWithTool(model) });
+		expect(sold()).toEqual({ a: 1 });
+		const retry = await order([], { ...tool, wiring: agentWithTool(model, true), retryOf: failed.data });
+		expect(wordsOf(retry)).toContain(NOT_CLEAR);
+		expect(sold()).toEqual({ a: 1 });
+	});
+
 	test('but a loop goes on in which a node was added, and an order that was refused in it is tried again', async () => {
 		refuse('b');
 		const rounds = loop({ errorsToo: true });
@@ -63,6 +111,25 @@ describe('the node stands elsewhere: what may be bought a second time is held ba
 		expect(sold()).toEqual({ a: 1, b: 1, c: 1 });
 		expect(outcomes(retry)).toEqual(['notSent']);
 	});
+});
+
+test('a node before it is renamed: a loop that orders the same goes on', async () => {
+	let fails = 1;
+	const check = other(() => {
+		if (fails-- > 0) throw new Error('The mail cannot be sent');
+	});
+	const rounds = (name: string): Wiring => ({
+		...loop(),
+		nodes: { ...loop().nodes, Check: check, [name]: other() },
+		nodeIds: { [name]: 'node-1' },
+		connections: { Loop: [['Success'], [name]], [name]: [['StreamSkill']], StreamSkill: [['Check']], Check: [['Loop']] },
+	});
+	const visits = [1, 2, 3].map((visit) => ({ channel: 'a', visit }));
+	const failed = await order(visits, { wiring: rounds('Set') });
+	expect(sold()).toEqual({ a: 1 });
+	const retry = await order([], { wiring: rounds('Fields'), retryOf: failed.data });
+	expect(retry.run.status).toBe('success');
+	expect(sold()).toEqual({ a: 3 });
 });
 
 test('pasted: retried with the saved workflow, which fails later; then the first execution with the original workflow', async () => {

@@ -37,9 +37,9 @@ export interface PastOrder extends Names {
 interface Stored {
 	/** How the node was called when the execution came to it: a copy that has its name now goes on in its place. */
 	name: string;
-	/** Which nodes stood before it when the execution came to it. */
-	before: string;
-	/** Whether others did later: then the number of a call does not tell any more which calls before were tries of it. */
+	/** What led to it when the execution came to it: stands for the nodes on the way by their IDs, and by their names. */
+	way: string[];
+	/** Whether something else did later: then the number of a call does not tell any more which calls before were tries of it. */
 	isMoved?: true;
 	/** The root where n8n has no token. */
 	root?: string;
@@ -63,8 +63,7 @@ interface Stored {
 interface Node {
 	id: string;
 	name: string;
-	/** Stands for the nodes before it. */
-	before: string;
+	way: string[];
 }
 
 /**
@@ -101,16 +100,16 @@ export class PastOrders {
 	) {
 		const data = container as { [PAST_ORDERS]?: Record<string, Stored> };
 		const all = data[PAST_ORDERS] ?? {};
-		const { id, name, before } = node;
+		const { id, name, way } = node;
 		const namesake = Object.keys(all).find((other) => all[other]?.name === name);
 		this.nodeId = all[id] ? id : (namesake ?? id);
 		const kept = all[this.nodeId];
 		this.isNew = kept === undefined;
-		const stored: Stored = kept ?? { name, before, root, used: {}, lists: {}, orders: [], complete: 0 };
+		const stored: Stored = kept ?? { name, way, root, used: {}, lists: {}, orders: [], complete: 0 };
 		this.stored = isPreview ? (JSON.parse(JSON.stringify(stored)) as Stored) : stored;
 		if (!isPreview) data[PAST_ORDERS] = Object.assign(all, { [this.nodeId]: stored });
 		// n8n counts the calls of a node by its name: if two have exchanged theirs, each goes on where the other one was.
-		if (this.stored.before !== before || (namesake ?? this.nodeId) !== this.nodeId) this.stored.isMoved = true;
+		if (!this.stored.way.some((one) => way.includes(one)) || (namesake ?? this.nodeId) !== this.nodeId) this.stored.isMoved = true;
 		if (isEvaluation) stored.isEvaluation = true;
 		if (this.stored.quiet?.executionId !== executionId) this.stored.quiet = { executionId, scopes: {} };
 		this.isQuiet = this.stored.quiet.scopes;
