@@ -31,7 +31,7 @@ const known: Record<string, Knowledge> = {
 	'key of another': { kind: 'conflict', with: 'record' },
 	'key twice': { kind: 'conflict', with: 'list' },
 	'key unclear': { kind: 'conflict', with: 'unclear' },
-	'not recognised': { kind: 'unrecognised' },
+	'not recognised': { kind: 'unrecognised', why: 'noneInList' },
 	'not looked up': { kind: 'unread', refusal: new DatabaseRefusal('locked') },
 };
 
@@ -85,7 +85,7 @@ test.each(cells)('$name, $column: $word', ({ name, column, word }) => {
 		holdOtherBack: { kind: 'failed', failure: { kind: 'unknown', reference, isKeyed: true, isOther: true } },
 		wait: { kind: 'wait' },
 		conflict: { kind: 'failed', failure: { kind: 'conflict', with: knowledge.kind === 'conflict' ? knowledge.with : 'record' } },
-		unrecognised: { kind: 'failed', failure: { kind: 'heldBack', obstacle: { kind: 'unrecognised' } } },
+		unrecognised: { kind: 'failed', failure: { kind: 'heldBack', obstacle: { kind: 'unrecognised', why: 'noneInList' } } },
 		unread: {
 			kind: 'failed',
 			failure: { kind: 'heldBack', obstacle: { kind: 'database', message: 'locked', isNodeOutdated: false, mayBeBought: true } },

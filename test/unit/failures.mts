@@ -73,7 +73,7 @@ export const obstacles: { [K in Obstacle['kind']]: Obstacle & { kind: K } } = {
 	database: { kind: 'database', message: 'SQLITE_BUSY: database is locked', isNodeOutdated: false, mayBeBought: false },
 	unsaved: { kind: 'unsaved' },
 	evaluation: { kind: 'evaluation' },
-	unrecognised: { kind: 'unrecognised' },
+	unrecognised: { kind: 'unrecognised', why: 'noneInList' },
 	stopped: { kind: 'stopped' },
 	defect: { kind: 'defect', message: 'x is not a function' },
 };
@@ -89,7 +89,9 @@ export const uncertain = (reason?: Reason, { reference = REFERENCE, isKeyed = fa
 
 export const mended: Failure = { ...(uncertain() as Extract<Failure, { kind: 'unknown' }>), mayBeMended: true };
 
-export const equal: Failure = { kind: 'heldBack', obstacle: { kind: 'unrecognised', isEqual: true } };
+export const moved: Failure = { kind: 'heldBack', obstacle: { kind: 'unrecognised', why: 'moved' } };
+
+export const tooMany: Failure = { kind: 'heldBack', obstacle: { kind: 'unrecognised', why: 'tooMany' } };
 
 export const unread: Failure = { kind: 'heldBack', obstacle: { ...obstacles.database, mayBeBought: true } };
 
@@ -116,7 +118,8 @@ export const failures: Record<string, Failure> = {
 	),
 	'a key that comes again': { kind: 'repeatedKey' },
 	'held back: database, perhaps sent before': unread,
-	'held back: an equal order': equal,
+	'held back: an equal order of another call': moved,
+	'held back: one of too many': tooMany,
 	'an order whose fields may have been changed (uncertain)': mended,
 	...Object.fromEntries(
 		Object.keys(obstacles).map((kind): [string, Failure] => [`held back: ${kind}`, heldBack(kind as Obstacle['kind'])]),

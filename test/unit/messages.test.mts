@@ -5,7 +5,8 @@ import {
 	failures,
 	heldBack,
 	invalid,
-	equal,
+	moved,
+	tooMany,
 	keyed,
 	mended,
 	obstacles,
@@ -262,9 +263,18 @@ describe('what to do', () => {
 	});
 
 	test('about an equal order that was bought before', () => {
-		expect(say(equal)).toBe('This execution has bought an equal order before, and it is not clear whether it was this one');
-		expect(advise(equal, 'retry')).toBe(advise(heldBack('unrecognised'), 'retry'));
-		expect(advise(equal, 'anew')).toBe(advise(heldBack('unrecognised'), 'anew'));
+		expect(say(moved)).toBe('This execution has bought an equal order before, and it is not clear whether it was this one');
+		expect(advise(moved, 'retry')).toBe(advise(heldBack('unrecognised'), 'retry'));
+		expect(advise(moved, 'anew')).toBe(advise(heldBack('unrecognised'), 'anew'));
+	});
+
+	test.each(['retry', 'anew'] as const)('about one of too many, whose next retry would be as blind (%s)', (recourse) => {
+		expect(say(tooMany)).toBe(
+			'This execution has placed orders before, and too many of them are equal or have changed to tell whether this one was bought',
+		);
+		expect(advise(tooMany, recourse)).toBe(
+			'This order was not sent. Look in your StreamSkill account for what this execution has bought. Then order the rows that are left in a new execution, without those that were bought. With the same Idempotency Keys, it leaves those out by itself.',
+		);
 	});
 
 	test('about an equal order of another call, which may be that once more or another one', () => {

@@ -5,7 +5,7 @@ import type { Reason } from '../../nodes/StreamSkill/purchase/dispatch/outcome.t
 import { outcomeOf, type Failure } from '../../nodes/StreamSkill/purchase/report/failure.ts';
 import { advise, describe as say } from '../../nodes/StreamSkill/purchase/report/messages.ts';
 import { errorJson, escapeHtml, runError, type EndedRun, type FailedItem } from '../../nodes/StreamSkill/purchase/report/panel.ts';
-import { failures, heldBack, invalid, keyed, mended, orderOf, refused, rejections, uncertain, uncertainties } from './failures.mts';
+import { failures, heldBack, invalid, keyed, mended, orderOf, refused, rejections, uncertain, uncertainties, unread } from './failures.mts';
 
 const node = { id: '1', name: 'StreamSkill', type: 'streamSkill', typeVersion: 1, position: [0, 0], parameters: {} } as INode;
 
@@ -125,13 +125,14 @@ describe('the title of an error names what needs a person first', () => {
 });
 
 describe('the text of an error', () => {
-	test('has each order in one of four groups, by channel and tarif, then the one next step', () => {
+	test('has each order in one of its groups, by channel and tarif, then the one next step', () => {
 		expect(
 			paragraphs(
 				{
 					purchases: [purchase(0, 71), purchase(2, 72)],
 					failed: [
 						item(1, refused({ lang: ['No'] })),
+						item(5, unread),
 						item(3, uncertain(uncertainties['a timeout']), orderOf('channel-3', { idempotencyKey: 'k' })),
 					],
 					notTried: [{ itemIndex: 4, order: orderOf('channel-4') }],
@@ -142,10 +143,11 @@ describe('the text of an error', () => {
 		).toEqual([
 			'<strong>Bought</strong><br>Item 0, channel channel-0, tarif 7: ID 71<br>Item 2, channel channel-2, tarif 7: ID 72',
 			'<strong>May have been bought</strong><br>Item 3, channel channel-3, tarif 7: StreamSkill did not answer in time: the order may have been bought (reference K7QM-3XPA)',
+			'<strong>Not sent now</strong><br>Item 5, channel channel-5, tarif 7: n8n could not look up whether the order was sent before: SQLITE_BUSY: database is locked',
 			'<strong>Not bought</strong><br>Item 1, channel channel-1, tarif 7: Language: No',
 			'<strong>Not tried</strong><br>Item 4, channel channel-4, tarif 7',
 			'The reference XXXX-XXXX did nothing.',
-			'Check whether the order is in your StreamSkill account. If it is there, add K7QM-3XPA to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Change the order as the message says. Then execute the workflow again, today or tomorrow.',
+			'Check whether the order is in your StreamSkill account. If it is there, add K7QM-3XPA to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Change the order as the message says. Wait until n8n can use its database. Then execute the workflow again, today or tomorrow.',
 		]);
 	});
 

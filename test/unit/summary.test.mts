@@ -10,11 +10,14 @@ const stopped: Failure = { kind: 'heldBack', obstacle: { kind: 'stopped' } };
 const duplicate: Failure = { kind: 'duplicate', because: 'key' };
 const repeated: Failure = { kind: 'repeatedKey' };
 const conflict: Failure = { kind: 'conflict', with: 'list' };
+const unclear: Failure = { kind: 'conflict', with: 'unclear' };
+const moved: Failure = { kind: 'heldBack', obstacle: { kind: 'unrecognised', why: 'moved' } };
 
-test.each<[string, Partial<Tally>, string | undefined]>([
-	['nothing', {}, undefined],
-	['only failures that are certain, which tell of themselves', { failed: [rejected, invalid, stopped] }, undefined],
-	['only purchases of an earlier try', { handedBack: 3 }, undefined],
+test.each<[string, Partial<Tally>, string]>([
+	['nothing', {}, ''],
+	['only failures', { failed: [rejected, invalid, stopped] }, 'Not bought: 1 refused, 1 not valid, 1 held back'],
+	['what may have been bought before', { failed: [unclear, moved, moved] }, 'Not sent now, perhaps bought before: 3 orders'],
+	['only purchases of an earlier try', { handedBack: 3 }, 'From an earlier try: 3 purchases'],
 	['a purchase', { purchases: usd(10) }, '1 purchase for 10 usd'],
 	['several', { purchases: usd(10, 2.5) }, '2 purchases for 12.5 usd'],
 	['prices that binary fractions do not add up to', { purchases: usd(0.1, 0.2) }, '2 purchases for 0.3 usd'],

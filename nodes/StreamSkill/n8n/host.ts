@@ -88,7 +88,7 @@ function savesFailedExecutions(context: IExecuteFunctions): boolean {
 }
 
 /** What n8n knows of a workflow, which it does not put into words for nodes. */
-type Graph = Pick<Workflow, 'nodes' | 'connectionsByDestinationNode' | 'getChildNodes' | 'getParentNodes'>;
+type Graph = Pick<Workflow, 'nodes' | 'connectionsByDestinationNode' | 'connectionsBySourceNode' | 'getChildNodes' | 'getParentNodes'>;
 
 const graphOf = (context: IExecuteFunctions) => (context as unknown as { workflow?: Graph }).workflow;
 
@@ -136,4 +136,11 @@ export function isInLoop(context: IExecuteFunctions): boolean {
 	const { name } = context.getNode();
 	const before = new Set(context.getParentNodes(name).map((node) => node.name));
 	return context.getChildNodes(name).some((node) => before.has(node.name));
+}
+
+/** Whether what leaves by the node's error output may come to the node again. */
+export function errorsLeadBack(context: IExecuteFunctions): boolean {
+	const { name } = context.getNode();
+	const before = new Set([name, ...context.getParentNodes(name).map((node) => node.name)]);
+	return (graphOf(context)?.connectionsBySourceNode[name]?.main?.[1] ?? []).some(({ node }) => before.has(node));
 }

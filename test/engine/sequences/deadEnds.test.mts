@@ -102,6 +102,11 @@ describe('21. a reference', () => {
 		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
 	});
 
+	test('of which there are several, all are named in one sentence', async () => {
+		const { run, ...result } = await order(['a'], { options: { confirmedBought: 'AAAA-AAAA BBBB-BBBB' } });
+		expect(hintsOf({ run, ...result }).join()).toContain('The references AAAA-AAAA, BBBB-BBBB did nothing: used before');
+	});
+
 	test('that is confirmed as not bought, of an order that is on record as bought, is named, and nothing is sent', async () => {
 		const killed = await kill(['a', 'b'], { at: 'answer', channel: 'b' });
 		const [reference] = referencesOf(await order([], { retryOf: killed }));
@@ -109,7 +114,7 @@ describe('21. a reference', () => {
 		await order([], { options: { confirmedBought: reference }, retryOf: killed });
 		const { run, ...result } = await order([], { options: { confirmedNotBought: reference }, retryOf: killed });
 		expect(run.status).toBe('success');
-		expect(hintsOf({ run, ...result }).join()).toContain(`The reference ${reference} did nothing: its order is on record as bought.`);
+		expect(hintsOf({ run, ...result }).join()).toContain(`The reference ${reference} did nothing: on record as bought.`);
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 	});
 
@@ -119,7 +124,7 @@ describe('21. a reference', () => {
 		passTime(LOOK_UP_TIME);
 		await order(['b'], { options: { ...byChannel, confirmedBought: reference } });
 		const result = await order(['b'], { options: { ...byChannel, confirmedNotBought: reference } });
-		expect(hintsOf(result).join()).toContain(`The reference ${reference} did nothing: its order is on record as bought.`);
+		expect(hintsOf(result).join()).toContain(`The reference ${reference} did nothing: on record as bought.`);
 		expect(sold()).toEqual({ b: 1 });
 	});
 

@@ -202,7 +202,7 @@ export class Journal {
 	private async knowledgeOf(one: Recalled): Promise<Knowledge> {
 		this.dropWhatKeyOutranks(one);
 		const { names, taken, key } = one;
-		if (one.isOneOfMany) return { kind: 'unrecognised', isEqual: true };
+		if (one.isOneOfMany) return { kind: 'unrecognised', why: 'tooMany' };
 		if (taken?.state.kind === 'bought') {
 			this.confirmations.refute(taken.records.map(referenceOf));
 			const { purchase, because = isByHand(taken) ? 'editor' : 'earlier' } = taken.state;
@@ -287,7 +287,7 @@ export class Journal {
 		const others = (await this.lookup.sentBefore(open)).filter((record) => !own.has(referenceOf(record)));
 		const ordered = new Set(others.map(({ name }) => name));
 		for (const one of open)
-			if (one.names.order !== undefined && ordered.has(NAME.order(one.names.order))) one.known = { kind: 'unrecognised', isEqual: true };
+			if (one.names.order !== undefined && ordered.has(NAME.order(one.names.order))) one.known = { kind: 'unrecognised', why: 'moved' };
 	}
 
 	/** The retry of a killed execution, where n8n has nothing that tells which one: what it has sent is not known. */
@@ -330,7 +330,7 @@ export class Journal {
 	private async holdBackWhatIsUnrecognised(recalled: Recalled[]) {
 		// A loop shows one round at a time: what was sent before may come in a later one, so a person decides on this one.
 		if (isInLoop(this.context)) await this.holdBackBlindly(recalled);
-		else for (const one of recalled) if (one.known.kind === 'new') one.known = { kind: 'unrecognised' };
+		else for (const one of recalled) if (one.known.kind === 'new') one.known = { kind: 'unrecognised', why: 'noneInList' };
 	}
 
 	/**

@@ -23,13 +23,21 @@ export type Knowledge =
 	| ({ kind: 'onItsWay'; references: string[]; isOther?: boolean; mayBeMended?: boolean } & ShownReference)
 	/** Its Idempotency Key has bought another order, or is that of another order in the list. */
 	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
-	/**
-	 * Nothing tells whether this order was sent: the execution has lost its own data, or has bought an equal order
-	 * (`isEqual`) that may be this one.
-	 */
-	| { kind: 'unrecognised'; isEqual?: true }
+	/** Nothing tells whether this order was sent. */
+	| Unrecognised
 	/** Another execution may have sent it, and n8n's database refuses to tell. */
 	| { kind: 'unread'; refusal: DatabaseRefusal };
+
+/** Why an order is not recognised. */
+export interface Unrecognised {
+	kind: 'unrecognised';
+	/**
+	 * - `noneInList`: the execution has lost its own data, and none of the orders on record is in the list.
+	 * - `moved`: it has sent an equal order, which may be this one, when the node stood elsewhere in the workflow.
+	 * - `tooMany`: it has sent more orders than can be told apart.
+	 */
+	why: 'noneInList' | 'moved' | 'tooMany';
+}
 
 /** An item with what is on record of its order. */
 export interface Recalled {

@@ -1,6 +1,7 @@
 import { TooBusy } from '../../n8n/lock';
 import { UnknownN8n, type DatabaseRefusal } from '../../n8n/rows';
 import type { Reason } from '../dispatch/outcome';
+import type { Unrecognised } from '../journal/recalled';
 import type { Because, ShownReference } from '../journal/records';
 import type { FieldProblems } from '../order/problems';
 
@@ -16,8 +17,7 @@ export type Obstacle =
 	/** n8n's database has no place for what a workflow orders that was never saved. */
 	| { kind: 'unsaved' }
 	| { kind: 'evaluation' }
-	/** The execution has lost its data, and none of the orders on record is in the list; or one is equal to it (`isEqual`). */
-	| { kind: 'unrecognised'; isEqual?: true }
+	| Unrecognised
 	| { kind: 'stopped' }
 	/** The node itself went wrong. */
 	| { kind: 'defect'; message: string };
@@ -59,6 +59,13 @@ export type Failure =
 	/** Another item of the list is the same order with the same Idempotency Key. */
 	| { kind: 'repeatedKey' }
 	| { kind: 'heldBack'; obstacle: Obstacle };
+
+/** Whether it was not sent now, and may have been bought before: it is not known what was. */
+export function mayBeBoughtBefore(failure: Failure): boolean {
+	if (failure.kind === 'conflict') return failure.with === 'unclear';
+	if (failure.kind !== 'heldBack') return false;
+	return failure.obstacle.kind === 'unrecognised' || (failure.obstacle.kind === 'database' && failure.obstacle.mayBeBought);
+}
 
 /** What a workflow can branch on (`details.outcome`). */
 export type FailedOutcome = 'invalid' | 'rejected' | 'unknown' | 'notSent' | 'duplicate' | 'conflict';

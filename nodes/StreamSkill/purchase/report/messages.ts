@@ -1,10 +1,11 @@
 import type { Recourse } from '../../n8n/host';
 import type { Reason } from '../dispatch/outcome';
+import type { Unrecognised } from '../journal/recalled';
 import type { Because } from '../journal/records';
 import type { FieldProblems } from '../order/problems';
 import { LABELS } from '../order/table';
 import type { Treatment } from '../order/order';
-import type { Failure, Obstacle, Uncertain } from './failure';
+import { mayBeBoughtBefore, type Failure, type Obstacle, type Uncertain } from './failure';
 
 /** Characters of what the API says that still make a readable message; the rest is in the details. */
 const MAX_MESSAGE = 1000;
@@ -43,6 +44,12 @@ const DEADLINES = { editor: 'today or tomorrow', lastDay: 'today' };
 
 /** Obstacles whose advice says all there is to do. */
 const STANDS_ALONE = new Set<Obstacle['kind']>(['evaluation', 'unrecognised', 'stopped', 'defect']);
+
+const WHY_UNRECOGNISED: Record<Unrecognised['why'], string> = {
+	noneInList: 'This execution has placed orders before, and none of them is in the current list',
+	moved: 'This execution has bought an equal order before, and it is not clear whether it was this one',
+	tooMany: 'This execution has placed orders before, and too many of them are equal or have changed to tell whether this one was bought',
+};
 
 /** What follows the Idempotency Key in a sentence. */
 const CONFLICTS: Record<Extract<Failure, { kind: 'conflict' }>['with'], string> = {
@@ -133,7 +140,7 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 	const [first] = failures;
 	if (!isUncertain && first?.kind === 'heldBack' && STANDS_ALONE.has(first.obstacle.kind)) return '';
 	const isBought = first?.kind === 'duplicate';
-	const mayBeBought = isUncertain || isBought || isUnread(first) || (first?.kind === 'conflict' && first.with === 'unclear');
+	const mayBeBought = isUncertain || isBought || (first !== undefined && mayBeBoughtBefore(first));
 	switch (recourse) {
 		case 'editor':
 		case 'lastDay':
@@ -358,12 +365,14 @@ function tellObstacle(obstacle: Obstacle, recourse?: Recourse): [what: string, .
 			];
 		case 'unrecognised':
 			return [
-				obstacle.isEqual
-					? 'This execution has bought an equal order before, and it is not clear whether it was this one'
-					: 'This execution has placed orders before, and none of them is in the current list',
-				...(recourse === 'anew'
+				WHY_UNRECOGNISED[obstacle.why],
+				...(recourse === 'anew' || obstacle.why === 'tooMany'
 					? // Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
-						['Look in your StreamSkill account for what this execution has bought.', ORDER_THE_REST]
+						[
+							'Look in your StreamSkill account for what this execution has bought.',
+							ORDER_THE_REST,
+							...(obstacle.why === 'tooMany' ? ['With the same Idempotency Keys, it leaves those out by itself.'] : []),
+						]
 					: [
 							// The original workflow of a retry is the one that was saved by then.
 							'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow".',

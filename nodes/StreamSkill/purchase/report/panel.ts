@@ -4,7 +4,7 @@ import type { ErrorJson } from '../../n8n/errorItem';
 import type { Recourse } from '../../n8n/host';
 import type { FieldProblems } from '../order/problems';
 import type { Order, Treatment } from '../order/order';
-import { outcomeOf, type Failure } from './failure';
+import { mayBeBoughtBefore, outcomeOf, type Failure } from './failure';
 import { advise, describe, goOn, lookUp, mend } from './messages';
 
 /** What a person knows an item by: its place, and its order if its fields are one. */
@@ -64,7 +64,8 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, not
 	const uncertain = failed.filter(({ failure }) => failure.kind === 'unknown');
 	const certain = failed.filter(({ failure }) => failure.kind !== 'unknown');
 	const boughtBefore = certain.filter(({ failure }) => failure.kind === 'duplicate');
-	const notBought = certain.filter(({ failure }) => failure.kind !== 'duplicate');
+	const unclear = certain.filter(({ failure }) => mayBeBoughtBefore(failure));
+	const notBought = certain.filter(({ failure }) => failure.kind !== 'duplicate' && !mayBeBoughtBefore(failure));
 	const [first] = [...uncertain, ...certain];
 	if (!first) throw new Error('a run without a failed item does not end with an error');
 
@@ -75,6 +76,7 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, not
 		...group('Bought', purchases, ({ purchase }) => `ID ${String(purchase.id as number)}`),
 		...group('May have been bought', uncertain, describeUncertain),
 		...group('Not bought again', [...boughtBefore, ...leftOut], whatHappened),
+		...group('Not sent now', unclear, whatHappened),
 		...group('Not bought', notBought, whatHappened),
 		...group('Not tried', notTried, () => ''),
 		...remarks.map((remark) => `${escapeHtml(remark)}.`),

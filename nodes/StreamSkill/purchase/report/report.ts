@@ -1,7 +1,7 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
 import { errorItem } from '../../n8n/errorItem';
-import { isCalled, isFollowedByItsLike, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
+import { errorsLeadBack, isCalled, isFollowedByItsLike, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Confirmations } from '../journal/confirmations';
 import type { ShownReference } from '../journal/records';
 import type { Item, Order } from '../order/order';
@@ -124,7 +124,12 @@ export class Report {
 	private get endsLoop(): boolean {
 		const results = this.items.map((item) => this.results.get(item)?.kind);
 		const isWithoutSuccess = results.includes('failed') && results.every((kind) => kind === 'failed' || kind === 'leftOut');
-		return isWithoutSuccess && this.context.getNode().onError === 'continueErrorOutput' && isInLoop(this.context);
+		return (
+			isWithoutSuccess &&
+			this.context.getNode().onError === 'continueErrorOutput' &&
+			isInLoop(this.context) &&
+			!errorsLeadBack(this.context)
+		);
 	}
 
 	private outputOf(item: Item, recourse: Recourse): INodeExecutionData | undefined {
@@ -173,15 +178,12 @@ export class Report {
 	private get referenceRemarks(): string[] {
 		const { unmet, contradictory, opposing, wrong } = this.remarks.confirmations;
 		const told = (references: string[], why: string) =>
-			references.length > 0 ? [`The reference ${references.join(', ')} did nothing: ${why}`] : [];
+			references.length > 0 ? [`The reference${references.length > 1 ? 's' : ''} ${references.join(', ')} did nothing: ${why}`] : [];
 		return [
-			...told(
-				this.mayComeLater ? [] : unmet,
-				'it was used before and can be removed, or it is mistyped, or of another round, branch or node',
-			),
-			...told(contradictory, 'it is in both Confirmed Bought and Confirmed Not Bought'),
-			...told(opposing, 'it belongs to an order that has another one in the other option, so remove the wrong one'),
-			...told(wrong, 'its order is on record as bought. If an equal order was confirmed as bought in its place, that one was not'),
+			...told(this.mayComeLater ? [] : unmet, 'used before, and no longer needed; or mistyped; or of another round, branch or node'),
+			...told(contradictory, 'in both Confirmed Bought and Confirmed Not Bought'),
+			...told(opposing, 'of an order that has another one in the other option, so remove the wrong one'),
+			...told(wrong, 'on record as bought. If an equal order was confirmed as bought in its place, that one was not'),
 		];
 	}
 
@@ -202,7 +204,7 @@ export class Report {
 			summary,
 			leftOut.includes('earlier') &&
 				`The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"${run}"`,
-			this.endsLoop && 'n8n ends the loop here, unless both outputs of this node lead back to it: connect the error output as well',
+			this.endsLoop && 'n8n ends the loop here: connect the error output to the loop as well',
 			leftOut.includes('editor') && 'To buy again what this node has bought by hand, turn on the option Repeat Manual Orders',
 			...this.referenceRemarks,
 		].filter((hint): hint is string => Boolean(hint));

@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { Because } from '../journal/records';
-import { outcomeOf, type FailedOutcome, type Failure } from './failure';
+import { mayBeBoughtBefore, outcomeOf, type FailedOutcome, type Failure } from './failure';
 
 /** What a run came to. */
 export interface Tally {
@@ -30,17 +30,13 @@ const WHY_NOT_BOUGHT: Record<Exclude<FailedOutcome, 'unknown' | 'duplicate'>, st
 	conflict: 'with the Idempotency Key of another order',
 };
 
-/**
- * Tells in one line what a run did: how many purchases, at what price, and what came of the other items.
- *
- * @returns undefined if there is nothing to tell that the output does not show
- */
-export function summarise({ purchases, handedBack, leftOut, previewed, failed }: Tally): string | undefined {
+/** Tells in one line what a run did: how many purchases, at what price, and what came of the other items. Blank if there were none. */
+export function summarise({ purchases, handedBack, leftOut, previewed, failed }: Tally): string {
 	const price = priceOf(purchases);
-	const outcomes = failed.map(outcomeOf);
+	const unclear = failed.filter(mayBeBoughtBefore).length;
+	const outcomes = failed.filter((failure) => !mayBeBoughtBefore(failure)).map(outcomeOf);
 	const uncertain = outcomes.filter((outcome) => outcome === 'unknown').length;
 	const boughtBefore = outcomes.filter((outcome) => outcome === 'duplicate').length;
-	if (purchases.length + leftOut.length + previewed + uncertain === 0) return undefined;
 	return [
 		previewed > 0 && `Dry Run: nothing was sent. ${counted(previewed, 'order')} would be sent`,
 		purchases.length > 0 && `${counted(purchases.length, 'purchase')}${price && ` for ${price}`}`,
@@ -48,6 +44,7 @@ export function summarise({ purchases, handedBack, leftOut, previewed, failed }:
 		...parts(leftOut, WHY_LEFT_OUT, 'Left out'),
 		uncertain > 0 && `May have been bought: ${counted(uncertain, 'order')}`,
 		boughtBefore > 0 && `Not bought again: ${counted(boughtBefore, 'order')}`,
+		unclear > 0 && `Not sent now, perhaps bought before: ${counted(unclear, 'order')}`,
 		...parts(
 			outcomes.filter((outcome) => outcome !== 'unknown' && outcome !== 'duplicate'),
 			WHY_NOT_BOUGHT,
