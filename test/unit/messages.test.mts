@@ -292,7 +292,11 @@ describe('what to do', () => {
 		['retry', false, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
 		['retry', true, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
 		['rest', false, `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
-		['rest', true, `${LOOK} ${CONFIRM} ${next.rest}`],
+		[
+			'rest',
+			true,
+			`${LOOK} ${CONFIRM} Then save and publish the workflow, and order the rows that are left in a new execution, without those that were bought.`,
+		],
 		['anew', false, `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
 		['anew', true, `${LOOK} ${CONFIRM} Then save and publish the workflow, and run the item again with the same Idempotency Key.`],
 		[

@@ -28,7 +28,7 @@ const RETRY =
 /** n8n offers it beside the Retry arrow. What is executed there is started by hand, and n8n does not say what it was before. */
 const NOT_DEBUG = 'Do not use "Debug in editor": it would buy again what was bought.';
 
-const ORDER_THE_REST = 'Then order the rows that are left in a new execution, without those that were bought.';
+const ORDER_THE_REST = 'order the rows that are left in a new execution, without those that were bought.';
 
 /**
  * How a person goes on in the editor. Without Repeat Manual Orders, an order that was to be bought once more would be left
@@ -155,7 +155,9 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 						isUnread(first) ? 'check which rows are in your StreamSkill account, and order the others' : 'order the rows that are left'
 					} in a new execution.`;
 		case 'rest':
-			return ORDER_THE_REST;
+			return first?.kind === 'unknown' && first.isKeyed
+				? `Then save and publish the workflow, and ${ORDER_THE_REST}`
+				: `Then ${ORDER_THE_REST}`;
 		case 'anew':
 			if (!mayBeBought) return 'Then order this item alone in a new execution.';
 			return first?.kind === 'unknown' && first.isKeyed
@@ -370,7 +372,7 @@ function tellObstacle(obstacle: Obstacle, recourse?: Recourse): [what: string, .
 					? // Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
 						[
 							'Look in your StreamSkill account for what this execution has bought.',
-							ORDER_THE_REST,
+							`Then ${ORDER_THE_REST}`,
 							...(obstacle.why === 'tooMany' ? ['With the same Idempotency Keys, it leaves those out by itself.'] : []),
 						]
 					: [
