@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 
 import { outputItems, OWNER, type StoredExecution, type StoredWorkflow, type WorkflowJson } from '../../tools/n8n/rest.mts';
-import { ITEM, streamSkill, turnOffDryRun, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { ITEM, node, streamSkill, turnOffDryRun, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, sent } from '../../tools/sandbox/counts.mts';
 import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
@@ -249,16 +249,25 @@ describeExample(
 			expect(sent(world.sandbox)).toEqual(ONCE_EACH);
 		});
 
-		test('a refused order goes to Not bought, the others are bought, and the next run tries it again', async () => {
+		test('a refused order raises the alert, the others are bought, and the next run tries it again', async () => {
 			misbehave(FIRST, refusal, 1);
 			const workflow = await world.create(armed('schedule.json'));
 			const first = await run(workflow);
-			expect(first.status).toBe('success');
-			expect(jsonOf(first, 'Not bought')).toMatchObject([{ error: 'Channel: No such channel', details: { outcome: 'rejected' } }]);
+			expect(errorOf(first)?.message).toBe(
+				'These orders were not placed: (your channel) (Channel: No such channel). Do what the error output of Create a purchase says of each. Then save the workflow, and execute it again on the same day: what was bought is left out.',
+			);
 			expect(channelsOf(first, 'Bought')).toEqual([SECOND]);
 
 			expect(channelsOf(await run(workflow), 'Bought')).toEqual([FIRST]);
 			expect(bought(world.sandbox)).toEqual(ONCE_EACH);
+		});
+
+		test('a token that is refused raises the alert', async () => {
+			misbehave(FIRST, faults.rejected(401));
+			const workflow = await world.create(armed('schedule.json'));
+			expect(errorOf(await run(workflow))?.message).toMatch(
+				/^These orders were not placed: \(your channel\) \(StreamSkill does not accept the Access Token \(401\)\), \(your second channel\) /,
+			);
 		});
 
 		test('orders that may have been bought raise the alert, each run anew, and are not sent again', async () => {
@@ -289,7 +298,7 @@ describeExample(
 				[...alert.matchAll(/(\([^)]+\)) \(reference (\S+)\)/g)].map(([, channel, reference]) => [channel, reference]),
 			);
 			expect(alert).toMatch(
-				/Add the references of those that are there to the option Confirmed Bought of Create a purchase, and the references of the others to Confirmed Not Bought\. Then save the workflow, and execute it again on the same day\.$/,
+				/Add the references of those that are there to the option Confirmed Bought of Create a purchase, and the references of the others to Confirmed Not Bought\. Then save the workflow, and execute it again on the same day: what was bought is left out\.$/,
 			);
 
 			const { options } = workflow.nodes.find(({ name }) => name === 'Create a purchase')!.parameters as { options: INodeParameters };
@@ -579,15 +588,26 @@ describeExample('error-workflow.json', () => {
 		return { failed, reports: jsonOf(report, 'Tell me') };
 	}
 
-	test('reports the orders that may have been bought, and no others', async () => {
+	test('reports each order that was refused or may have been bought', async () => {
 		misbehave('b', refusal);
 		misbehave('c', faults.serverErrorAfter());
 		const { failed, reports } = await reported('uncertain', ['a', 'b', 'c']);
+		const execution = expect.stringContaining(`/executions/${failed.id}`) as unknown;
 		expect(reports).toEqual([
 			{
 				workflow: 'uncertain',
-				execution: expect.stringContaining(`/executions/${failed.id}`) as unknown,
+				execution,
+				channel: 'b',
+				outcome: 'rejected',
+				reference: '',
+				reason: 'Channel: No such channel',
+				advice: expect.stringMatching(/^This order was not bought\. Change the order as the message says\. /) as string,
+			},
+			{
+				workflow: 'uncertain',
+				execution,
 				channel: 'c',
+				outcome: 'unknown',
 				reference: expect.any(String) as string,
 				reason: expect.stringMatching(
 					/^StreamSkill answered 500, which does not say whether the order was bought: the order may have been bought \(reference \S{9}\)$/,
@@ -599,9 +619,23 @@ describeExample('error-workflow.json', () => {
 		]);
 	});
 
-	test('reports nothing when nothing is uncertain', async () => {
-		misbehave('b', refusal);
-		expect((await reported('refused', ['a', 'b'])).reports).toEqual([]);
+	test('reports the failure itself where another node fails', async () => {
+		const handler = await createCalled(world, example('error-workflow.json'));
+		const other = node('Other', 'stopAndError', { errorMessage: 'No list' });
+		const workflow = webhookWorkflow('other', other);
+		workflow.settings!.errorWorkflow = handler.id;
+		await runWebhook(world, await createActive(world, workflow), ['a']);
+		const [report] = await ended(handler, 1);
+		expect(jsonOf(report, 'Tell me')).toMatchObject([
+			{
+				workflow: 'other',
+				channel: '',
+				outcome: 'unknown',
+				reference: '',
+				reason: 'No list',
+				advice: expect.stringMatching(/^Open the execution/) as string,
+			},
+		]);
 	});
 });
 
