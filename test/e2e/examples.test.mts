@@ -11,7 +11,7 @@ import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { launchBrowser, openWindow, PHONE } from './browser.mts';
 import { startChatModel, type ChatModel } from './chatModel.mts';
-import { createActive, createCalled, errorOf, runWebhook, saveParameters } from './executions.mts';
+import { createActive, createCalled, errorOf, runWebhook, saveParameters, startWebhooks } from './executions.mts';
 import { startMailbox, type Mailbox } from './mailbox.mts';
 import { recordPicture } from './pictures.mts';
 import { followText } from './uncertain.mts';
@@ -615,6 +615,25 @@ describeExample('error-workflow.json', () => {
 				advice: expect.stringMatching(
 					/If it is there, add \S{9} to the option Confirmed Bought\. If it is not, add it to Confirmed Not Bought/,
 				) as string,
+			},
+		]);
+	});
+
+	test('reports that n8n was killed', async () => {
+		const handler = await createCalled(world, example('error-workflow.json'));
+		const workflow = webhookWorkflow('killed', streamSkill({ tarifId: 1, channel: `={{ ${ITEM} }}` }));
+		workflow.settings!.errorWorkflow = handler.id;
+		misbehave('a', faults.hang());
+		await startWebhooks(world, await createActive(world, workflow), [['a']]);
+		await until(() => world.sandbox.purchases.length === 1, 'The purchase without an answer');
+		await world.crashAndRestart();
+		const [report] = await ended(handler, 1);
+		expect(jsonOf(report, 'Tell me')).toMatchObject([
+			{
+				workflow: 'killed',
+				outcome: 'unknown',
+				reason: expect.stringMatching(/./) as string,
+				advice: expect.stringMatching(/^Open the execution/) as string,
 			},
 		]);
 	});
