@@ -142,14 +142,14 @@ const mutants: Mutant[] = [
 	mutant('of several claims of a key the first counts', 'Keys.last', { condition: 'await isThere(middle)', is: false }, 'keys|sequences'),
 	mutant('every key stands for every order', 'Keys.owner', { returns: "'same'" }, 'keys|sequences'),
 	mutant('a key is claimed twice', 'Keys.claim', { returns: 'true' }, 'keys|rivals'),
-	mutant('a purchase becomes void', 'Keys.settle', { condition: 'await this.rows.count(row)', is: false }, 'keys|sequences'),
+	mutant('a purchase becomes void', 'Keys.settle', { condition: 'await this.rows.count(row)', is: false }, 'keyEnds'),
 	mutant(
 		'who settles late as bought leaves the key free',
 		'Keys.settle',
 		{ condition: 'last.number > number', is: false },
 		'sequences|keys',
 	),
-	mutant('a lost INSERT is a refusal of the database', 'Rows.insert', { condition: 'this.count(row)', is: false }, 'keys|rivals'),
+	mutant('a refusal of the database is a lost INSERT', 'Rows.insert', { condition: 'this.count(row)', is: false }, 'keyEnds'),
 
 	// Lists.
 	mutant('a look leaves a mark', 'recordAndRemove', { drops: 'await this.rows.remove(' }, 'sequences|identity'),
@@ -178,7 +178,8 @@ const mutants: Mutant[] = [
 		'what was written under a lock that others have given up counts',
 		'exclusively',
 		{ condition: 'await place.follow', is: false },
-		'lateCalls',
+		'lateClaims',
+		'given up meanwhile',
 	),
 	mutant('a lock that others have given up is taken', 'Lock.take', { condition: 'await place.follow', is: false }, 'lateCalls|lock'),
 	mutant('what a late look leaves behind counts', 'recordUnderMark', { value: 'isCrossed', is: 'false' }, 'lateCalls', 'a look'),

@@ -167,3 +167,24 @@ test('a retry that dies while it looks unsettles nothing that was bought', async
 	expect(outcomes(await retry)).toEqual(['unknown']);
 	expect(sold()).toEqual({ a: 1, b: 1 });
 });
+
+test('what a retry has claimed under a lock that others have given up meanwhile, it does not send', async () => {
+	// So that the others wait as short as they ever do: the claim still comes in time to be sent.
+	jest.spyOn(Math, 'random').mockReturnValue(0);
+	const created = createExecution([{ channel: 'a' }]);
+	const claim = gate();
+	deduplicator.pause = async (before, entries) => {
+		if (who.getStore() === 'late' && before === 'write' && isClaim(entries) && !claim.isHeld) await claim.hold();
+	};
+	const late = who.run('late', async () => await order([], { ...setup, retryOf: created, streamSkill: processOf('main') }));
+	await until(() => claim.isHeld);
+	const other = retryOf(created)();
+	// Until it waits for the lock.
+	await sleep(2500);
+	passTime(10_000);
+	await other;
+	expect(sold()).toEqual({ a: 1 });
+	claim.goOn();
+	expect(wordsOf(await late)).toContain(TOO_BUSY);
+	expect(sold()).toEqual({ a: 1 });
+});
