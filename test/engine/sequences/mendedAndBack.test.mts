@@ -1,5 +1,5 @@
 /** A killed execution that is retried with a mended field, and then with its original workflow again. */
-import { openShop, type Orders } from '../shop.mts';
+import { hintsOf, openShop, type Orders } from '../shop.mts';
 
 const shop = openShop();
 const { order, kill, lose, lookUp, sold, sent } = shop;
@@ -26,3 +26,12 @@ test.each(['trigger', 'manual'] as const)(
 		expect(sold()).toEqual({ a: 1 });
 	},
 );
+
+test('an order that may have been bought keeps its reference when its fields are mended, so what was noted of it counts', async () => {
+	const setup = (tarifId: number, options: object = {}): Orders => ({ onError: 'continueErrorOutput', parameters: { tarifId }, options });
+	const killed = await kill(['a'], { at: 'answer', channel: 'a' }, setup(1));
+	const noted = lookUp(await order([], { ...setup(1), retryOf: killed }));
+	const settled = await order([], { ...setup(2, noted), retryOf: killed });
+	expect([settled.success, settled.failed, hintsOf(settled).join()]).toEqual([[], [], expect.stringContaining('1 confirmed as bought')]);
+	expect(sold()).toEqual({ a: 1 });
+});
