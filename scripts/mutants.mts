@@ -235,10 +235,10 @@ const mutants: Mutant[] = [
 	mutant('a lost lock is not noticed', 'Lock.renew', { condition: 'now > this.until', is: false }, 'lock'),
 	mutant('a lock is not renewed', 'Lock.renew', { drops: 'await this.rows.add(' }, 'lock'),
 	mutant('another n8n works on the wrong row', 'Rows.on', { condition: 'isRead', is: false }, 'keys'),
-	mutant('an entry twice', 'Rows.add', { value: 'each', is: '[...entries]' }, 'tool|sequences'),
+	mutant('an entry twice', 'Rows.add', { value: 'each', is: '[...entries]' }, 'rows'),
 
 	// The transport.
-	mutant('redirects are followed', 'connect', { value: 'disableFollowRedirect', is: 'false' }, 'purchase|wire'),
+	mutant('redirects are followed', 'NO_REDIRECTS', { value: 'NO_REDIRECTS', is: '{}' }, 'purchase'),
 	mutant('a 401 is sent twice', 'connect', { value: 'ignoreHttpStatusErrors', is: 'false' }, 'wire|purchase|pause'),
 	mutant('no end of a slow answer', 'connect', { value: 'abortSignal', is: 'undefined' }, 'wire|ledger'),
 	mutant("the first item's account pays for all", 'readAccounts', { condition: 'account.data.isFixed', is: true }, 'account'),
@@ -246,9 +246,9 @@ const mutants: Mutant[] = [
 	mutant('an answer of any length', 'readBody', { condition: 'MAX_BODY_BYTES', is: false }, 'wire'),
 ];
 
-const sources = readdirSync('nodes', { recursive: true, encoding: 'utf8' })
+const sources = ['credentials', 'nodes']
+	.flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)))
 	.filter((file) => file.endsWith('.ts'))
-	.map((file) => join('nodes', file))
 	.map((file) => ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true));
 
 /** @returns the file with the change, which must fit in one place of all functions that have the name */

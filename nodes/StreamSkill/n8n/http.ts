@@ -83,8 +83,6 @@ export async function connect(context: IExecuteFunctions, timeout: number, itemI
 				returnFullResponse: true,
 				// Without this, n8n sends a request that was answered 401 a second time.
 				ignoreHttpStatusErrors: { ignore: true, except: SERVER_ERRORS },
-				// n8n sends the token on to wherever a redirect points.
-				disableFollowRedirect: true,
 				timeout,
 				// n8n's timeout starts anew with each byte; this one is for the whole request.
 				abortSignal: AbortSignal.timeout(timeout),
