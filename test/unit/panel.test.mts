@@ -125,6 +125,22 @@ describe('the title of an error names what needs a person first', () => {
 });
 
 describe('the text of an error', () => {
+	test('tells what a purchase was for, where its item orders something else by now', () => {
+		const [bought] = paragraphs({
+			failed: [item(9, uncertain())],
+			purchases: [
+				{ itemIndex: 0, purchase: { id: 1, channel: 'a', tarif: 7 }, order: orderOf('a') },
+				{ itemIndex: 1, purchase: { id: 2, channel: 'b', tarif: 3 }, order: orderOf('c') },
+				{ itemIndex: 2, purchase: { id: 3, channel: 'd', tarif: { id: 7 } } },
+			],
+		});
+		expect(bought.split('<br>').slice(1)).toEqual([
+			'Item 0, channel a, tarif 7: ID 1',
+			'Item 1, channel c, tarif 7: ID 2 (for channel b, tarif 3)',
+			'Item 2: ID 3 (for channel d)',
+		]);
+	});
+
 	test('has each order in one of its groups, by channel and tarif, then the one next step', () => {
 		expect(
 			paragraphs(

@@ -28,7 +28,11 @@ test.each(['trigger', 'manual'] as const)(
 );
 
 test('an order that may have been bought keeps its reference when its fields are mended, so what was noted of it counts', async () => {
-	const setup = (tarifId: number, options: object = {}): Orders => ({ onError: 'continueErrorOutput', parameters: { tarifId }, options });
+	const setup = (tarifId: number, options: Orders['options'] = {}): Orders => ({
+		onError: 'continueErrorOutput',
+		parameters: { tarifId },
+		options,
+	});
 	const killed = await kill(['a'], { at: 'answer', channel: 'a' }, setup(1));
 	const noted = lookUp(await order([], { ...setup(1), retryOf: killed }));
 	const settled = await order([], { ...setup(2, noted), retryOf: killed });

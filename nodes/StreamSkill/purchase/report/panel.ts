@@ -73,7 +73,7 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, not
 	// processSuccessExecution). With a soft hyphen, a channel of that name still reads as it is.
 	const message = titleOf(first, failed).replaceAll('canceled', 'can\u00ADceled');
 	const description = [
-		...group('Bought', purchases, ({ purchase }) => `ID ${String(purchase.id as number)}`),
+		...group('Bought', purchases, describePurchase),
 		...group('May have been bought', uncertain, describeUncertain),
 		...group('Not bought again', [...boughtBefore, ...leftOut], whatHappened),
 		...group('Not sent now', unclear, whatHappened),
@@ -105,6 +105,15 @@ function titleOf(first: FailedItem, failed: FailedItem[]): string {
 	// What keeps all orders back is not about one of them.
 	if (failure.kind === 'heldBack' || !order) return describe(failure, treatment);
 	return `Channel ${order.body.channel}, tarif ${order.body.tarif.id}: ${describe(failure, treatment)}`;
+}
+
+/** Fields that were mended since are not those that it was bought with. */
+function describePurchase({ purchase: { id, channel, tarif }, order }: EndedRun['purchases'][number]): string {
+	const others = [
+		...(typeof channel === 'string' && channel !== order?.body.channel ? [`channel ${channel}`] : []),
+		...(typeof tarif === 'number' && tarif !== order?.body.tarif.id ? [`tarif ${tarif}`] : []),
+	];
+	return `ID ${String(id as number)}${others.length > 0 ? ` (for ${others.join(', ')})` : ''}`;
 }
 
 const whatHappened = ({ failure, treatment }: FailedItem) => describe(failure, treatment);
