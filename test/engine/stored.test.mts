@@ -86,9 +86,8 @@ const alone = (length: number) => ({
 const execution = (list: string, stored: object, length = 14) => ({
 	streamSkillOrders: {
 		'streamskill-1': {
-			name: 'StreamSkill',
-			// Digests of the connections that lead to it: by the IDs of the nodes, and by their names.
-			way: ['I8G7RuoPzffV4Yk3VELAai', 'a3_kdfCgzEMgaDgMh3U28b'],
+			names: ['StreamSkill'],
+			copies: [],
 			used: { [list]: numbered(...names) },
 			lists: { [list]: list.endsWith(BY_ID) ? shared(length) : alone(length) },
 			complete: 0,
@@ -155,7 +154,7 @@ test('of orders that a model made', async () => {
 	const order = (channel: string) => [{ input: { channel }, id: `call ${channel}` }];
 	const wiring = withAgent3((item, steps) => (item === 0 && steps.length < 3 ? order('abc'[steps.length]) : 'done'));
 	expect(await leave({ token: 'token', onError: undefined, node: { tool: true }, wiring })).toEqual({
-		execution: execution(LIST, { way: ['TtArPnXEh_EqUfJDBFhenx', 'TtArPnXEh_EqUfJDBFhenx'], orders: kept(calls, inList(LIST)) }),
+		execution: execution(LIST, { orders: kept(calls, inList(LIST)) }),
 		customData: { streamSkillPurchases: '1' },
 		database: { [`workflow-1 ${LIST}`]: entries(names, 2) },
 	});

@@ -1,6 +1,4 @@
-import type { IExecuteFunctions, INode, IWorkflowSettings, Workflow } from 'n8n-workflow';
-
-import { digest } from './digest';
+import type { IExecuteFunctions, INode, IRunExecutionData, IWorkflowSettings, Workflow } from 'n8n-workflow';
 
 /** Whether an AI agent's model ordered: n8n runs the node under a type of its own then, in all its ways and versions. */
 export const isTool = (context: IExecuteFunctions) => context.getNode().type.endsWith('Tool');
@@ -88,7 +86,7 @@ function savesFailedExecutions(context: IExecuteFunctions): boolean {
 }
 
 /** What n8n knows of a workflow, which it does not put into words for nodes. */
-type Graph = Pick<Workflow, 'nodes' | 'connectionsByDestinationNode' | 'connectionsBySourceNode' | 'getChildNodes' | 'getParentNodes'>;
+type Graph = Pick<Workflow, 'nodes' | 'connectionsBySourceNode'>;
 
 const graphOf = (context: IExecuteFunctions) => (context as unknown as { workflow?: Graph }).workflow;
 
@@ -96,30 +94,28 @@ const graphOf = (context: IExecuteFunctions) => (context as unknown as { workflo
 export const nodesOf = (context: IExecuteFunctions): INode[] => Object.values(graphOf(context)?.nodes ?? {});
 
 /**
- * What leads to the node, or to the agents that have it as a tool.
+ * Whether the workflow was rearranged before this retry: items came to a node, in what n8n has stored of the execution, on
+ * a way that is not there any more. n8n has the names of the nodes there, as it has the state of a loop under its name.
  *
- * @returns what stands for the connections by the IDs of their nodes, and by their names: the first lasts if a node is
- * renamed, the second if one is deleted and pasted
+ * @param names what this node was called before, which may be changed
  */
-export function wayTo(context: IExecuteFunctions): string[] {
-	const graph = graphOf(context);
-	if (!graph) return [];
-	const { name } = context.getNode();
-	const ends = [name, ...graph.getChildNodes(name, 'ALL_NON_MAIN')];
-	const nodes = [...new Set(ends.flatMap((end) => [end, ...graph.getParentNodes(end)]))];
-	const connections = nodes.flatMap((to) =>
-		(graph.connectionsByDestinationNode[to]?.main ?? []).flatMap((sources) =>
-			(sources ?? []).map(({ node, index }) => ({ node, index, to })),
-		),
+export function isRearranged(context: IExecuteFunctions, names: readonly string[]): boolean {
+	if (context.getMode() !== 'retry') return false;
+	const { runExecutionData } = context as unknown as { runExecutionData?: Partial<IRunExecutionData> };
+	const { node, source } = context.getExecuteData();
+	const runs = Object.entries(runExecutionData?.resultData?.runData ?? {}).flatMap(([to, tasks]) =>
+		tasks.flatMap((task) => task.source.map((from) => ({ to, from }))),
 	);
-	const digestBy = (mark: (name: string) => string | undefined) =>
-		digest(
-			connections
-				.map(({ node, index, to }) => JSON.stringify([mark(node), index, mark(to)]))
-				.sort()
-				.join(),
-		);
-	return [digestBy((each) => graph.nodes[each]?.id), digestBy((each) => each)];
+	const own = (source?.main ?? []).map((from) => ({ to: node.name, from }));
+	const nameOf = (name: string) => (names.includes(name) ? context.getNode().name : name);
+	return [...runs, ...own].some(({ to, from }) => from && !isConnected(graphOf(context), nameOf(from.previousNode), nameOf(to)));
+}
+
+/** Of a sub-node, n8n stores on which way the items came to the node that has it, and of an agent not by which output. */
+function isConnected(graph: Graph | undefined, from: string, to: string): boolean {
+	const { main: after = [] } = graph?.connectionsBySourceNode[from] ?? {};
+	const isSubNode = Object.keys(graph?.connectionsBySourceNode[to] ?? {}).some((type) => type !== 'main');
+	return isSubNode || after.some((ends) => ends?.some(({ node }) => node === to));
 }
 
 /** Whether another node of this type comes after it, and may have orders for the same items. */

@@ -5,7 +5,7 @@ import { hintsOf, onceEach, openShop, outcomes, processOf, referencesOf, TOKEN, 
 import { loop } from '../wirings.mts';
 
 const shop = openShop();
-const { order, sold, sent, kill, lookUp, lose, slow } = shop;
+const { order, sold, sent, kill, lookUp, lose, refuse, slow } = shop;
 const HOUR = 3_600_000;
 const keyed = (key: string, more: Orders['options'] = {}): Orders => ({
 	onError: 'continueErrorOutput',
@@ -225,4 +225,13 @@ test('a loop in a sub-workflow: who orders the rest in a new execution is told t
 	);
 	lose('a', true);
 	expect(wordsOf(await order(['a', 'b'], setup))).not.toContain('This lists one round only');
+});
+
+test('a loop in a sub-workflow: what an earlier round has bought is mentioned, however many this one leaves out by their keys', async () => {
+	const setup: Orders = { wiring: loop({ size: 2 }), mode: 'integrated', options: { idempotencyKey: '={{ $json.channel }}' } };
+	await order(['c', 'd'], setup);
+	refuse('h');
+	const failed = await order(['f', 'c', 'd', 'h'], setup);
+	expect(sold()).toEqual(onceEach(['c', 'd', 'f']));
+	expect(wordsOf(failed)).toContain('This lists one round only');
 });

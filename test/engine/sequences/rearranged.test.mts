@@ -1,9 +1,10 @@
 /** A workflow is changed between an execution that failed and its retry: the node stands elsewhere, has another name, or another ID. */
-import { other, type Wiring } from '../engine.mts';
+import { atNode } from '../crash.mts';
+import { createExecution, other, type Wiring } from '../engine.mts';
 import { onceEach, openShop, outcomes, wordsOf, type Orders } from '../shop.mts';
 import { agentWithTool, branches, loop } from '../wirings.mts';
 
-const { order, refuse, sold } = openShop();
+const { order, refuse, lose, sold } = openShop();
 
 describe('the node stands elsewhere: what may be bought a second time is held back, and the advice tells how to go on', () => {
 	const NOT_CLEAR = 'This execution has bought an equal order before, and it is not clear whether it was this one';
@@ -113,23 +114,74 @@ describe('the node stands elsewhere: what may be bought a second time is held ba
 	});
 });
 
-test('a node before it is renamed: a loop that orders the same goes on', async () => {
+const named = (name: string, size = 1): Wiring => ({
+	entry: name,
+	nodes: { [name]: loop({ size }).nodes!.Loop },
+	nodeIds: { [name]: 'loop-1' },
+	connections: { [name]: [['Success'], ['StreamSkill']], StreamSkill: [[name], ['Failed']] },
+});
+
+test.each([1, 2])('"Loop Over Items" is renamed before the retry, so that n8n begins it anew (batch size %s)', async (size) => {
+	refuse('b');
+	const failed = await order(['a', 'b', 'c', 'd'], { wiring: named('Loop Over Items', size) });
+	const retry = await order([], { wiring: named('Rows', size), retryOf: failed.data });
+	expect(Math.max(...Object.values(sold()))).toBe(1);
+	expect([retry.run.status, Object.keys(sold()).length]).not.toEqual(['success', 2]);
+});
+
+test('the node that failed later, and one in front, exchange their names', async () => {
 	let fails = 1;
-	const check = other(() => {
-		if (fails-- > 0) throw new Error('The mail cannot be sent');
+	const write = other(() => {
+		if (fails-- > 0) throw new Error('The sheet cannot be written');
 	});
-	const rounds = (name: string): Wiring => ({
-		...loop(),
-		nodes: { ...loop().nodes, Check: check, [name]: other() },
-		nodeIds: { [name]: 'node-1' },
-		connections: { Loop: [['Success'], [name]], [name]: [['StreamSkill']], StreamSkill: [['Check']], Check: [['Loop']] },
+	const way = (read: string, written: string): Wiring => ({
+		entry: read,
+		nodes: { [read]: read === 'Sheet' ? other() : write, [written]: written === 'Sheet1' ? write : other() },
+		nodeIds: { [read]: 'read', [written]: 'write' },
+		connections: { [read]: [['StreamSkill']], StreamSkill: [[written]], [written]: [['Success']] },
 	});
-	const visits = [1, 2, 3].map((visit) => ({ channel: 'a', visit }));
-	const failed = await order(visits, { wiring: rounds('Set') });
-	expect(sold()).toEqual({ a: 1 });
-	const retry = await order([], { wiring: rounds('Fields'), retryOf: failed.data });
-	expect(retry.run.status).toBe('success');
-	expect(sold()).toEqual({ a: 3 });
+	const failed = await order(['a', 'b'], { wiring: way('Sheet', 'Sheet1') });
+	await order([], { wiring: way('Sheet1', 'Sheet'), retryOf: failed.data });
+	expect(sold()).toEqual({ a: 1, b: 1 });
+});
+
+describe('nothing was ordered when the execution failed, and what is ordered in its retry comes to the node again', () => {
+	const check = () => {
+		let fails = 1;
+		return other(() => {
+			if (fails-- > 0) throw new Error('The sheet cannot be read');
+		});
+	};
+	const looped = (Check: ReturnType<typeof other>, name: string): Wiring => ({
+		entry: name,
+		nodes: { Check, [name]: loop().nodes!.Loop },
+		nodeIds: { [name]: 'loop-1' },
+		connections: { [name]: [['Success'], ['Check']], Check: [['StreamSkill']], StreamSkill: [[name]] },
+	});
+
+	test('a loop is put around both', async () => {
+		const Check = check();
+		const plain: Wiring = { entry: 'Check', nodes: { Check }, connections: { Check: [['StreamSkill']], StreamSkill: [['Success']] } };
+		const failed = await order(['a', 'b', 'c'], { wiring: plain });
+		expect([failed.run.status, sold()]).toEqual(['error', {}]);
+		await order([], { wiring: looped(Check, 'Loop Over Items'), retryOf: failed.data });
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+	});
+
+	test('the loop around both is renamed', async () => {
+		const Check = check();
+		const failed = await order(['a', 'b', 'c'], { wiring: looped(Check, 'Loop Over Items') });
+		await order([], { wiring: looped(Check, 'Rows'), retryOf: failed.data });
+		expect(sold().a ?? 0).toBeLessThan(2);
+	});
+
+	test('n8n was killed at the node, and saves the progress; a loop is put around it', async () => {
+		const rows = ['a', 'b', 'c'];
+		const created = createExecution(rows.map((channel) => ({ channel })));
+		const killed = atNode(created);
+		await order([], { wiring: loop(), retryOf: killed });
+		expect(sold()).toEqual(onceEach(rows));
+	});
 });
 
 test('pasted: retried with the saved workflow, which fails later; then the first execution with the original workflow', async () => {
@@ -226,4 +278,39 @@ test('two nodes exchange their names: what may be bought a second time is held b
 	expect(sold()).toEqual({ a: 1 });
 	await order([], { wiring, twin: bot, retryOf: failed.data });
 	expect(sold()).toEqual({ a: 1, 'a-bot': 1 });
+});
+
+const checked = (at: number[], size = 1): Wiring => {
+	const rounds = loop({ size });
+	let runs = 0;
+	const Check = other(() => {
+		if (at.includes(runs++)) throw new Error('The mail cannot be sent');
+	});
+	return {
+		...rounds,
+		nodes: { ...rounds.nodes, Check },
+		connections: { Loop: [['Success'], ['StreamSkill']], StreamSkill: [['Check'], ['Check']], Check: [['Loop']] },
+	};
+};
+
+test('renamed for one retry, deleted and pasted under its new name for the next', async () => {
+	const wiring = checked([0], 2);
+	const failed = await order(['a', 'x', 'b', 'c', 'd'], { wiring });
+	refuse('c');
+	const renamed = await order([], { wiring, node: { name: 'Buy' }, retryOf: failed.data });
+	expect([renamed.run.status, sold()]).toEqual(['error', { a: 1, x: 1, b: 1 }]);
+	await order([], { wiring, node: { name: 'Buy', id: 'pasted' }, retryOf: renamed.data });
+	expect(sold()).toEqual(onceEach(['a', 'x', 'b', 'c', 'd']));
+});
+
+const twice = [...'abcd', 'b'].map((channel, row) => ({ channel, row }));
+
+test('pasted for one retry, renamed for the next: an uncertain order is not sent again', async () => {
+	lose('b', true);
+	const setup: Orders = { wiring: checked([1, 3]), onError: 'continueErrorOutput' };
+	const failed = await order(twice, setup);
+	const pasted = await order([], { ...setup, node: { id: 'pasted' }, retryOf: failed.data });
+	expect(pasted.run.status).toBe('error');
+	await order([], { ...setup, node: { id: 'pasted', name: 'Buy' }, retryOf: pasted.data });
+	expect(sold().b).toBe(1);
 });

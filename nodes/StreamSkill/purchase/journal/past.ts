@@ -35,11 +35,11 @@ export interface PastOrder extends Names {
 
 /** What an execution's own data keeps of a node. */
 interface Stored {
-	/** How the node was called when the execution came to it: a copy that has its name now goes on in its place. */
-	name: string;
-	/** What led to it when the execution came to it: stands for the nodes on the way by their IDs, and by their names. */
-	way: string[];
-	/** Whether something else did later: then the number of a call does not tell any more which calls before were tries of it. */
+	/** What the node was called when the execution came to it: a copy that has its name now goes on in its place. */
+	names: string[];
+	/** The IDs of such copies. */
+	copies: string[];
+	/** Whether it stood elsewhere before: then the number of a call does not tell any more which calls before were tries of it. */
 	isMoved?: true;
 	/** The root where n8n has no token. */
 	root?: string;
@@ -63,7 +63,8 @@ interface Stored {
 interface Node {
 	id: string;
 	name: string;
-	way: string[];
+	/** Whether the workflow was rearranged since the execution began, by what the node was called before. */
+	isMoved(names: readonly string[]): boolean;
 }
 
 /**
@@ -100,16 +101,19 @@ export class PastOrders {
 	) {
 		const data = container as { [PAST_ORDERS]?: Record<string, Stored> };
 		const all = data[PAST_ORDERS] ?? {};
-		const { id, name, way } = node;
-		const namesake = Object.keys(all).find((other) => all[other]?.name === name);
-		this.nodeId = all[id] ? id : (namesake ?? id);
+		const { id, name } = node;
+		const own = all[id] ? id : Object.keys(all).find((other) => all[other]?.copies.includes(id));
+		const namesake = Object.keys(all).find((other) => other !== own && all[other]?.names.includes(name));
+		this.nodeId = own ?? namesake ?? id;
 		const kept = all[this.nodeId];
 		this.isNew = kept === undefined;
-		const stored: Stored = kept ?? { name, way, root, used: {}, lists: {}, orders: [], complete: 0 };
+		const stored: Stored = kept ?? { names: [], copies: [], root, used: {}, lists: {}, orders: [], complete: 0 };
 		this.stored = isPreview ? (JSON.parse(JSON.stringify(stored)) as Stored) : stored;
 		if (!isPreview) data[PAST_ORDERS] = Object.assign(all, { [this.nodeId]: stored });
 		// n8n counts the calls of a node by its name: if two have exchanged theirs, each goes on where the other one was.
-		if (!this.stored.way.some((one) => way.includes(one)) || (namesake ?? this.nodeId) !== this.nodeId) this.stored.isMoved = true;
+		if (node.isMoved(this.stored.names) || (namesake ?? this.nodeId) !== this.nodeId) this.stored.isMoved = true;
+		if (!this.stored.names.includes(name)) this.stored.names.push(name);
+		if (id !== this.nodeId && !this.stored.copies.includes(id)) this.stored.copies.push(id);
 		if (isEvaluation) stored.isEvaluation = true;
 		if (this.stored.quiet?.executionId !== executionId) this.stored.quiet = { executionId, scopes: {} };
 		this.isQuiet = this.stored.quiet.scopes;

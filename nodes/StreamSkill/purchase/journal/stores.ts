@@ -2,7 +2,7 @@ import { randomUUID } from 'crypto';
 import type { IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from '../../n8n/digest';
-import { isEvaluation, isManual, wayTo } from '../../n8n/host';
+import { isEvaluation, isManual, isRearranged } from '../../n8n/host';
 import { tokenRoot } from '../../n8n/root';
 import { Rows } from '../../n8n/rows';
 import { DIGEST, KEYS_SCOPE, ROW } from '../../n8n/stored';
@@ -44,7 +44,7 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	const { id: nodeId, name } = context.getNode();
 	const past = new PastOrders(
 		context.getContext('flow'),
-		{ id: nodeId, name, way: wayTo(context) },
+		{ id: nodeId, name, isMoved: (names) => isRearranged(context, names) },
 		{ root: token === undefined ? newRoot : undefined, executionId, isPreview, isEvaluation: isEvaluation(context) },
 	);
 

@@ -107,10 +107,13 @@ function titleOf(first: FailedItem, failed: FailedItem[]): string {
 	return `Channel ${order.body.channel}, tarif ${order.body.tarif.id}: ${describe(failure, treatment)}`;
 }
 
+/** The API may answer with the channel's address (its document: `https://www.twitch.tv/twitch`). */
+const isSameChannel = (bought: string, ordered?: string) => ordered !== undefined && bought.toLowerCase().endsWith(ordered.toLowerCase());
+
 /** Fields that were mended since are not those that it was bought with. */
 function describePurchase({ purchase: { id, channel, tarif }, order }: EndedRun['purchases'][number]): string {
 	const others = [
-		...(typeof channel === 'string' && channel !== order?.body.channel ? [`channel ${channel}`] : []),
+		...(typeof channel === 'string' && !isSameChannel(channel, order?.body.channel) ? [`channel ${channel}`] : []),
 		...(typeof tarif === 'number' && tarif !== order?.body.tarif.id ? [`tarif ${tarif}`] : []),
 	];
 	return `ID ${String(id as number)}${others.length > 0 ? ` (for ${others.join(', ')})` : ''}`;

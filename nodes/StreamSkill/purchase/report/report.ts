@@ -167,7 +167,8 @@ export class Report {
 	private get otherCallsRemark(): string[] {
 		const { placed, run } = this.remarks;
 		const uncertain = this.all('failed').filter(({ failure }) => failure.kind === 'unknown');
-		const listed = this.all('bought').length + this.all('leftOut').length + uncertain.length;
+		const leftOut = this.all('leftOut').filter(({ because }) => because !== 'key');
+		const listed = this.all('bought').length + leftOut.length + uncertain.length;
 		if (this.recourse !== 'rest' || placed <= listed) return [];
 		return [
 			`This lists one round only. What others have bought is in the node's output, or in the lines of n8n's log that have "run":"${run}"`,
