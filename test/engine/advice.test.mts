@@ -224,7 +224,10 @@ describe('an uncertain order', () => {
 			async (wasBought) => {
 				lose('b', wasBought);
 				const first = await order(list, { ...setup, options: byChannel });
-				reads(first, 'Then save and publish the workflow, and order the rows that are left in a new execution, without those that were bought.');
+				reads(
+					first,
+					'Then save and publish the workflow, and order the rows that are left in a new execution, without those that were bought.',
+				);
 				await order(rowsLeft(), { ...setup, options: { ...byChannel, ...lookUp(first) } });
 				expect(sold()).toEqual(onceEach(list));
 			},
