@@ -5,7 +5,7 @@ import type { Reason } from '../dispatch/outcome';
 import type { Item, Order } from '../order/order';
 import type { KeyOwner } from './keys';
 import type { Names, PastOrder } from './past';
-import type { Because, FoundRecord, ShownReference } from './records';
+import type { Because, FoundRecord, ShownReference, Unrecognised } from './records';
 
 /** What is on record of an item's order. */
 export type Knowledge =
@@ -27,17 +27,6 @@ export type Knowledge =
 	| Unrecognised
 	/** Another execution may have sent it, and n8n's database refuses to tell. */
 	| { kind: 'unread'; refusal: DatabaseRefusal };
-
-/** Why an order is not recognised. */
-export interface Unrecognised {
-	kind: 'unrecognised';
-	/**
-	 * - `noneInList`: the execution has lost its own data, and none of the orders on record is in the list.
-	 * - `moved`: it has sent an equal order, which may be this one, when the node stood elsewhere in the workflow.
-	 * - `tooMany`: it has sent more orders than can be told apart.
-	 */
-	why: 'noneInList' | 'moved' | 'tooMany';
-}
 
 /** An item with what is on record of its order. */
 export interface Recalled {

@@ -99,3 +99,14 @@ export type Because =
 	| 'confirmed'
 	/** By hand, today or yesterday. */
 	| 'editor';
+
+/** Why an order is not recognised. */
+export interface Unrecognised {
+	kind: 'unrecognised';
+	/**
+	 * - `noneInList`: the execution has lost its own data, and none of the orders on record is in the list.
+	 * - `moved`: it has sent an equal order, which may be this one, when the node stood elsewhere in the workflow.
+	 * - `tooMany`: it has sent more orders than can be told apart.
+	 */
+	why: 'noneInList' | 'moved' | 'tooMany';
+}

@@ -1,8 +1,7 @@
 import { TooBusy } from '../../n8n/lock';
 import { UnknownN8n, type DatabaseRefusal } from '../../n8n/rows';
 import type { Reason } from '../dispatch/outcome';
-import type { Unrecognised } from '../journal/recalled';
-import type { Because, ShownReference } from '../journal/records';
+import type { Because, ShownReference, Unrecognised } from '../journal/records';
 import type { FieldProblems } from '../order/problems';
 
 /** What keeps orders back that are valid themselves. */

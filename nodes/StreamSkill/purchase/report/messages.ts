@@ -1,7 +1,6 @@
 import type { Recourse } from '../../n8n/host';
 import type { Reason } from '../dispatch/outcome';
-import type { Unrecognised } from '../journal/recalled';
-import type { Because } from '../journal/records';
+import type { Because, Unrecognised } from '../journal/records';
 import type { FieldProblems } from '../order/problems';
 import { LABELS } from '../order/table';
 import type { Treatment } from '../order/order';
