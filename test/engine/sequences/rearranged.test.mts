@@ -314,3 +314,35 @@ test('pasted for one retry, renamed for the next: an uncertain order is not sent
 	await order([], { ...setup, node: { id: 'pasted', name: 'Buy' }, retryOf: pasted.data });
 	expect(sold().b).toBe(1);
 });
+
+describe('a node goes on where another one was, whose name it has by now: what that one has placed is held back', () => {
+	test('a script gives two nodes the same ID, and the advice is followed word by word', async () => {
+		const wiring: Wiring = { entry: 'StreamSkill', connections: { StreamSkill: [['Twin']], Twin: [['Success']], Success: [] } };
+		const twin = { parameters: { tarifId: 2, channel: '={{ $("Start").item.json.channel + "-bot" }}' } };
+		refuse('b-bot');
+		const failed = await order(['a', 'b', 'c'], { wiring, twin });
+		expect([failed.run.status, sold()]).toEqual(['error', { a: 1, b: 1, c: 1, 'a-bot': 1 }]);
+		const same = await order([], { wiring, twin: { ...twin, id: 'streamskill-1' }, retryOf: failed.data });
+		expect(wordsOf(same)).toContain('In the editor, duplicate StreamSkill, connect the duplicate in its place, delete the original');
+		// The duplicate has an ID of its own, and gets the name of the original; Twin keeps the ID that it has.
+		const setup: Orders = { wiring, node: { id: 'duplicate' }, twin: { ...twin, id: 'streamskill-1' } };
+		await order([], { ...setup, retryOf: failed.data });
+		expect(Math.max(...Object.values(sold()))).toBe(1);
+		await order([], { wiring, twin, retryOf: failed.data });
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c', 'a-bot', 'b-bot', 'c-bot']));
+	});
+
+	test('of two nodes in a loop, the first is deleted, and the second gets its name, its fields and its place', async () => {
+		const rounds = loop({ size: 2 });
+		const bots = { parameters: { tarifId: 2, channel: '={{ $json.channel + "-bot" }}' } };
+		const both: Wiring = {
+			...rounds,
+			connections: { Loop: [['Success'], ['StreamSkill']], StreamSkill: [['Twin']], Twin: [['Loop']], Success: [] },
+		};
+		refuse('d');
+		const failed = await order(['a', 'b', 'c', 'd'], { wiring: both, twin: bots });
+		expect(sold()).toEqual({ a: 1, b: 1, 'a-bot': 1, 'b-bot': 1, c: 1 });
+		await order([], { wiring: rounds, node: { id: 'streamskill-2' }, retryOf: failed.data });
+		expect(sold().c).toBe(1);
+	});
+});

@@ -285,7 +285,7 @@ export class Journal {
 		const open = recalled.filter(({ known }) => known.kind === 'new');
 		const own = new Set(this.list.flatMap(({ taken }) => taken?.records ?? []).map(referenceOf));
 		const others = (await this.lookup.sentBefore(open)).filter((record) => !own.has(referenceOf(record)));
-		const ordered = new Set(others.map(({ name }) => name));
+		const ordered = new Set([...others.map(({ name }) => name), ...this.past.ofNamesake]);
 		for (const one of open)
 			if (one.names.order !== undefined && ordered.has(NAME.order(one.names.order))) one.known = { kind: 'unrecognised', why: 'moved' };
 	}

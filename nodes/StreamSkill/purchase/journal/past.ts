@@ -85,6 +85,9 @@ export class PastOrders {
 	/** The ID that the node had when the execution first came to it. */
 	readonly nodeId: string;
 
+	/** Names of orders that a node has placed whose name this one has by now: n8n goes on with this one in its place. */
+	readonly ofNamesake: ReadonlySet<string>;
+
 	/** By scope: whether nobody was writing to the list when this execution came to it. */
 	readonly isQuiet: Partial<Record<string, boolean>>;
 
@@ -105,6 +108,8 @@ export class PastOrders {
 		const own = all[id] ? id : Object.keys(all).find((other) => all[other]?.copies.includes(id));
 		const namesake = Object.keys(all).find((other) => other !== own && all[other]?.names.includes(name));
 		this.nodeId = own ?? namesake ?? id;
+		const placed = namesake !== undefined && namesake !== this.nodeId ? Object.values(all[namesake]?.used ?? {}) : [];
+		this.ofNamesake = new Set(placed.flatMap((numbers) => Object.keys(numbers)));
 		const kept = all[this.nodeId];
 		this.isNew = kept === undefined;
 		const stored: Stored = kept ?? { names: [], copies: [], root, used: {}, lists: {}, orders: [], complete: 0 };
