@@ -404,6 +404,23 @@ describe('the workflow is changed before the retry', () => {
 		expect(bought(world.sandbox)).toEqual({ a: 2, b: 1 });
 	});
 
+	test('the loop is renamed, so that n8n begins it anew: what it brings once more is held back', async () => {
+		refuse('b', 1);
+		const workflow = await create(buy({}, { channel: `={{ ${ITEM} ?? $json.channel }}` }), (made) => inLoop(made, 1));
+		const failed = await runWebhook(world, workflow, ABC);
+		expect(bought(world.sandbox)).toEqual({ a: 1 });
+		const { Loop: atLoop, ...connections } = workflow.connections;
+		await world.n8n.rest.updateWorkflow(workflow.id, {
+			nodes: workflow.nodes.map((one) => (one.name === 'Loop' ? { ...one, name: 'Rows' } : one)),
+			connections: { ...connections, Items: to('Rows'), StreamSkill: to('Rows'), Rows: atLoop },
+		});
+		const retried = await retry(failed, true);
+		expect(errorOf(retried)!.message).toContain('it is not clear whether it was this one');
+		expect(bought(world.sandbox)).toEqual({ a: 1, b: 1 });
+		expect((await retry(failed)).status).toBe('success');
+		expect(bought(world.sandbox)).toEqual(onceEach(ABC));
+	});
+
 	test('the node is pasted, the saved workflow fails later, and the original one is retried', async () => {
 		refuse('b', 1);
 		const workflow = await create(buy());
