@@ -25,6 +25,7 @@ const call = async (channels: string[], options: IDataObject = {}, { retryOf, ..
 	});
 
 const THE_REST = 'Then order the rows that are left in a new execution, without those that were bought.';
+const SAVED_THE_REST = THE_REST.replace('Then', 'Then save and publish the workflow, and');
 
 test('without a key, the caller orders the rows that are left in a new execution', async () => {
 	refuse('b');
@@ -82,7 +83,7 @@ describe('with Retry On Fail on Execute Workflow', () => {
 			lose('b', wasBought);
 			const { data, run } = await callTwice(byChannel);
 			expect(run.status).toBe('error');
-			reads(inner, 'to the option Confirmed Bought', THE_REST);
+			reads(inner, 'to the option Confirmed Bought', SAVED_THE_REST);
 			expect((await call([], { ...byChannel, ...lookUp(inner) }, { retryOf: data })).run.status).toBe('success');
 			expect(sold()).toEqual(onceEach(list));
 		},
@@ -94,7 +95,7 @@ describe.each([true, false])('an uncertain order (bought: %s)', (wasBought) => {
 
 	test('with a key: the reference is added in the sub-workflow, and the caller retried', async () => {
 		const { data } = await call(list, byChannel);
-		reads(inner, 'to the option Confirmed Bought', THE_REST);
+		reads(inner, 'to the option Confirmed Bought', SAVED_THE_REST);
 		expect((await call([], { ...byChannel, ...lookUp(inner) }, { retryOf: data })).run.status).toBe('success');
 		expect(sold()).toEqual(onceEach(list));
 	});
