@@ -115,6 +115,13 @@ const mutants: Mutant[] = [
 	mutant('a token that does not last is a root', 'tokenRoot', { condition: 'context.getExecutionId()', is: false }, 'engine2'),
 	mutant('what is not recognised is new', 'recognisesNone', { returns: 'false' }, 'sequences'),
 	mutant('a reference works while its order is on its way', 'judgeOpen', { condition: '!isQuiet', is: false }, 'sequences'),
+	mutant('it is not noticed that a workflow was rearranged', 'isRearranged', { returns: 'false' }, 'sequences/rearranged'),
+	mutant(
+		'what a namesake has placed is new',
+		'holdBackWhatMayBeAnotherCalls',
+		{ value: 'ordered', is: 'new Set(others.map(({ name }) => name))' },
+		'sequences/rearranged',
+	),
 	mutant('a rearranged workflow buys again', 'holdBackWhatMayBeAnotherCalls', { returns: 'Promise.resolve()' }, 'sequences/rearranged'),
 	mutant(
 		'a renamed node counts on',
