@@ -104,7 +104,8 @@ export function isRearranged(context: IExecuteFunctions, names: readonly string[
 	const { runExecutionData } = context as unknown as { runExecutionData?: Partial<IRunExecutionData> };
 	const { node, source } = context.getExecuteData();
 	const runs = Object.entries(runExecutionData?.resultData?.runData ?? {}).flatMap(([to, tasks]) =>
-		tasks.flatMap((task) => task.source.map((from) => ({ to, from }))),
+		// n8n keeps what it has, which its types do not promise: of an execution that it has recovered, it made the tasks up.
+		tasks.flatMap((task) => (task.source as typeof task.source | undefined)?.map((from) => ({ to, from })) ?? []),
 	);
 	const own = (source?.main ?? []).map((from) => ({ to: node.name, from }));
 	const nameOf = (name: string) => (names.includes(name) ? context.getNode().name : name);
