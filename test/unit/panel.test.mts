@@ -132,12 +132,16 @@ describe('the text of an error', () => {
 				{ itemIndex: 0, purchase: { id: 1, channel: 'a', tarif: 7 }, order: orderOf('a') },
 				{ itemIndex: 1, purchase: { id: 2, channel: 'b', tarif: 3 }, order: orderOf('c') },
 				{ itemIndex: 2, purchase: { id: 3, channel: 'd', tarif: { id: 7 } } },
+				{ itemIndex: 3, purchase: { id: 4, channel: 'https://www.twitch.tv/Twitch', tarif: 7 }, order: orderOf('twitch') },
+				{ itemIndex: 4, purchase: { id: 5, channel: 'https://www.twitch.tv/twitch', tarif: 7 }, order: orderOf('h') },
 			],
 		});
 		expect(bought.split('<br>').slice(1)).toEqual([
 			'Item 0, channel a, tarif 7: ID 1',
 			'Item 1, channel c, tarif 7: ID 2 (for channel b, tarif 3)',
 			'Item 2: ID 3 (for channel d)',
+			'Item 3, channel twitch, tarif 7: ID 4',
+			'Item 4, channel h, tarif 7: ID 5 (for channel https://www.twitch.tv/twitch)',
 		]);
 	});
 

@@ -104,7 +104,7 @@ export function isRearranged(context: IExecuteFunctions, names: readonly string[
 	const { runExecutionData } = context as unknown as { runExecutionData?: Partial<IRunExecutionData> };
 	const { node, source } = context.getExecuteData();
 	const runs = Object.entries(runExecutionData?.resultData?.runData ?? {}).flatMap(([to, tasks]) =>
-		// n8n keeps what it has, which its types do not promise: of an execution that it has recovered, it made the tasks up.
+		// n8n makes up the tasks of an execution that it recovers after a crash, so its types promise little.
 		tasks.flatMap((task) => (task.source as typeof task.source | undefined)?.map((from) => ({ to, from })) ?? []),
 	);
 	const own = (source?.main ?? []).map((from) => ({ to: node.name, from }));

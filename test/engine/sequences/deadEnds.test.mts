@@ -114,7 +114,9 @@ describe('21. a reference', () => {
 		await order([], { options: { confirmedBought: reference }, retryOf: killed });
 		const { run, ...result } = await order([], { options: { confirmedNotBought: reference }, retryOf: killed });
 		expect(run.status).toBe('success');
-		expect(hintsOf({ run, ...result }).join()).toContain(`The reference ${reference} did nothing: on record as bought.`);
+		expect(hintsOf({ run, ...result }).join()).toContain(
+			`The reference ${reference} did nothing: of an order that is on record as bought.`,
+		);
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 	});
 
@@ -124,7 +126,7 @@ describe('21. a reference', () => {
 		passTime(LOOK_UP_TIME);
 		await order(['b'], { options: { ...byChannel, confirmedBought: reference } });
 		const result = await order(['b'], { options: { ...byChannel, confirmedNotBought: reference } });
-		expect(hintsOf(result).join()).toContain(`The reference ${reference} did nothing: on record as bought.`);
+		expect(hintsOf(result).join()).toContain(`The reference ${reference} did nothing: of an order that is on record as bought.`);
 		expect(sold()).toEqual({ b: 1 });
 	});
 

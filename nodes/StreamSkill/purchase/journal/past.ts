@@ -85,7 +85,7 @@ export class PastOrders {
 	/** The ID that the node had when the execution first came to it. */
 	readonly nodeId: string;
 
-	/** Names of orders that a node has placed whose name this one has by now: n8n goes on with this one in its place. */
+	/** The names of another node's orders, where this node has the other one's name by now: n8n goes on with it in that one's place. */
 	readonly ofNamesake: ReadonlySet<string>;
 
 	/** By scope: whether nobody was writing to the list when this execution came to it. */

@@ -108,12 +108,12 @@ function titleOf(first: FailedItem, failed: FailedItem[]): string {
 }
 
 /** The API may answer with the channel's address (its document: `https://www.twitch.tv/twitch`). */
-const isSameChannel = (bought: string, ordered?: string) => ordered !== undefined && bought.toLowerCase().endsWith(ordered.toLowerCase());
+const nameIn = (channel?: string) => channel?.split('/').at(-1)?.toLowerCase();
 
 /** Fields that were mended since are not those that it was bought with. */
 function describePurchase({ purchase: { id, channel, tarif }, order }: EndedRun['purchases'][number]): string {
 	const others = [
-		...(typeof channel === 'string' && !isSameChannel(channel, order?.body.channel) ? [`channel ${channel}`] : []),
+		...(typeof channel === 'string' && nameIn(channel) !== nameIn(order?.body.channel) ? [`channel ${channel}`] : []),
 		...(typeof tarif === 'number' && tarif !== order?.body.tarif.id ? [`tarif ${tarif}`] : []),
 	];
 	return `ID ${String(id as number)}${others.length > 0 ? ` (for ${others.join(', ')})` : ''}`;

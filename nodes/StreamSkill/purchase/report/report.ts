@@ -184,7 +184,7 @@ export class Report {
 			...told(this.mayComeLater ? [] : unmet, 'used before, and no longer needed; or mistyped; or of another round, branch or node'),
 			...told(contradictory, 'in both Confirmed Bought and Confirmed Not Bought'),
 			...told(opposing, 'of an order that has another one in the other option, so remove the wrong one'),
-			...told(wrong, 'on record as bought. If an equal order was confirmed as bought in its place, that one was not'),
+			...told(wrong, 'of an order that is on record as bought. If an equal order was confirmed as bought in its place, that one was not'),
 		];
 	}
 
