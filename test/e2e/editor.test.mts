@@ -146,6 +146,8 @@ async function openWorkflow(id: string, theme: Theme = 'light'): Promise<Page> {
 		const field = (name: string) => dialog.getByTestId(`parameter-input-${name}`).locator('input');
 		const save = async () => await dialog.getByTestId('credential-save-button').getByRole('button').click();
 		await until(async () => (await field('baseUrl').inputValue()) === 'https://api.streamskill.pro/v1', 'The default Base URL');
+		// n8n refuses to save without a name, and asks its server for one when the dialog is open.
+		await shown(dialog.getByTestId('credential-name'));
 		await field('accessToken').fill(world.sandbox.token);
 		await field('baseUrl').fill(world.sandbox.url);
 		await save();
