@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts';
-import type { Because } from '../../nodes/StreamSkill/purchase/journal/records.ts';
 import { LABELS } from '../../nodes/StreamSkill/purchase/order/table.ts';
 import { BODY, ORDER_OPTIONS, RUN_OPTIONS } from '../../nodes/StreamSkill/purchase/order/table.ts';
 import { describe as say } from '../../nodes/StreamSkill/purchase/report/messages.ts';
@@ -103,7 +102,7 @@ describe('docs/troubleshooting.md has an entry for each message', () => {
 	});
 
 	test('in a hint', () => {
-		const leftOut: Because[] = ['key', 'earlier', 'editor', 'confirmed'];
+		const leftOut = ['key', 'earlier', 'editor', 'confirmed', 'nodeBefore'] as const;
 		const failed = [uncertain(), heldBack('stopped'), ...Object.values(failures)];
 		const hint = summarise({ purchases: [{ id: 1 }], handedBack: 1, leftOut, previewed: 2, failed });
 		expect(missing(hint.split(/\. /))).toEqual([]);

@@ -2,17 +2,18 @@ import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
 import { isTool } from '../../n8n/host';
 import { isObject, show, type Field } from './kinds';
+import { leftOutBefore } from './leftOut';
 import { readOrder, type Item, type Reading } from './order';
 import type { FieldProblems } from './problems';
 import { readSettings } from './settings';
 import { BODY, LABELS } from './table';
 import { hasGap } from './template';
 
-/** Reads what each item of the node's input orders. Nothing of it throws: what cannot be read is invalid. */
+/** Reads what each item of the node's input orders, if any. Nothing of it throws: what cannot be read is invalid. */
 export function readItems(context: IExecuteFunctions): Item[] {
 	const written = context.getNode().parameters as IDataObject;
 	const filled = isTool(context) ? filledReferences(written) : [];
-	return context.getInputData().map((_, item) => readItem(context, item, written, filled));
+	return context.getInputData().flatMap((input, item) => (leftOutBefore(input) ? [] : readItem(context, item, written, filled)));
 }
 
 /** Reads an item's parameters once each: every expression takes n8n half a millisecond. */

@@ -4,6 +4,7 @@ import { errorItem } from '../../n8n/errorItem';
 import { errorsLeadBack, isCalled, isFollowedByItsLike, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Confirmations } from '../journal/confirmations';
 import type { ShownReference } from '../journal/records';
+import { leftOutBefore, leftOutJson } from '../order/leftOut';
 import type { Item, Order } from '../order/order';
 import type { Failure, Obstacle } from './failure';
 import { describeBought } from './messages';
@@ -33,6 +34,11 @@ export class Report {
 		private readonly items: Item[],
 		private readonly remarks: Remarks,
 	) {}
+
+	/** What a StreamSkill node before this one has left out, and this one orders nothing for. */
+	private get leftOutBefore(): IDataObject[] {
+		return this.context.getInputData().flatMap((item) => leftOutBefore(item) ?? []);
+	}
 
 	private get recourse(): Recourse {
 		return recourseOf(this.context, this.remarks.isLastDay);
@@ -115,9 +121,10 @@ export class Report {
 		this.stopIfFailed();
 		const { recourse } = this;
 		const output = this.items.flatMap((item) => this.outputOf(item, recourse) ?? []);
-		if (output.length > 0 || this.items.length === 0 || !(isInLoop(this.context) || isCalled(this.context))) return output;
+		const input = this.context.getInputData();
+		if (output.length > 0 || input.length === 0 || !(isInLoop(this.context) || isCalled(this.context))) return output;
 		// n8n would end the loop here, which may be one around the call, and with it orders that nobody has tried (seen in n8n 2.41.1).
-		return [{ json: leftOutJson(this.items), pairedItem: this.items.map(({ itemIndex }) => ({ item: itemIndex })) }];
+		return [{ json: leftOutJson([...this.leftOutBefore, ...this.items.map(bodyOf)]), pairedItem: input.map((_, item) => ({ item })) }];
 	}
 
 	/** Whether nothing leaves by the success output, where that is what keeps a loop going (seen in n8n 2.41.1). */
@@ -152,7 +159,7 @@ export class Report {
 					};
 				// What the next node has ordered for it is on record there, or was never ordered. With a key, all was done in another execution.
 				if (result.because === 'key' || !isFollowedByItsLike(this.context)) return undefined;
-				return { json: { channel: orderOf(item)?.body.channel, ...leftOutJson([item]) }, pairedItem };
+				return { json: { channel: orderOf(item)?.body.channel, ...leftOutJson([bodyOf(item)]) }, pairedItem };
 			case undefined:
 				return undefined;
 		}
@@ -196,7 +203,7 @@ export class Report {
 		const summary = summarise({
 			purchases: bought.filter(({ isNew }) => isNew).map(({ purchase }) => purchase),
 			handedBack: bought.filter(({ isNew }) => !isNew).length,
-			leftOut,
+			leftOut: [...leftOut, ...this.leftOutBefore.map(() => 'nodeBefore' as const)],
 			previewed: this.all('previewed').filter(({ wouldBeSent }) => wouldBeSent).length,
 			failed: this.all('failed').map(({ failure }) => failure),
 		});
@@ -225,6 +232,8 @@ export const failAll = (context: IExecuteFunctions, obstacle: Obstacle): INodeEx
 
 const orderOf = ({ reading }: Item): Order | undefined => (reading.kind === 'valid' ? reading.value : undefined);
 
+const bodyOf = (item: Item): IDataObject => ({ ...orderOf(item)?.body });
+
 const namedItem = (item: Item): NamedItem => ({ itemIndex: item.itemIndex, order: orderOf(item) });
 
 const failedItem = (item: Item, failure: Failure): FailedItem => ({
@@ -232,9 +241,4 @@ const failedItem = (item: Item, failure: Failure): FailedItem => ({
 	failure,
 	treatment: item.reading.treatment,
 	...(item.reading.kind === 'invalid' && { problems: item.reading.problems }),
-});
-
-const leftOutJson = (items: Item[]): IDataObject => ({
-	leftOut: items.map((item): IDataObject => ({ ...orderOf(item)?.body })),
-	message: 'What is left out was bought before. Nothing was bought now.',
 });

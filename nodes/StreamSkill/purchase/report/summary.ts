@@ -3,24 +3,27 @@ import type { IDataObject } from 'n8n-workflow';
 import type { Because } from '../journal/records';
 import { mayBeBoughtBefore, outcomeOf, type FailedOutcome, type Failure } from './failure';
 
+type WhyLeftOut = Because | 'nodeBefore';
+
 /** What a run came to. */
 export interface Tally {
 	/** What was bought in it. */
 	purchases: IDataObject[];
 	/** How many purchases of an earlier try were put out again. */
 	handedBack: number;
-	/** Why each item was left out that was bought before. */
-	leftOut: Because[];
+	/** Why each order was left out. */
+	leftOut: readonly WhyLeftOut[];
 	/** How many orders a Dry Run would send. */
 	previewed: number;
 	failed: Failure[];
 }
 
-const WHY_LEFT_OUT: Record<Because, string> = {
+const WHY_LEFT_OUT: Record<WhyLeftOut, string> = {
 	key: 'bought before with the same Idempotency Key',
 	confirmed: 'confirmed as bought',
 	earlier: 'bought before, in an earlier try of this execution',
 	editor: 'bought by hand before, today or yesterday',
+	nodeBefore: 'by the StreamSkill node before this one',
 };
 
 const WHY_NOT_BOUGHT: Record<Exclude<FailedOutcome, 'unknown' | 'duplicate'>, string> = {
