@@ -138,6 +138,17 @@ test.each([
 	]);
 });
 
+test('in a loop, a second node without a key orders nothing where the first one leaves out what its key has bought', async () => {
+	const workflow = inLoop(webhookWorkflow('two-in-loop', streamSkill(KEYED)), 1);
+	workflow.nodes.push(streamSkill({ tarifId: 2, channel: '={{ $json.channel + "-bot" }}' }, { name: 'Second' }));
+	workflow.connections.Second = workflow.connections.StreamSkill;
+	workflow.connections.StreamSkill = { main: [[{ node: 'Second', type: 'main', index: 0 }]] };
+	const stored = await createActive(world, workflow);
+	await runWebhook(world, stored, ['b']);
+	expect((await runWebhook(world, stored, [...'abc'])).status).toBe('success');
+	expect(bought(world.sandbox)).toEqual(onceEach(['a', 'a-bot', 'b', 'b-bot', 'c', 'c-bot']));
+});
+
 test('one webhook delivered six times at once, with a key, buys once and asks nobody', async () => {
 	world.sandbox.fault({ fault: faults.latency(3000) });
 	const workflow = await createActive(world, webhookWorkflow('six-times', streamSkill(KEYED)));

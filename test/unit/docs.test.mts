@@ -6,7 +6,7 @@ import { StreamSkillApi } from '../../credentials/StreamSkillApi.credentials.ts'
 import { LABELS } from '../../nodes/StreamSkill/purchase/order/table.ts';
 import { BODY, ORDER_OPTIONS, RUN_OPTIONS } from '../../nodes/StreamSkill/purchase/order/table.ts';
 import { describe as say } from '../../nodes/StreamSkill/purchase/report/messages.ts';
-import { summarise } from '../../nodes/StreamSkill/purchase/report/summary.ts';
+import { summarise, type Tally } from '../../nodes/StreamSkill/purchase/report/summary.ts';
 import { failures, heldBack, keyed, obstacles, orderOf, uncertain } from './failures.mts';
 
 const root = join(__dirname, '../..');
@@ -102,7 +102,7 @@ describe('docs/troubleshooting.md has an entry for each message', () => {
 	});
 
 	test('in a hint', () => {
-		const leftOut = ['key', 'earlier', 'editor', 'confirmed', 'nodeBefore'] as const;
+		const leftOut: Tally['leftOut'] = ['key', 'earlier', 'editor', 'confirmed', 'nodeBefore'];
 		const failed = [uncertain(), heldBack('stopped'), ...Object.values(failures)];
 		const hint = summarise({ purchases: [{ id: 1 }], handedBack: 1, leftOut, previewed: 2, failed });
 		expect(missing(hint.split(/\. /))).toEqual([]);

@@ -1,5 +1,5 @@
 /** Two StreamSkill nodes, one after the other: what the first one leaves out, the second one may have ordered. */
-import { logLines, other, type RunResult, type Wiring } from '../engine.mts';
+import { logLines, type RunResult, type Wiring } from '../engine.mts';
 import { onceEach, openShop, outcomes, wordsOf, type Orders } from '../shop.mts';
 import { callOf, loop } from '../wirings.mts';
 
@@ -63,7 +63,7 @@ describe('what keeps a loop going is no order for the next node', () => {
 		return { nodes, entry, connections: { Loop: [['Success'], ['StreamSkill']], StreamSkill: [['Twin']], Twin: [['Loop']], Success: [] } };
 	};
 	const hintsOfTwin = ({ data }: RunResult) =>
-		data.resultData.runData.Twin!.flatMap(({ hints }) => hints?.map(({ message }) => message) ?? []);
+		data.resultData.runData.Twin.flatMap(({ hints }) => hints?.map(({ message }) => message) ?? []);
 
 	test.each([
 		['of the item of the loop', '={{ $("Loop").item.json.channel }}-bot', 1],
@@ -77,7 +77,7 @@ describe('what keeps a loop going is no order for the next node', () => {
 		const again = await order(['a', 'b', 'c', 'd'], setup);
 		expect(again.run.status).toBe('success');
 		expect(hintsOfTwin(again)).toContain(`Left out: ${size} by the StreamSkill node before this one`);
-		const more = channel === 'a-bot' ? { 'a-bot': once['a-bot']! + 1 } : { 'd-bot': 1 };
+		const more = channel === 'a-bot' ? { 'a-bot': once['a-bot'] + 1 } : { 'd-bot': 1 };
 		expect(sold()).toEqual({ ...once, d: 1, ...more });
 		// All rounds come to the end.
 		expect(again.success).toHaveLength(4 / size);

@@ -108,8 +108,7 @@ export class Journal {
 	 * If n8n's database refuses, only the execution's own data is asked: see `refusal`.
 	 */
 	async recall(): Promise<Recalled[]> {
-		const input = this.context.getInputData();
-		const inputs = this.items.map(({ itemIndex }) => input[itemIndex]!.json);
+		const inputs = this.items.map(({ json }) => json);
 		const readings = this.items.map(({ reading }) => reading);
 		const names = namesOf(inputs, readings);
 		this.list = this.items.map(

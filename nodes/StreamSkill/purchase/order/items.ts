@@ -13,11 +13,17 @@ import { hasGap } from './template';
 export function readItems(context: IExecuteFunctions): Item[] {
 	const written = context.getNode().parameters as IDataObject;
 	const filled = isTool(context) ? filledReferences(written) : [];
-	return context.getInputData().flatMap((input, item) => (leftOutBefore(input) ? [] : readItem(context, item, written, filled)));
+	return context
+		.getInputData()
+		.flatMap((input, itemIndex) =>
+			leftOutBefore(input) ? [] : { itemIndex, json: input.json, ...readParameters(context, itemIndex, written, filled) },
+		);
 }
 
+type Parameters = Pick<Item, 'reading' | 'settings' | 'options'>;
+
 /** Reads an item's parameters once each: every expression takes n8n half a millisecond. */
-function readItem(context: IExecuteFunctions, item: number, written: IDataObject, filled: ReferenceOption[]): Item {
+function readParameters(context: IExecuteFunctions, item: number, written: IDataObject, filled: ReferenceOption[]): Parameters {
 	const failures: FieldProblems = {};
 	/** @param otherwise is asked where it cannot be evaluated */
 	const evaluate = (name: string, otherwise: (error: Error) => unknown): unknown => {
@@ -59,7 +65,6 @@ function readItem(context: IExecuteFunctions, item: number, written: IDataObject
 		options,
 	});
 	return {
-		itemIndex: item,
 		reading: withoutModel(filled, withProblems(reading, failures)),
 		settings,
 		options: isObject(options) ? options : undefined,

@@ -34,6 +34,7 @@ export type Reading = Parsed<Order> & { treatment: Treatment };
 export interface Item {
 	/** Its place in the input, from 0. */
 	itemIndex: number;
+	json: IDataObject;
 	reading: Reading;
 	/** Those of one item hold for the run. */
 	settings: RunSettings;

@@ -12,7 +12,7 @@ export interface Tally {
 	/** How many purchases of an earlier try were put out again. */
 	handedBack: number;
 	/** Why each order was left out. */
-	leftOut: readonly WhyLeftOut[];
+	leftOut: WhyLeftOut[];
 	/** How many orders a Dry Run would send. */
 	previewed: number;
 	failed: Failure[];
