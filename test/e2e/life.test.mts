@@ -131,7 +131,7 @@ test('a failed execution that is debugged in the editor instead of retried buys 
 		const done = await finish((await retry(held.id, true)).id);
 		expect(done.status).toBe('success');
 		const rounds = [0, 1, 2].map((run) => outputItems(done, 'StreamSkill', { run }));
-		expect(rounds.flat().map(({ json }) => json.channel ?? json.leftOut)).toEqual(['a', [{ tarif: { id: 1 }, channel: 'b' }], 'c']);
+		expect(rounds.flat().map(({ json }) => json.leftOut ?? json.channel)).toEqual(['a', { tarif: { id: 1 }, channel: 'b' }, 'c']);
 		// Whatever is retried now: all of it is bought.
 		await finish((await retry(id)).id);
 		expect(bought(world.sandbox)).toEqual(onceEach([...'abc']));

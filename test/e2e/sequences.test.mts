@@ -130,9 +130,9 @@ test.each([
 	const execution = await runWebhook(world, workflow, [...'abcd']);
 	expect(execution.status).toBe('success');
 	expect(bought(world.sandbox)).toEqual(onceEach([...'abcd']));
-	expect(outputItems(execution, 'After').map(({ json }) => json.channel ?? json.leftOut)).toEqual([
+	expect(outputItems(execution, 'After').map(({ json }) => json.leftOut ?? json.channel)).toEqual([
 		'a',
-		[{ tarif: { id: 1 }, channel: 'b' }],
+		{ tarif: { id: 1 }, channel: 'b' },
 		'c',
 		'd',
 	]);

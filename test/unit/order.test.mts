@@ -617,6 +617,8 @@ describe('what is ordered', () => {
 		['what is said in another way', { tarifId: ' 1 ', channel: ' twitch\n' }],
 		['a blank field', { additionalFields: { quantity: '' } }],
 		['an option', { options: { expand: 'tarif', idempotencyKey: 'k' } }],
+		["the address of the channel's page", { channel: 'https://www.twitch.tv/twitch' }],
+		['its address as people write it', { channel: 'twitch.tv/twitch/' }],
 	])('does not differ by %s', (_, given) => {
 		expect(ordered(given)).toBe(plain);
 	});
@@ -624,6 +626,9 @@ describe('what is ordered', () => {
 	test.each([
 		['the tarif', { tarifId: 2 }],
 		['the channel', { channel: 'Twitch' }],
+		['a page of the channel', { channel: 'https://www.twitch.tv/videos/twitch' }],
+		['what an address asks for', { channel: 'https://www.twitch.tv/?v=twitch' }],
+		['a name that is no address', { channel: 'tv/twitch' }],
 		...[{ duration: 1 }, { interval: 1 }, { lang: 'auto' }, { quantity: 1 }, { start: false }].map((additionalFields): [string, Given] => [
 			JSON.stringify(additionalFields),
 			{ additionalFields },

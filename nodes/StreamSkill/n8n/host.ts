@@ -119,10 +119,16 @@ function isConnected(graph: Graph | undefined, from: string, to: string): boolea
 	return isSubNode || after.some((ends) => ends?.some(({ node }) => node === to));
 }
 
-/** Whether another node of this type comes after it, and may have orders for the same items. */
-export function isFollowedByItsLike(context: IExecuteFunctions): boolean {
+/** @returns the other nodes of this type in the workflow, without those that are deactivated */
+export function othersLike(context: IExecuteFunctions): INode[] {
 	const { name, type } = context.getNode();
-	return context.getChildNodes(name).some((node) => node.type === type && node.name !== name && !node.disabled);
+	return nodesOf(context).filter((node) => node.type === type && node.name !== name && !node.disabled);
+}
+
+/** @returns those of them that come after it, and may have orders for the same items */
+export function followersLike(context: IExecuteFunctions): INode[] {
+	const after = new Set(context.getChildNodes(context.getNode().name).map(({ name }) => name));
+	return othersLike(context).filter(({ name }) => after.has(name));
 }
 
 /**

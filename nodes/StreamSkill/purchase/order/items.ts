@@ -2,7 +2,7 @@ import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
 
 import { isTool } from '../../n8n/host';
 import { isObject, show, type Field } from './kinds';
-import { leftOutBefore } from './leftOut';
+import { isLeftOutByKey } from './leftOut';
 import { readOrder, type Item, type Reading } from './order';
 import type { FieldProblems } from './problems';
 import { readSettings } from './settings';
@@ -13,11 +13,10 @@ import { hasGap } from './template';
 export function readItems(context: IExecuteFunctions): Item[] {
 	const written = context.getNode().parameters as IDataObject;
 	const filled = isTool(context) ? filledReferences(written) : [];
-	return context
-		.getInputData()
-		.flatMap((input, itemIndex) =>
-			leftOutBefore(input) ? [] : { itemIndex, json: input.json, ...readParameters(context, itemIndex, written, filled) },
-		);
+	return context.getInputData().flatMap((input, itemIndex) => {
+		const parameters = readParameters(context, itemIndex, written, filled);
+		return isLeftOutByKey(input) && isWithoutKey(parameters) ? [] : { itemIndex, json: input.json, ...parameters };
+	});
 }
 
 type Parameters = Pick<Item, 'reading' | 'settings' | 'options'>;
@@ -79,6 +78,9 @@ function evaluateAlone(context: IExecuteFunctions, expression: string, item: num
 		return false;
 	}
 }
+
+const isWithoutKey = ({ reading }: Parameters) =>
+	reading.treatment.idempotencyKey === undefined && !(reading.kind === 'invalid' && 'idempotencyKey' in reading.problems);
 
 /** A field's key, by its name in the editor. */
 const keyOf = (name: string) => Object.entries<Field>(BODY).find(([, field]) => field.name === name)?.[0] ?? name;

@@ -1,18 +1,23 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
 
-const MESSAGE = 'What is left out was bought before. Nothing was bought now.';
+import { isObject } from './kinds';
+
+const MESSAGE = 'This order was bought before, and is left out. Nothing was bought now.';
 
 /**
- * @param orders those that were bought before
- * @returns what an item says that stands for them in the node's output
+ * @param because how it is known that it was bought
+ * @returns what stands for an order in the node's output that was left out
  */
-export const leftOutJson = (orders: IDataObject[]): IDataObject => ({ leftOut: orders, message: MESSAGE });
+export const leftOutJson = (order: IDataObject, because: string): IDataObject => ({
+	channel: order.channel,
+	leftOut: order,
+	because,
+	message: MESSAGE,
+});
 
 /**
- * The orders that a StreamSkill node before this one has left out, if that is all the item says. Without a `channel`, it
- * only keeps a loop going: nothing is to be ordered for it.
+ * Whether a StreamSkill node before this one has left out what its Idempotency Key has bought, in this execution or in
+ * any other one. So only a key tells what this node has bought for it.
  */
-export function leftOutBefore({ json }: INodeExecutionData): IDataObject[] | undefined {
-	const { leftOut, message, channel } = json;
-	return channel === undefined && message === MESSAGE && Array.isArray(leftOut) ? (leftOut as IDataObject[]) : undefined;
-}
+export const isLeftOutByKey = ({ json }: INodeExecutionData): boolean =>
+	json.because === 'key' && json.message === MESSAGE && isObject(json.leftOut);

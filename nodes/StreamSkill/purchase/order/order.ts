@@ -93,9 +93,20 @@ function nest(values: Values<typeof BODY>): OrderBody {
  */
 export function whatIsOrdered(body: OrderBody): string {
 	const counting = Object.entries(BODY).flatMap(([key, { isOrdered }]) => (isOrdered ? [key] : []));
-	const said = counting.sort().map((key): [string, unknown] => [key, valueAt(body, key)]);
+	const named = { ...body, channel: nameOfChannel(body.channel) };
+	const said = counting.sort().map((key): [string, unknown] => [key, valueAt(named, key)]);
 	return JSON.stringify(said.filter(([, value]) => value !== undefined));
 }
+
+/**
+ * The API answers with a channel's address where its name was sent (its document: `twitch` and
+ * `https://www.twitch.tv/twitch`), and the next order may be made of the answer. Only the address of a site's own page
+ * is read so: a longer one may be of anything.
+ *
+ * @returns the name in a channel's address, or the channel as it is
+ */
+export const nameOfChannel = (channel: string): string =>
+	/^(?:https?:\/\/)?[\w-]+(?:\.[\w-]+)+\/([^/?#]+)\/?$/i.exec(channel)?.[1] ?? channel;
 
 const valueAt = (body: OrderBody, key: string): unknown =>
 	key.split('.').reduce<unknown>((value, name) => (value as IDataObject | undefined)?.[name], body);

@@ -3,7 +3,7 @@ import { NodeApiError, NodeOperationError, type IDataObject, type INode } from '
 import type { ErrorJson } from '../../n8n/errorItem';
 import type { Recourse } from '../../n8n/host';
 import type { FieldProblems } from '../order/problems';
-import type { Order, Treatment } from '../order/order';
+import { nameOfChannel, type Order, type Treatment } from '../order/order';
 import { mayBeBoughtBefore, outcomeOf, type Failure } from './failure';
 import { advise, describe, goOn, lookUp, mend } from './messages';
 
@@ -107,13 +107,12 @@ function titleOf(first: FailedItem, failed: FailedItem[]): string {
 	return `Channel ${order.body.channel}, tarif ${order.body.tarif.id}: ${describe(failure, treatment)}`;
 }
 
-/** The API may answer with the channel's address (its document: `https://www.twitch.tv/twitch`). */
-const nameIn = (channel?: string) => channel?.split('/').at(-1)?.toLowerCase();
-
 /** Fields that were mended since are not those that it was bought with. */
 function describePurchase({ purchase: { id, channel, tarif }, order }: EndedRun['purchases'][number]): string {
+	const isOrdered = (answered: string) =>
+		order !== undefined && nameOfChannel(answered).toLowerCase() === nameOfChannel(order.body.channel).toLowerCase();
 	const others = [
-		...(typeof channel === 'string' && nameIn(channel) !== nameIn(order?.body.channel) ? [`channel ${channel}`] : []),
+		...(typeof channel === 'string' && !isOrdered(channel) ? [`channel ${channel}`] : []),
 		...(typeof tarif === 'number' && tarif !== order?.body.tarif.id ? [`tarif ${tarif}`] : []),
 	];
 	return `ID ${String(id as number)}${others.length > 0 ? ` (for ${others.join(', ')})` : ''}`;

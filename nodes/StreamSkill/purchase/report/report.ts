@@ -1,10 +1,10 @@
-import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
+import type { IDataObject, IExecuteFunctions, INode, INodeExecutionData } from 'n8n-workflow';
 
 import { errorItem } from '../../n8n/errorItem';
-import { errorsLeadBack, isCalled, isFollowedByItsLike, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
+import { errorsLeadBack, isCalled, followersLike, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
 import type { Confirmations } from '../journal/confirmations';
-import type { ShownReference } from '../journal/records';
-import { leftOutBefore, leftOutJson } from '../order/leftOut';
+import type { Because, ShownReference } from '../journal/records';
+import { leftOutJson } from '../order/leftOut';
 import type { Item, Order } from '../order/order';
 import type { Failure, Obstacle } from './failure';
 import { describeBought } from './messages';
@@ -34,11 +34,6 @@ export class Report {
 		private readonly items: Item[],
 		private readonly remarks: Remarks,
 	) {}
-
-	/** What a StreamSkill node before this one has left out, and this one orders nothing for. */
-	private get leftOutBefore(): IDataObject[] {
-		return this.context.getInputData().flatMap((item) => leftOutBefore(item) ?? []);
-	}
 
 	private get recourse(): Recourse {
 		return recourseOf(this.context, this.remarks.isLastDay);
@@ -119,12 +114,23 @@ export class Report {
 	 */
 	output(): INodeExecutionData[] {
 		this.stopIfFailed();
-		const { recourse } = this;
-		const output = this.items.flatMap((item) => this.outputOf(item, recourse) ?? []);
-		const input = this.context.getInputData();
-		if (output.length > 0 || input.length === 0 || !(isInLoop(this.context) || isCalled(this.context))) return output;
+		const { recourse, isSilent } = this;
 		// n8n would end the loop here, which may be one around the call, and with it orders that nobody has tried (seen in n8n 2.41.1).
-		return [{ json: leftOutJson([...this.leftOutBefore, ...this.items.map(bodyOf)]), pairedItem: input.map((_, item) => ({ item })) }];
+		const keepsLoopGoing = isSilent && (isInLoop(this.context) || isCalled(this.context));
+		const followers = followersLike(this.context);
+		// The next node may have orders of its own for what this one has left out. What it has ordered for what a key has bought, only a key can tell.
+		const isWanted = (because: Because) => keepsLoopGoing || (because === 'key' ? followers.some(hasKeys) : followers.length > 0);
+		const items = new Map(this.items.map((item) => [item.itemIndex, item]));
+		return this.context.getInputData().flatMap(({ json }, itemIndex) => {
+			const item = items.get(itemIndex);
+			if (item) return this.outputOf(item, recourse, isWanted) ?? [];
+			return isWanted('key') ? { json, pairedItem: { item: itemIndex } } : [];
+		});
+	}
+
+	/** Whether nothing is to be put out but what was left out. */
+	private get isSilent(): boolean {
+		return this.items.every((item) => ['leftOut', undefined].includes(this.results.get(item)?.kind));
 	}
 
 	/** Whether nothing leaves by the success output, where that is what keeps a loop going (seen in n8n 2.41.1). */
@@ -139,7 +145,8 @@ export class Report {
 		);
 	}
 
-	private outputOf(item: Item, recourse: Recourse): INodeExecutionData | undefined {
+	/** @param isWanted whether what was left out is put out */
+	private outputOf(item: Item, recourse: Recourse, isWanted: (because: Because) => boolean): INodeExecutionData | undefined {
 		const { itemIndex } = item;
 		const pairedItem = { item: itemIndex };
 		const result = this.results.get(item);
@@ -150,16 +157,13 @@ export class Report {
 				return { json: result.preview, pairedItem };
 			case 'failed':
 				return errorItem(this.context, itemIndex, errorJson(failedItem(item, result.failure), recourse));
-			case 'leftOut':
+			case 'leftOut': {
+				const { because } = result;
 				// Nothing at all would leave a model to guess.
 				if (isTool(this.context))
-					return {
-						json: { skipped: describeBought(result.because, item.reading.treatment), message: 'Nothing was bought now.' },
-						pairedItem,
-					};
-				// What the next node has ordered for it is on record there, or was never ordered. With a key, all was done in another execution.
-				if (result.because === 'key' || !isFollowedByItsLike(this.context)) return undefined;
-				return { json: { channel: orderOf(item)?.body.channel, ...leftOutJson([bodyOf(item)]) }, pairedItem };
+					return { json: { skipped: describeBought(because, item.reading.treatment), message: 'Nothing was bought now.' }, pairedItem };
+				return isWanted(because) ? { json: leftOutJson({ ...orderOf(item)?.body }, because), pairedItem } : undefined;
+			}
 			case undefined:
 				return undefined;
 		}
@@ -203,7 +207,7 @@ export class Report {
 		const summary = summarise({
 			purchases: bought.filter(({ isNew }) => isNew).map(({ purchase }) => purchase),
 			handedBack: bought.filter(({ isNew }) => !isNew).length,
-			leftOut: [...leftOut, ...this.leftOutBefore.map(() => 'nodeBefore' as const)],
+			leftOut: [...leftOut, ...Array<'nodeBefore'>(this.context.getInputData().length - this.items.length).fill('nodeBefore')],
 			previewed: this.all('previewed').filter(({ wouldBeSent }) => wouldBeSent).length,
 			failed: this.all('failed').map(({ failure }) => failure),
 		});
@@ -232,8 +236,6 @@ export const failAll = (context: IExecuteFunctions, obstacle: Obstacle): INodeEx
 
 const orderOf = ({ reading }: Item): Order | undefined => (reading.kind === 'valid' ? reading.value : undefined);
 
-const bodyOf = (item: Item): IDataObject => ({ ...orderOf(item)?.body });
-
 const namedItem = (item: Item): NamedItem => ({ itemIndex: item.itemIndex, order: orderOf(item) });
 
 const failedItem = (item: Item, failure: Failure): FailedItem => ({
@@ -242,3 +244,5 @@ const failedItem = (item: Item, failure: Failure): FailedItem => ({
 	treatment: item.reading.treatment,
 	...(item.reading.kind === 'invalid' && { problems: item.reading.problems }),
 });
+
+const hasKeys = ({ parameters }: INode) => (parameters.options as IDataObject | undefined)?.idempotencyKey !== undefined;
