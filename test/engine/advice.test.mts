@@ -110,7 +110,7 @@ describe('in the editor', () => {
 			disturb();
 			const first = await byHand(list, { ...wrong, onError: 'continueRegularOutput', options: repeat });
 			expect(sold()).toEqual(onceEach(['a', 'c']));
-			reads(first, 'Then take out of the list what was bought, since Repeat Manual Orders buys all of it again');
+			reads(first, 'Then take out of the list what this node has bought');
 			await byHand(['b'], { onError: 'continueRegularOutput', options: repeat });
 			expect(sold()).toEqual(onceEach(list));
 		},
@@ -119,7 +119,7 @@ describe('in the editor', () => {
 	test('with Continue, a field is mended for one item, then changed for all: the others are other orders, as the message says', async () => {
 		const lang = (ofAll: string) => ({ additionalFields: { lang: `={{ $json.channel === "b" ? "${ofAll}" : "en" }}` } });
 		const first = await byHand(list, { onError: 'continueRegularOutput', parameters: lang('klingon') });
-		reads(first, 'an order that this node has bought by hand today or yesterday is left out, unless you change it.');
+		reads(first, 'each StreamSkill node leaves out what it has bought by hand today or yesterday, unless you change it.');
 		await byHand(list, { onError: 'continueRegularOutput', parameters: lang('en') });
 		expect(sold()).toEqual(onceEach(list));
 		await byHand(list, { onError: 'continueRegularOutput', parameters: { additionalFields: { lang: 'ru' } } });
@@ -136,7 +136,7 @@ describe('in the editor', () => {
 	test.each([true, false])('a reference is added, then Execute step is pressed, and once more (bought: %s)', async (wasBought) => {
 		lose('b', wasBought);
 		const first = await byHand(list);
-		reads(first, 'Then execute the workflow again, today or tomorrow.');
+		reads(first, 'Then execute the workflow again today.');
 		const options = lookUp(first);
 		for (let times = 0; times < 2; times++) expect((await byHand(list, { options })).error).toBeUndefined();
 		expect(sold()).toEqual(onceEach(list));
@@ -145,7 +145,7 @@ describe('in the editor', () => {
 	test.each([true, false])('a reference is added, and the workflow executed again tomorrow (bought: %s)', async (wasBought) => {
 		lose('b', wasBought);
 		const first = await byHand(list);
-		reads(first, 'Then execute the workflow again, today or tomorrow.');
+		reads(first, 'Then execute the workflow again today.');
 		passTime(DAY);
 		await byHand(list, { options: lookUp(first) });
 		expect(sold()).toEqual(onceEach(list));
@@ -173,7 +173,7 @@ describe('in the editor', () => {
 	test('bought by hand before, with If Already Purchased = Fail: Skip goes on with the others', async () => {
 		await byHand(['a']);
 		const again = await byHand(list, { options: { onDuplicate: 'fail' } });
-		reads(again, 'To go on without it, set If Already Purchased to Skip.');
+		reads(again, 'To go on without buying it again, set If Already Purchased to Skip.');
 		await byHand(list, { options: { onDuplicate: 'skip' } });
 		expect(sold()).toEqual(onceEach(list));
 	});
@@ -185,7 +185,10 @@ describe('an uncertain order', () => {
 		async (wasBought) => {
 			lose('b', wasBought);
 			const first = await order(list, { onError: 'continueErrorOutput' });
-			reads(first, 'If it is, nothing is left to do. If it is not, order this item alone in a new execution.');
+			reads(
+				first,
+				'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
+			);
 			if (!wasBought) await order(['b'], { onError: 'continueErrorOutput' });
 			expect(sold()).toEqual(onceEach(list));
 		},
@@ -317,7 +320,7 @@ describe('a key', () => {
 		const first = await order(['a'], { ...setup, options: k });
 		reads(
 			first,
-			'If it is, nothing is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
+			'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
 		);
 		if (!('a' in sold())) await order(['a'], { ...setup, options: { idempotencyKey: 'k 2' } });
 		expect(sold()).toMatchObject({ a: 1 });
@@ -388,7 +391,7 @@ describe('a defect of the node', () => {
 		expect(outcomes(first)).toEqual(['unknown', 'notSent', 'notSent']);
 		reads(
 			first,
-			'Check whether the order is in your StreamSkill account. If it is, nothing is left to do.',
+			'Check whether the order is in your StreamSkill account. If it is, it was bought, and only what comes after this node is left to do.',
 			'Before you order the item again, check whether it is in your StreamSkill account.',
 		);
 		await order(

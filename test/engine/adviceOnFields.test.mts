@@ -75,7 +75,10 @@ describe('an option that protects, and is blank', () => {
 			'Idempotency Key, removed': option('Idempotency Key', { idempotencyKey: ofB('""') }),
 			'Dry Run, removed': option('Dry Run', { dryRun: '={{ "" }}' }),
 			'Max Purchases, filled': option('Max Purchases', { maxPurchases: '' }, { maxPurchases: 3 }),
-			'Repeat Manual Orders, removed': option('Repeat Manual Orders', { repeatManualOrders: '={{ "" }}' }),
+			'Repeat Manual Orders, removed': {
+				...option('Repeat Manual Orders', { repeatManualOrders: '={{ "" }}' }),
+				byHand: 'Then take out of the list what this node has bought',
+			},
 		},
 		shop,
 		shop.sold,

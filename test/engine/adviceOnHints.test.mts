@@ -12,7 +12,7 @@ const { order, lose, refuse, lookUp, sent, sold } = shop;
 const byChannel = { idempotencyKey: '={{ $json.channel }}' };
 
 describe('If Already Purchased = Fail ends the execution, and Skip goes on without what was bought', () => {
-	const SKIP = 'To go on without it, set If Already Purchased to Skip.';
+	const SKIP = 'To go on without buying it again, set If Already Purchased to Skip.';
 
 	test('by a key', async () => {
 		await order(['a'], { options: byChannel });
@@ -69,7 +69,7 @@ describe('Max Purchases over', () => {
 
 	test('the rounds of a loop: it is raised, and the execution retried', async () => {
 		const failed = await order(list, { wiring: loop(), options: { maxPurchases: 2 } });
-		reads(failed, 'With 1 more, this execution would place 3 orders: Max Purchases allows 2', raise);
+		reads(failed, 'With 1 more, this node would place 3 orders in this execution: Max Purchases allows 2', raise);
 		await order([], { wiring: loop(), options: { maxPurchases: 3 }, retryOf: failed.data });
 		expect(sold()).toEqual(onceEach(list));
 	});

@@ -29,7 +29,7 @@ describe('a node that was renamed', () => {
 		async (wasBought) => {
 			lose('b', wasBought);
 			const first = await order(list, { mode: 'manual' });
-			reads(first, 'Then execute the workflow again, today or tomorrow.');
+			reads(first, 'Then execute the workflow again today.');
 			expect((await order(list, { ...renamed, mode: 'manual', options: lookUp(first) })).error).toBeUndefined();
 			expect(sold()).toEqual(onceEach(list));
 		},

@@ -56,7 +56,7 @@ test('with a key each and If Already Purchased = Fail, Skip goes on', async () =
 	const first = await call(list, options);
 	const second = await call([], options, { retryOf: first.data });
 	expect(second.run.status).toBe('error');
-	reads(inner, 'To go on without it, set If Already Purchased to Skip.');
+	reads(inner, 'To go on without buying it again, set If Already Purchased to Skip.');
 	expect((await call([], byChannel, { retryOf: second.data })).run.status).toBe('success');
 	expect(told(inner.success)).toEqual([
 		[1, 'b'],
@@ -119,7 +119,10 @@ describe.each([true, false])('an uncertain order (bought: %s)', (wasBought) => {
 	test('with Continue and no key: the caller goes on, and orders it alone if it is not there', async () => {
 		const setup: Orders = { onError: 'continueRegularOutput' };
 		expect((await call(list, {}, setup)).run.status).toBe('success');
-		reads(inner, 'If it is, nothing is left to do. If it is not, order this item alone in a new execution.');
+		reads(
+			inner,
+			'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
+		);
 		if (!wasBought) await call(['b'], {}, setup);
 		expect(sold()).toEqual(onceEach(list));
 	});

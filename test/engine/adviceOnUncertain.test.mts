@@ -58,7 +58,7 @@ describe.each(lost)('%s (%j)', (message, fault) => {
 
 	test('in the editor: the reference is added, and the workflow executed again', async () => {
 		const first = await order(list, { mode: 'manual', options });
-		reads(first, message, 'Then execute the workflow again, today or tomorrow.');
+		reads(first, message, 'Then execute the workflow again today.');
 		expect((await order(list, { mode: 'manual', options: lookUp(first) })).error).toBeUndefined();
 		expect(sold()).toEqual(onceEach(list));
 	});

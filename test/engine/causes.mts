@@ -10,10 +10,13 @@ export interface Cause {
 	disturb?: () => void;
 	/** As the advice says. */
 	mend?: () => Orders;
+	/** How a person goes on in the editor, if not as usual. */
+	byHand?: string;
 }
 
 export const list = ['a', 'b', 'c'];
 export const onContinue = ['continueRegularOutput', 'continueErrorOutput'] as const;
+const EXECUTE_AGAIN = 'Then execute the workflow again: each StreamSkill node leaves out what it has bought by hand';
 const onFailure = ['stopWorkflow', ...onContinue] as const;
 
 export const reads = (result: Parameters<typeof wordsOf>[0], ...advice: string[]) => {
@@ -34,7 +37,7 @@ export const rowsLeft = () => list.filter((channel) => !bought().includes(channe
  * @param sold how often each channel was bought for
  */
 export function followEach(causes: Record<string, Cause>, { order }: ReturnType<typeof openShop>, sold: () => object) {
-	describe.each(Object.entries(causes))('%s', (_name, { advice, wrong, disturb, mend }) => {
+	describe.each(Object.entries(causes))('%s', (_name, { advice, wrong, disturb, mend, byHand = EXECUTE_AGAIN }) => {
 		/** Orders the list, and mends what the message says. */
 		const fail = async (setup: Orders) => {
 			disturb?.();
@@ -47,7 +50,7 @@ export function followEach(causes: Record<string, Cause>, { order }: ReturnType<
 		const again = async (channels: string[], setup: Orders) => await order(channels, { ...setup, ...mend?.() });
 
 		test.each(onFailure)('in the editor: executed again (%s)', async (onError) => {
-			reads(await fail({ mode: 'manual', onError }), 'Then execute the workflow again: an order that this node has bought by hand');
+			reads(await fail({ mode: 'manual', onError }), byHand);
 			expect((await again(list, { mode: 'manual', onError })).error).toBeUndefined();
 			expect(sold()).toEqual(onceEach(list));
 		});

@@ -93,7 +93,7 @@ describe('a model that calls several times at once', () => {
 		expect(shop.sandbox.purchases).toHaveLength(2);
 		expect(answers.filter(({ id }) => id !== undefined)).toHaveLength(2);
 		const [refused] = answers.filter(({ error }) => error !== undefined);
-		expect(refused.error).toMatch(/^With 1 more, this execution would place 3 orders: Max Purchases allows 2/);
+		expect(refused.error).toMatch(/^With 1 more, this node would place 3 orders in this execution: Max Purchases allows 2/);
 	});
 
 	test('does not send again what has no answer', async () => {

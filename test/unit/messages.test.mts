@@ -19,7 +19,7 @@ import {
 	unread,
 } from './failures.mts';
 
-const recourses: Recourse[] = ['editor', 'lastDay', 'retry', 'rest', 'anew', 'evaluation', 'tool', 'editorTool'];
+const recourses: Recourse[] = ['editor', 'editorRepeat', 'retry', 'rest', 'anew', 'evaluation', 'tool', 'editorTool'];
 const order = orderOf();
 
 const RETRY =
@@ -27,9 +27,9 @@ const RETRY =
 const NOT_DEBUG = 'Do not use "Debug in editor": it would buy again what was bought.';
 const next: Record<Recourse, string> = {
 	editor:
-		'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',
-	lastDay:
-		'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',
+		'Then execute the workflow again: each StreamSkill node leaves out what it has bought by hand today or yesterday, unless you change it.',
+	editorRepeat:
+		'Then take out of the list what this node has bought, turn off Repeat Manual Orders in any other StreamSkill node, and execute the workflow again today: that option buys all of it again.',
 	retry: `${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	rest: 'Then order the rows that are left in a new execution, without those that were bought.',
 	anew: 'Then order this item alone in a new execution.',
@@ -101,7 +101,7 @@ describe('what happened', () => {
 			'a key of another order: uncertain',
 			`Another order with the Idempotency Key "order-7" was sent before, and its answer is not known: the order may have been bought (reference ${REFERENCE})`,
 		],
-		['held back: limit', 'With 3 more, this execution would place 5 orders: Max Purchases allows 4'],
+		['held back: limit', 'With 3 more, this node would place 5 orders in this execution: Max Purchases allows 4'],
 		['held back: credential', 'The Access Token of the StreamSkill API credential is empty'],
 		['held back: token', 'StreamSkill does not accept the Access Token (401)'],
 		['held back: database', 'n8n could not look up whether the order was sent before: SQLITE_BUSY: database is locked'],
@@ -162,7 +162,7 @@ describe('what to do', () => {
 		['a proxy without a way through', 'Ask whoever runs n8n: its proxy is set with the environment variable HTTPS_PROXY.'],
 	])('about %s: it was not bought, what to check, and the next step', (name, advice) => {
 		for (const recourse of recourses) {
-			expect(advise({ kind: 'rejected', reason: rejections[name] }, recourse, order)).toBe(
+			expect(advise({ kind: 'rejected', reason: rejections[name] }, recourse)).toBe(
 				`This order was not bought. ${advice} ${next[recourse]}`,
 			);
 		}
@@ -184,7 +184,7 @@ describe('what to do', () => {
 		[heldBack('database'), 'Wait until n8n can use its database.'],
 		[{ kind: 'heldBack', obstacle: { ...obstacles.database, isNodeOutdated: true } }, 'Update the StreamSkill node.'],
 	])('about %j: it was not sent, what to mend, and the next step', (failure, advice) => {
-		for (const recourse of recourses) expect(advise(failure, recourse, keyed)).toBe(`This order was not sent. ${advice} ${next[recourse]}`);
+		for (const recourse of recourses) expect(advise(failure, recourse)).toBe(`This order was not sent. ${advice} ${next[recourse]}`);
 	});
 
 	test.each<[Recourse, string]>([
@@ -193,16 +193,16 @@ describe('what to do', () => {
 		['rest', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.rest}`],
 		[
 			'anew',
-			'If it is, nothing is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
+			'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
 		],
 	])('about a key that may have bought this very order: first to look (%s)', (recourse, advice) => {
-		expect(advise(failures['a key of another order: unclear'], recourse, keyed)).toBe(
+		expect(advise(failures['a key of another order: unclear'], recourse)).toBe(
 			`This order was not sent. Check whether this order is in your StreamSkill account. ${advice}`,
 		);
 	});
 
 	test('about the same to a model: a person has to look', () => {
-		expect(advise(failures['a key of another order: unclear'], 'tool', keyed)).toBe(
+		expect(advise(failures['a key of another order: unclear'], 'tool')).toBe(
 			'This order was not sent. Do not order it again. A person has to check whether it is in the StreamSkill account. It may be ordered with another Idempotency Key only if it is not there.',
 		);
 	});
@@ -234,31 +234,34 @@ describe('what to do', () => {
 	])('about %j: it was not sent, and no other step than this', (failure, advice) => {
 		const isUnrecognised = failure.kind === 'heldBack' && failure.obstacle.kind === 'unrecognised';
 		for (const recourse of recourses.filter((one) => one !== 'anew' || !isUnrecognised))
-			expect(advise(failure, recourse, order)).toBe(`This order was not sent. ${advice}`);
+			expect(advise(failure, recourse)).toBe(`This order was not sent. ${advice}`);
 	});
 
 	const LOOK = 'Check whether the order is in your StreamSkill account.';
 	const NO_MODEL = 'A person has to check whether it is in the StreamSkill account.';
 	test.each<[Recourse, string]>([
 		['editor', next.editor],
-		['lastDay', next.lastDay],
+		['editorRepeat', next.editorRepeat],
 		['retry', next.retry.replace('order the rows that are left', 'check which rows are in your StreamSkill account, and order the others')],
 		['rest', `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
-		['anew', `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
+		[
+			'anew',
+			`${LOOK} If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.`,
+		],
 		['evaluation', `${LOOK} ${next.evaluation}`],
 		...(['tool', 'editorTool'] as const).map((recourse): [Recourse, string] => [
 			recourse,
 			`Do not order it again. ${NO_MODEL} It may be ordered in a new execution only if it is not there.`,
 		]),
 	])('about an order of which it could not be looked up whether it was sent before (%s)', (recourse, advice) => {
-		expect(advise(unread, recourse, order)).toBe(
+		expect(advise(unread, recourse)).toBe(
 			`This order was not sent now. It may have been sent before. Wait until n8n can use its database. ${advice}`,
 		);
 	});
 
 	test('about an order whose fields may have been changed since it was sent', () => {
-		expect(advise(mended, 'anew', order)).toBe(
-			`${LOOK} If its fields have been changed since it was sent, look for it as it was. If it is, nothing is left to do. If it is not, order this item alone in a new execution.`,
+		expect(advise(mended, 'anew')).toBe(
+			`${LOOK} If its fields have been changed since it was sent, look for it as it was. If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.`,
 		);
 	});
 
@@ -279,16 +282,16 @@ describe('what to do', () => {
 
 	test('about an equal order of another call, which may be that once more or another one', () => {
 		const repeated = { ...uncertain(), isRepeated: true } as Failure;
-		expect(advise(repeated, 'anew', order)).toBe(
+		expect(advise(repeated, 'anew')).toBe(
 			'Check whether the order before it is in your StreamSkill account. If this item is that order once more, nothing else is left to do. If it is meant as another order, order this item alone in a new execution.',
 		);
 	});
 
 	const CONFIRM = `If it is there, add ${REFERENCE} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	test.each<[Recourse, boolean, string]>([
-		['editor', false, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
-		['editor', true, `${LOOK} ${CONFIRM} Then execute the workflow again, today or tomorrow.`],
-		['lastDay', false, `${LOOK} ${CONFIRM} Then execute the workflow again, today.`],
+		['editor', false, `${LOOK} ${CONFIRM} Then execute the workflow again today.`],
+		['editor', true, `${LOOK} ${CONFIRM} Then execute the workflow again today.`],
+		['editorRepeat', false, `${LOOK} ${CONFIRM} ${next.editorRepeat}`],
 		['retry', false, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
 		['retry', true, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
 		['rest', false, `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
@@ -297,7 +300,11 @@ describe('what to do', () => {
 			true,
 			`${LOOK} ${CONFIRM} Then save and publish the workflow, and order the rows that are left in a new execution, without those that were bought.`,
 		],
-		['anew', false, `${LOOK} If it is, nothing is left to do. If it is not, order this item alone in a new execution.`],
+		[
+			'anew',
+			false,
+			`${LOOK} If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.`,
+		],
 		['anew', true, `${LOOK} ${CONFIRM} Then save and publish the workflow, and run the item again with the same Idempotency Key.`],
 		[
 			'tool',
@@ -310,51 +317,51 @@ describe('what to do', () => {
 			`Do not order it again. A person has to check whether it is in the StreamSkill account, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
 		]),
 	])('about an uncertain order (%s; uncertain with its key: %s)', (recourse, isKeyed, advice) => {
-		for (const one of [order, keyed]) expect(advise(uncertain({ kind: 'timeout' }, { isKeyed }), recourse, one)).toBe(advice);
+		expect(advise(uncertain({ kind: 'timeout' }, { isKeyed }), recourse)).toBe(advice);
 	});
 
 	test.each(['editor', 'retry', 'anew'] as const)(
 		'about the other order that has the key: that one is to be looked up (%s)',
 		(recourse) => {
-			expect(advise(failures['a key of another order: uncertain'], recourse, keyed)).toContain(
+			expect(advise(failures['a key of another order: uncertain'], recourse)).toContain(
 				`Check whether the other order is in your StreamSkill account. ${CONFIRM}`,
 			);
 		},
 	);
 
 	test('a model is told that a person looks up the other order', () => {
-		expect(advise(failures['a key of another order: uncertain'], 'tool', keyed)).toContain(
+		expect(advise(failures['a key of another order: uncertain'], 'tool')).toContain(
 			'A person has to check whether the other order is in the StreamSkill account',
 		);
 	});
 
-	const SKIP = 'To go on without it, set If Already Purchased to Skip.';
+	const SKIP = 'To go on without buying it again, set If Already Purchased to Skip.';
 	const OTHER_KEY = 'Give it another Idempotency Key if it is meant to be bought as well.';
 	const REPEAT = 'Turn on the option Repeat Manual Orders if it is meant to be bought once more: that buys the whole list again.';
 	const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's log.";
 	test.each<['key' | 'earlier' | 'editor' | 'confirmed', Recourse, string]>([
 		['key', 'anew', OTHER_KEY],
-		['key', 'editor', `${OTHER_KEY} ${SKIP} Then execute the workflow again, today or tomorrow.`],
+		['key', 'editor', `${OTHER_KEY} ${SKIP} Then execute the workflow again today.`],
 		['key', 'retry', `${OTHER_KEY} ${SKIP} ${next.retry}`],
 		['key', 'rest', `${OTHER_KEY} ${SKIP} ${next.rest}`],
-		['editor', 'editor', `${REPEAT} ${SKIP} Then execute the workflow again, today or tomorrow.`],
-		['editor', 'lastDay', `${REPEAT} ${SKIP} Then execute the workflow again, today.`],
+		['editor', 'editor', `${REPEAT} ${SKIP} Then execute the workflow again today.`],
+		['editor', 'editorRepeat', `${REPEAT} ${SKIP} ${next.editorRepeat}`],
 		['earlier', 'anew', ELSEWHERE],
 		['earlier', 'retry', `${ELSEWHERE} ${SKIP} ${next.retry}`],
 		['confirmed', 'tool', ELSEWHERE],
 	])('about an order that was bought before (%s, %s)', (because, recourse, advice) => {
-		expect(advise({ kind: 'duplicate', because }, recourse, keyed)).toBe(`This order was not sent. ${advice}`);
+		expect(advise({ kind: 'duplicate', because }, recourse)).toBe(`This order was not sent. ${advice}`);
 	});
 
 	test('of several, an uncertain one decides on the next step', () => {
-		expect(goOn([invalid, uncertain()], 'editor')).toBe('Then execute the workflow again, today or tomorrow.');
+		expect(goOn([invalid, uncertain()], 'editor')).toBe('Then execute the workflow again today.');
 		expect(goOn([invalid], 'editor')).toBe(next.editor);
 	});
 });
 
 describe.each(Object.entries(failures))('%s', (_, failure) => {
 	const texts = recourses.flatMap((recourse) =>
-		[order, keyed, undefined].map((one) => ({ recourse, one, message: say(failure, one), advice: advise(failure, recourse, one) })),
+		[order, keyed, undefined].map((one) => ({ recourse, one, message: say(failure, one), advice: advise(failure, recourse) })),
 	);
 
 	test('is told calmly, in whole sentences', () => {
@@ -379,13 +386,4 @@ describe.each(Object.entries(failures))('%s', (_, failure) => {
 			if (again >= 0 && !advice.startsWith('Do not order it again')) expect(again).toBeGreaterThan(look);
 		}
 	});
-});
-
-test('in the editor, nobody is advised to execute again what Repeat Manual Orders would buy again, or told that it is left out', () => {
-	const repeated = orderOf('a', { repeatManualOrders: true });
-	for (const failure of [uncertain(), invalid]) {
-		expect(goOn([failure], 'editor', repeated)).toMatch(
-			/^Then take out of the list what was bought, since Repeat Manual Orders buys all of it again, and execute the workflow again(, today or tomorrow)?\.$/,
-		);
-	}
 });

@@ -28,7 +28,7 @@ describe('an error item', () => {
 		const { error, message, details, ...more } = errorJson({ itemIndex: 0, failure, order: keyed, treatment: keyed }, 'anew');
 		expect(more).toEqual({});
 		expect(error).toBe(say(failure, keyed));
-		expect(message).toBe(advise(failure, 'anew', keyed));
+		expect(message).toBe(advise(failure, 'anew'));
 		expect(details).toMatchObject({ outcome: outcomeOf(failure), order: { tarif: { id: 7 }, channel: 'a' }, idempotencyKey: 'order-7' });
 		expect(details as object).toEqual(JSON.parse(JSON.stringify(details)));
 	});
@@ -167,14 +167,14 @@ describe('the text of an error', () => {
 			'<strong>Not bought</strong><br>Item 1, channel channel-1, tarif 7: Language: No',
 			'<strong>Not tried</strong><br>Item 4, channel channel-4, tarif 7',
 			'The reference XXXX-XXXX did nothing.',
-			'Check whether the order is in your StreamSkill account. If it is there, add K7QM-3XPA to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Change the order as the message says. Wait until n8n can use its database. Then execute the workflow again, today or tomorrow.',
+			'Check whether the order is in your StreamSkill account. If it is there, add K7QM-3XPA to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Change the order as the message says. Wait until n8n can use its database. Then execute the workflow again today.',
 		]);
 	});
 
 	test('has no group that is empty', () => {
 		expect(paragraphs({ failed: [item(0, heldBack('limit'))] })).toEqual([
 			expect.stringMatching(
-				/^<strong>Not bought<.strong><br>Item 0, channel channel-0, tarif 7: With 3 more, this execution would place 5 orders/,
+				/^<strong>Not bought<.strong><br>Item 0, channel channel-0, tarif 7: With 3 more, this node would place 5 orders in this execution/,
 			),
 			expect.stringMatching(/^If all of them are meant to be bought, raise the limit\. Then save the workflow, open the Executions tab/),
 		]);
@@ -238,13 +238,6 @@ describe('the text of an error', () => {
 		const failed = [item(0, { kind: 'rejected', reason: rejections['a 403'] }), item(1, refused({ lang: ['No'] }))];
 		expect(paragraphs({ failed }).at(-1)).toMatch(
 			/^Check that your StreamSkill account may place this order, .*\. Change the order as the message says\. Then /,
-		);
-	});
-
-	test('advises nobody to execute again what Repeat Manual Orders would buy again, not even where no item is an order', () => {
-		const treatment = orderOf('a', { repeatManualOrders: true });
-		expect(paragraphs({ failed: [{ itemIndex: 0, failure: invalid, treatment }] }, 'editor').at(-1)).toMatch(
-			/Then take out of the list what was bought, since Repeat Manual Orders buys all of it again, and execute the workflow again\.$/,
 		);
 	});
 

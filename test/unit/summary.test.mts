@@ -15,7 +15,7 @@ const moved: Failure = { kind: 'heldBack', obstacle: { kind: 'unrecognised', why
 
 test.each<[string, Partial<Tally>, string]>([
 	['nothing', {}, ''],
-	['only failures', { failed: [rejected, invalid, stopped] }, 'Not bought: 1 refused, 1 not valid, 1 held back'],
+	['only failures', { failed: [rejected, invalid, stopped] }, 'Not bought: 1 refused; 1 not valid; 1 held back'],
 	['what may have been bought before', { failed: [unclear, moved, moved] }, 'Not sent now, perhaps bought before: 3 orders'],
 	['only purchases of an earlier try', { handedBack: 3 }, 'From an earlier try: 3 purchases'],
 	['a purchase', { purchases: usd(10) }, '1 purchase for 10 usd'],
@@ -33,14 +33,14 @@ test.each<[string, Partial<Tally>, string]>([
 	[
 		'left out for each reason',
 		{ leftOut: ['key', 'earlier', 'key', 'confirmed', 'editor', 'nodeBefore'] },
-		'Left out: 2 bought before with the same Idempotency Key, 1 bought before, in an earlier try of this execution, 1 confirmed as bought, 1 bought by hand before, today or yesterday, 1 by the StreamSkill node before this one',
+		'Left out: 2 bought before with the same Idempotency Key; 1 bought before, in an earlier try of this execution; 1 confirmed as bought; 1 bought by hand before, today or yesterday; 1 by the StreamSkill node before this one',
 	],
 	['an uncertain order', { failed: [unknown] }, 'May have been bought: 1 order'],
 	['uncertain orders and others', { failed: [unknown, rejected, unknown] }, 'May have been bought: 2 orders. Not bought: 1 refused'],
 	[
 		'failures of each kind',
 		{ purchases: usd(1), failed: [rejected, invalid, stopped, duplicate, rejected, repeated, conflict] },
-		'1 purchase for 1 usd. Not bought again: 2 orders. Not bought: 2 refused, 1 not valid, 1 held back, 1 with the Idempotency Key of another order',
+		'1 purchase for 1 usd. Not bought again: 2 orders. Not bought: 2 refused; 1 not valid; 1 held back; 1 with the Idempotency Key of another order',
 	],
 	['a Dry Run', { previewed: 1 }, 'Dry Run: nothing was sent. 1 order would be sent'],
 	['a Dry Run of some', { previewed: 2, failed: [invalid] }, 'Dry Run: nothing was sent. 2 orders would be sent. Not bought: 1 not valid'],

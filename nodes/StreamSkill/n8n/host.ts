@@ -46,7 +46,7 @@ export function stopsOnFailure(context: IExecuteFunctions): boolean {
  * How a person, or a model, goes on after an item failed.
  *
  * - `editor`: the execution was started by hand, so it is corrected and executed again.
- * - `lastDay`: the same, but tomorrow the node does not know any more what it has ordered by hand.
+ * - `editorRepeat`: the same, but what was bought may be bought again then.
  * - `retry`: the execution fails, and is retried from the Executions list.
  * - `rest`: it fails and cannot be retried, so that only a new execution can order what is left of the list.
  * - `anew`: it goes on, so that only a new execution can order the item again.
@@ -54,16 +54,16 @@ export function stopsOnFailure(context: IExecuteFunctions): boolean {
  * - `tool`: a model is told, which can order again by itself.
  * - `editorTool`: the same, in an execution that was started by hand: in the next one, the node still knows the order.
  */
-export type Recourse = 'editor' | 'lastDay' | 'retry' | 'rest' | 'anew' | 'evaluation' | 'tool' | 'editorTool';
+export type Recourse = 'editor' | 'editorRepeat' | 'retry' | 'rest' | 'anew' | 'evaluation' | 'tool' | 'editorTool';
 
 /**
- * @param isLastDay whether some of its orders were placed by hand yesterday
+ * @param repeats whether a node of the workflow buys again what was bought by hand
  * @returns how this execution goes on after an item failed
  */
-export function recourseOf(context: IExecuteFunctions, isLastDay: boolean): Recourse {
+export function recourseOf(context: IExecuteFunctions, repeats: boolean): Recourse {
 	if (isTool(context)) return isManual(context) ? 'editorTool' : 'tool';
 	if (isEvaluation(context)) return 'evaluation';
-	if (isManual(context)) return isLastDay ? 'lastDay' : 'editor';
+	if (isManual(context)) return repeats ? 'editorRepeat' : 'editor';
 	if (!stopsOnFailure(context)) return 'anew';
 	// A sub-workflow's execution is one of its caller, which is the one to be retried; n8n gives it a token of its own then.
 	return !isCalled(context) && savesFailedExecutions(context) ? 'retry' : 'rest';

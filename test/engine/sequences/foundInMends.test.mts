@@ -121,7 +121,7 @@ test.each([true, false])('Repeat Manual Orders, and no answer: the message is fo
 	await order(['a', 'b'], hand());
 	lose('a', wasBought);
 	const lost = await order(['a', 'b'], hand({ repeatManualOrders: true }));
-	expect(wordsOf(lost)).toContain('Then take out of the list what was bought');
+	expect(wordsOf(lost)).toContain('Then take out of the list what this node has bought');
 	const [reference] = referencesOf(lost);
 	const options = { repeatManualOrders: true, [wasBought ? 'confirmedBought' : 'confirmedNotBought']: reference };
 	const settled = await order(['a'], hand(options));

@@ -18,7 +18,7 @@ import type { Knowledge, Planned, Recalled } from './recalled';
 import { Recorder, type Attempt } from './recorder';
 import { isOfEditor, isOfItem, type ShownReference } from './records';
 import { referenceOf, shownReference } from './references';
-import { dayOf, openStores, type Stores } from './stores';
+import { openStores, type Stores } from './stores';
 
 /** How many milliseconds lie between two looks whether somebody else has got an answer, at first and at most. */
 const LOOK_AGAIN = { first: 25, most: 1000 };
@@ -81,15 +81,6 @@ export class Journal {
 	/** Whether other executions may have sent the same orders: one that this one retries, or one that retries it. */
 	get mayBeOfOthers(): boolean {
 		return this.stores.isRetry || this.stores.own?.isShared === true;
-	}
-
-	/** Whether some of the orders were placed by hand yesterday: tomorrow, nothing of them is known any more. */
-	get isLastDay(): boolean {
-		const today = dayOf(0);
-		return [...this.past.takenNow].some(({ state, records }) => {
-			const byHand = records.filter(isOfEditor);
-			return state.kind !== 'void' && byHand.length > 0 && !byHand.some(({ scope }) => scope.endsWith(today));
-		});
 	}
 
 	/** Whether the execution is one of an evaluation, or retries one. */

@@ -102,4 +102,4 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 }
 
 /** @returns the day (UTC), as the lists of what was ordered by hand have it in their IDs */
-export const dayOf = (daysAgo: number) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);
+const dayOf = (daysAgo: number) => new Date(Date.now() - daysAgo * 86_400_000).toISOString().slice(0, 10);

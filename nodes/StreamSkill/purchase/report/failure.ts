@@ -42,6 +42,8 @@ export type Uncertain = {
 	isRepeated?: boolean;
 	isOther?: boolean;
 	mayBeMended?: boolean;
+	/** Whether other items are the same order, and were bought, or may have been. */
+	isOneOfEqual?: boolean;
 } & ShownReference;
 
 /** Why an item came to no purchase. */

@@ -29,17 +29,10 @@ const NOT_DEBUG = 'Do not use "Debug in editor": it would buy again what was bou
 
 const ORDER_THE_REST = 'order the rows that are left in a new execution, without those that were bought.';
 
-/**
- * How a person goes on in the editor. Without Repeat Manual Orders, an order that was to be bought once more would be left
- * out, since it was bought before.
- */
-const executeAgain = (treatment?: Treatment) =>
-	treatment?.repeatManualOrders
-		? 'Then take out of the list what was bought, since Repeat Manual Orders buys all of it again, and execute the workflow again'
-		: 'Then execute the workflow again';
+const EXECUTE_AGAIN = 'Then execute the workflow again';
 
-/** After that, the node does not know any more what it has ordered by hand. */
-const DEADLINES = { editor: 'today or tomorrow', lastDay: 'today' };
+const EXECUTE_WITHOUT_BOUGHT =
+	'Then take out of the list what this node has bought, turn off Repeat Manual Orders in any other StreamSkill node, and execute the workflow again today: that option buys all of it again.';
 
 /** Obstacles whose advice says all there is to do. */
 const STANDS_ALONE = new Set<Obstacle['kind']>(['evaluation', 'unrecognised', 'stopped', 'defect']);
@@ -79,8 +72,8 @@ export function describe(failure: Failure, treatment?: Treatment): string {
 }
 
 /** @returns what to do about an item: what to mend, then the one step that settles it */
-export const advise = (failure: Failure, recourse: Recourse, treatment?: Treatment): string =>
-	[...mend(failure, recourse), goOn([failure], recourse, treatment)].filter(Boolean).join(' ');
+export const advise = (failure: Failure, recourse: Recourse): string =>
+	[...mend(failure, recourse), goOn([failure], recourse)].filter(Boolean).join(' ');
 
 /** @returns what to do first about an item, in sentences */
 export function mend(failure: Failure, recourse: Recourse): string[] {
@@ -117,7 +110,7 @@ const isUnread = (failure?: Failure): boolean =>
 function lookUpUnread(recourse: Recourse): string[] {
 	switch (recourse) {
 		case 'editor':
-		case 'lastDay':
+		case 'editorRepeat':
 		case 'retry':
 			return [];
 		case 'rest':
@@ -134,7 +127,7 @@ function lookUpUnread(recourse: Recourse): string[] {
  * @returns the one step that follows once the cause is mended, which differs with how the execution was started; blank if
  * none does. None of them buys twice.
  */
-export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatment): string {
+export function goOn(failures: Failure[], recourse: Recourse): string {
 	const isUncertain = failures.some(({ kind }) => kind === 'unknown');
 	const [first] = failures;
 	if (!isUncertain && first?.kind === 'heldBack' && STANDS_ALONE.has(first.obstacle.kind)) return '';
@@ -142,11 +135,12 @@ export function goOn(failures: Failure[], recourse: Recourse, treatment?: Treatm
 	const mayBeBought = isUncertain || isBought || (first !== undefined && mayBeBoughtBefore(first));
 	switch (recourse) {
 		case 'editor':
-		case 'lastDay':
-			if (isUncertain || isBought) return `${executeAgain(treatment)}, ${DEADLINES[recourse]}.`;
-			return treatment?.repeatManualOrders
-				? `${executeAgain(treatment)}.`
-				: `${executeAgain()}: an order that this node has bought by hand today or yesterday is left out, unless you change it.`;
+			// Some of the orders may have been placed yesterday: the day after tomorrow, nothing is known of them any more.
+			return isUncertain || isBought
+				? `${EXECUTE_AGAIN} today.`
+				: `${EXECUTE_AGAIN}: each StreamSkill node leaves out what it has bought by hand today or yesterday, unless you change it.`;
+		case 'editorRepeat':
+			return EXECUTE_WITHOUT_BOUGHT;
 		case 'retry':
 			return isUncertain
 				? `Then ${RETRY}. ${NOT_DEBUG}`
@@ -259,23 +253,33 @@ function describeUnknown({ reason, isKeyed, isOther }: Uncertain, treatment?: Tr
 export function lookUp(
 	reference: string | undefined,
 	recourse: Recourse,
-	{ isKeyed, isRepeated, isOther, mayBeMended }: Pick<Uncertain, 'isKeyed' | 'isRepeated' | 'isOther' | 'mayBeMended'>,
+	{
+		isKeyed,
+		isRepeated,
+		isOther,
+		mayBeMended,
+		isOneOfEqual,
+	}: Pick<Uncertain, 'isKeyed' | 'isRepeated' | 'isOther' | 'mayBeMended' | 'isOneOfEqual'>,
 ): string[] {
 	const one = isOther ? 'the other order' : 'the order';
 	const which = reference === undefined ? 'each order that may have been bought' : one;
-	const look = `Check whether ${which} is in your StreamSkill account.${mayBeMended ? ' If its fields have been changed since it was sent, look for it as it was.' : ''}`;
+	const look = `Check whether ${which} is in your StreamSkill account.${mayBeMended ? ' If its fields have been changed since it was sent, look for it as it was.' : ''}${isOneOfEqual ? ' Some items are the same order: count what is there, less what is known as bought.' : ''}`;
 	const named = reference ?? 'its reference';
 	const confirm = `If it is there, add ${named} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {
 		case 'editor':
-		case 'lastDay':
+		case 'editorRepeat':
 		case 'retry':
 			return [look, confirm];
 		case 'rest':
 			return [look, isKeyed ? confirm : 'If it is there, it was bought. If it is not, it is one of the rows that are left.'];
 		case 'anew':
 			if (isKeyed) return [look, confirm];
-			if (!isRepeated) return [look, 'If it is, nothing is left to do. If it is not, order this item alone in a new execution.'];
+			if (!isRepeated)
+				return [
+					look,
+					'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
+				];
 			return [
 				'Check whether the order before it is in your StreamSkill account.',
 				'If this item is that order once more, nothing else is left to do. If it is meant as another order, order this item alone in a new execution.',
@@ -302,7 +306,7 @@ function adviseUnclearKey(recourse: Recourse): string[] {
 	const look = 'Check whether this order is in your StreamSkill account.';
 	switch (recourse) {
 		case 'editor':
-		case 'lastDay':
+		case 'editorRepeat':
 		case 'retry':
 		case 'rest':
 			return [look, 'If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own.'];
@@ -310,7 +314,7 @@ function adviseUnclearKey(recourse: Recourse): string[] {
 		case 'evaluation':
 			return [
 				look,
-				'If it is, nothing is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
+				'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
 			];
 		case 'tool':
 		case 'editorTool':
@@ -326,7 +330,7 @@ function adviseDuplicate(because: Because, recourse: Recourse): string[] {
 	// Otherwise the others have gone on already.
 	return ['anew', 'evaluation', 'tool', 'editorTool'].includes(recourse)
 		? [advice]
-		: [advice, 'To go on without it, set If Already Purchased to Skip.'];
+		: [advice, 'To go on without buying it again, set If Already Purchased to Skip.'];
 }
 
 const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's log.";
@@ -345,7 +349,7 @@ function tellObstacle(obstacle: Obstacle, recourse?: Recourse): [what: string, .
 			return [
 				obstacle.placed === 0
 					? `${obstacle.wanted} orders are more than Max Purchases allows (${obstacle.limit})`
-					: `With ${obstacle.wanted} more, this execution would place ${obstacle.placed + obstacle.wanted} orders: Max Purchases allows ${obstacle.limit}`,
+					: `With ${obstacle.wanted} more, this node would place ${obstacle.placed + obstacle.wanted} orders in this execution: Max Purchases allows ${obstacle.limit}`,
 				'If all of them are meant to be bought, raise the limit.',
 			];
 		case 'credential':

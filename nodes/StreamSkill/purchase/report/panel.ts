@@ -36,13 +36,17 @@ export interface EndedRun {
 }
 
 /** What leaves by the error output for an item. */
-export function errorJson({ failure, order, treatment, problems: ownProblems }: FailedItem, recourse: Recourse): ErrorJson {
+export function errorJson(
+	{ failure, order, treatment, problems: ownProblems }: FailedItem,
+	recourse: Recourse,
+	remarks: string[] = [],
+): ErrorJson {
 	const reason = failure.kind === 'rejected' || failure.kind === 'unknown' ? failure.reason : undefined;
 	const isTokenRefused = failure.kind === 'heldBack' && failure.obstacle.kind === 'token';
 	const problems = ownProblems ?? (reason?.kind === 'status' ? reason.fieldErrors : undefined);
 	return {
 		error: describe(failure, treatment),
-		message: advise(failure, recourse, treatment),
+		message: [advise(failure, recourse), ...remarks.map((remark) => `${remark}.`)].join(' '),
 		details: {
 			outcome: outcomeOf(failure),
 			...(reason && 'httpCode' in reason && { httpCode: reason.httpCode }),
@@ -74,7 +78,7 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, not
 	const message = titleOf(first, failed).replaceAll('canceled', 'can\u00ADceled');
 	const description = [
 		...group('Bought', purchases, describePurchase),
-		...group('May have been bought', uncertain, describeUncertain),
+		...group('May have been bought', uncertain, describeUncertain, Infinity),
 		...group('Not bought again', [...boughtBefore, ...leftOut], whatHappened),
 		...group('Not sent now', unclear, whatHappened),
 		...group('Not bought', notBought, whatHappened),
@@ -128,16 +132,20 @@ function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recou
 	const references = [...new Set(uncertain.flatMap(({ failure }) => (failure.kind === 'unknown' ? failure.reference : [])))];
 	const reference = references.length === 1 ? references[0] : undefined;
 	const isEach = (is: 'isKeyed' | 'isOther') => uncertain.every(({ failure }) => failure.kind === 'unknown' && failure[is]);
-	const mayBeMended = uncertain.some(({ failure }) => failure.kind === 'unknown' && failure.mayBeMended);
+	const isSome = (is: 'mayBeMended' | 'isOneOfEqual') => uncertain.some(({ failure }) => failure.kind === 'unknown' && failure[is]);
 	const sentences = [
 		...(references.length === 0
 			? []
-			: lookUp(reference, recourse, { isKeyed: isEach('isKeyed'), isOther: isEach('isOther'), mayBeMended })),
+			: lookUp(reference, recourse, {
+					isKeyed: isEach('isKeyed'),
+					isOther: isEach('isOther'),
+					mayBeMended: isSome('mayBeMended'),
+					isOneOfEqual: isSome('isOneOfEqual'),
+				})),
 		...certain.flatMap(({ failure }) => mend(failure, recourse)),
 		goOn(
 			[...uncertain, ...certain].map(({ failure }) => failure),
 			recourse,
-			(uncertain[0] ?? certain[0])?.treatment,
 		),
 	];
 	return [
@@ -148,10 +156,10 @@ function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recou
 
 const MAX_LISTED = 50;
 
-function group<T extends NamedItem>(title: string, items: T[], say: (item: T) => string): string[] {
+function group<T extends NamedItem>(title: string, items: T[], say: (item: T) => string, most = MAX_LISTED): string[] {
 	if (items.length === 0) return [];
-	const lines = items.slice(0, MAX_LISTED).map((item) => escapeHtml([nameOf(item), say(item)].filter(Boolean).join(': ')));
-	if (items.length > MAX_LISTED) lines.push(`… and ${items.length - MAX_LISTED} more`);
+	const lines = items.slice(0, most).map((item) => escapeHtml([nameOf(item), say(item)].filter(Boolean).join(': ')));
+	if (items.length > most) lines.push(`… and ${items.length - most} more`);
 	return [`<strong>${title}</strong><br>${lines.join('<br>')}`];
 }
 

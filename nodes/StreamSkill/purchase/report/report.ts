@@ -1,11 +1,22 @@
 import type { IDataObject, IExecuteFunctions, INode, INodeExecutionData } from 'n8n-workflow';
 
 import { errorItem } from '../../n8n/errorItem';
-import { errorsLeadBack, isCalled, followersLike, isInLoop, isTool, recourseOf, stopsOnFailure, type Recourse } from '../../n8n/host';
+import {
+	errorsLeadBack,
+	isCalled,
+	followersLike,
+	isInLoop,
+	isTool,
+	othersLike,
+	recourseOf,
+	stopsOnFailure,
+	type Recourse,
+} from '../../n8n/host';
 import type { Confirmations } from '../journal/confirmations';
+import { groupBy } from '../journal/groups';
 import type { Because, ShownReference } from '../journal/records';
 import { leftOutJson } from '../order/leftOut';
-import type { Item, Order } from '../order/order';
+import { whatIsOrdered, type Item, type Order } from '../order/order';
 import type { Failure, Obstacle } from './failure';
 import { describeBought } from './messages';
 import { errorJson, escapeHtml, runError, type FailedItem, type NamedItem } from './panel';
@@ -17,8 +28,6 @@ export interface Remarks {
 	/** Stands for the execution in n8n's log. */
 	run: string;
 	confirmations: Pick<Confirmations, 'unmet' | 'contradictory' | 'opposing' | 'wrong'>;
-	/** Whether some of the orders were placed by hand yesterday. */
-	isLastDay: boolean;
 	/** How many orders the execution has placed, in all calls of the node. */
 	placed: number;
 }
@@ -36,7 +45,7 @@ export class Report {
 	) {}
 
 	private get recourse(): Recourse {
-		return recourseOf(this.context, this.remarks.isLastDay);
+		return recourseFor(this.context);
 	}
 
 	/** To be called with what became of an item. */
@@ -95,13 +104,14 @@ export class Report {
 	/** @throws NodeApiError or NodeOperationError if `mustStop` */
 	stopIfFailed() {
 		if (!this.mustStop) return;
+		this.tellEqualOrders();
 		throw runError(
 			this.context.getNode(),
 			{
 				failed: this.all('failed').map(({ item, failure }) => failedItem(item, failure)),
 				purchases: this.all('bought').map(({ item, purchase }) => ({ ...namedItem(item), purchase })),
 				leftOut: this.all('leftOut').map(({ item, because }) => failedItem(item, { kind: 'duplicate', because })),
-				remarks: [...this.otherCallsRemark, ...this.referenceRemarks],
+				remarks: [...this.otherCallsRemark, ...this.otherNodesRemark, ...this.referenceRemarks],
 				notTried: this.items.filter((item) => !this.results.has(item)).map(namedItem),
 			},
 			this.recourse,
@@ -114,16 +124,16 @@ export class Report {
 	 */
 	output(): INodeExecutionData[] {
 		this.stopIfFailed();
-		const { recourse, isSilent } = this;
+		this.tellEqualOrders();
 		// n8n would end the loop here, which may be one around the call, and with it orders that nobody has tried (seen in n8n 2.41.1).
-		const keepsLoopGoing = isSilent && (isInLoop(this.context) || isCalled(this.context));
+		const keepsLoopGoing = this.isSilent && (isInLoop(this.context) || isCalled(this.context));
 		const followers = followersLike(this.context);
 		// The next node may have orders of its own for what this one has left out. What it has ordered for what a key has bought, only a key can tell.
 		const isWanted = (because: Because) => keepsLoopGoing || (because === 'key' ? followers.some(hasKeys) : followers.length > 0);
 		const items = new Map(this.items.map((item) => [item.itemIndex, item]));
 		return this.context.getInputData().flatMap(({ json }, itemIndex) => {
 			const item = items.get(itemIndex);
-			if (item) return this.outputOf(item, recourse, isWanted) ?? [];
+			if (item) return this.outputOf(item, isWanted) ?? [];
 			return isWanted('key') ? { json, pairedItem: { item: itemIndex } } : [];
 		});
 	}
@@ -140,13 +150,14 @@ export class Report {
 		return (
 			isWithoutSuccess &&
 			this.context.getNode().onError === 'continueErrorOutput' &&
+			!this.context.getNode().alwaysOutputData &&
 			isInLoop(this.context) &&
 			!errorsLeadBack(this.context)
 		);
 	}
 
 	/** @param isWanted whether what was left out is put out */
-	private outputOf(item: Item, recourse: Recourse, isWanted: (because: Because) => boolean): INodeExecutionData | undefined {
+	private outputOf(item: Item, isWanted: (because: Because) => boolean): INodeExecutionData | undefined {
 		const { itemIndex } = item;
 		const pairedItem = { item: itemIndex };
 		const result = this.results.get(item);
@@ -156,7 +167,7 @@ export class Report {
 			case 'previewed':
 				return { json: result.preview, pairedItem };
 			case 'failed':
-				return errorItem(this.context, itemIndex, errorJson(failedItem(item, result.failure), recourse));
+				return errorItem(this.context, itemIndex, errorJson(failedItem(item, result.failure), this.recourse, this.otherNodesRemark));
 			case 'leftOut': {
 				const { because } = result;
 				// Nothing at all would leave a model to guess.
@@ -169,20 +180,48 @@ export class Report {
 		}
 	}
 
+	/** An uncertain order is looked up in the account, where several that are the same look alike. */
+	private tellEqualOrders() {
+		const orders = this.items.flatMap((item) => {
+			const { reading } = item;
+			const result = this.results.get(item);
+			const isUncertain = result?.kind === 'failed' && result.failure.kind === 'unknown';
+			const isInAccount = isUncertain || result?.kind === 'bought' || result?.kind === 'leftOut';
+			return isInAccount && reading.kind === 'valid' ? { item, isUncertain, order: whatIsOrdered(reading.value.body) } : [];
+		});
+		if (!orders.some(({ isUncertain }) => isUncertain)) return;
+		for (const equals of groupBy(orders, ({ order }) => order).values()) {
+			if (equals.length === 1) continue;
+			for (const { item } of equals) {
+				const result = this.results.get(item);
+				if (result?.kind === 'failed' && result.failure.kind === 'unknown') this.fail(item, { ...result.failure, isOneOfEqual: true });
+			}
+		}
+	}
+
 	/** Whether a reference that has met no order may be that of one in a later round of the loop, since nothing here is uncertain. */
 	private get mayComeLater(): boolean {
 		return isInLoop(this.context) && !this.all('failed').some(({ failure }) => failure.kind === 'unknown');
 	}
 
-	/** What is told where only a new execution can go on, which would buy again what earlier rounds of a loop have bought. */
+	/** What is told where the next execution would buy again what earlier rounds of a loop have bought. */
 	private get otherCallsRemark(): string[] {
 		const { placed, run } = this.remarks;
 		const uncertain = this.all('failed').filter(({ failure }) => failure.kind === 'unknown');
 		const leftOut = this.all('leftOut').filter(({ because }) => because !== 'key');
 		const listed = this.all('bought').length + leftOut.length + uncertain.length;
-		if (this.recourse !== 'rest' || placed <= listed) return [];
+		if (!['rest', 'editorRepeat'].includes(this.recourse) || placed <= listed) return [];
 		return [
 			`This lists one round only. What others have bought is in the node's output, or in the lines of n8n's log that have "run":"${run}"`,
+		];
+	}
+
+	/** What is told where other nodes of the workflow would order for the same items in a new execution, and have no keys to tell. */
+	private get otherNodesRemark(): string[] {
+		const nodes = [this.context.getNode(), ...othersLike(this.context)];
+		if (nodes.length === 1 || nodes.every(hasKeys) || !['retry', 'rest', 'anew'].includes(this.recourse)) return [];
+		return [
+			'This workflow has several StreamSkill nodes: in a new execution, let an item go only to those that have not bought for it yet',
 		];
 	}
 
@@ -216,7 +255,8 @@ export class Report {
 			summary,
 			leftOut.includes('earlier') &&
 				`The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"${run}"`,
-			this.endsLoop && 'n8n ends the loop here: connect the error output to the loop as well',
+			this.endsLoop &&
+				'n8n ends the loop here: connect the error output to the loop as well, through a Merge node if a round may have several orders',
 			leftOut.includes('editor') && 'To buy again what this node has bought by hand, turn on the option Repeat Manual Orders',
 			...this.referenceRemarks,
 		].filter((hint): hint is string => Boolean(hint));
@@ -231,12 +271,15 @@ export const failAll = (context: IExecuteFunctions, obstacle: Obstacle): INodeEx
 	context
 		.getInputData()
 		.map((_, itemIndex) =>
-			errorItem(context, itemIndex, errorJson({ itemIndex, failure: { kind: 'heldBack', obstacle } }, recourseOf(context, false))),
+			errorItem(context, itemIndex, errorJson({ itemIndex, failure: { kind: 'heldBack', obstacle } }, recourseFor(context))),
 		);
 
 const orderOf = ({ reading }: Item): Order | undefined => (reading.kind === 'valid' ? reading.value : undefined);
 
 const namedItem = (item: Item): NamedItem => ({ itemIndex: item.itemIndex, order: orderOf(item) });
+
+/** An option of a node as it stands in the workflow: an expression may give any value. */
+const optionOf = ({ parameters }: INode, name: string) => (parameters.options as IDataObject | undefined)?.[name];
 
 const failedItem = (item: Item, failure: Failure): FailedItem => ({
 	...namedItem(item),
@@ -245,4 +288,10 @@ const failedItem = (item: Item, failure: Failure): FailedItem => ({
 	...(item.reading.kind === 'invalid' && { problems: item.reading.problems }),
 });
 
-const hasKeys = ({ parameters }: INode) => (parameters.options as IDataObject | undefined)?.idempotencyKey !== undefined;
+const hasKeys = (node: INode) => optionOf(node, 'idempotencyKey') !== undefined;
+
+const recourseFor = (context: IExecuteFunctions): Recourse =>
+	recourseOf(
+		context,
+		[context.getNode(), ...othersLike(context)].some((node) => Boolean(optionOf(node, 'repeatManualOrders'))),
+	);

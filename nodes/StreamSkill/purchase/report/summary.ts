@@ -63,7 +63,7 @@ const counted = (number: number, what: string) => `${number} ${number === 1 ? wh
 function parts<K extends string>(reasons: K[], words: Record<K, string>, title: string): string[] {
 	const counts = new Map<K, number>();
 	for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-	const text = [...counts].map(([reason, number]) => `${number} ${words[reason]}`).join(', ');
+	const text = [...counts].map(([reason, number]) => `${number} ${words[reason]}`).join('; ');
 	return text ? [`${title}: ${text}`] : [];
 }
 
