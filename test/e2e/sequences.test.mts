@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 import { ensureN8n } from '../../tools/n8n/install.mts';
 import { run } from '../../tools/n8n/npm.mts';
-import { outputItems } from '../../tools/n8n/rest.mts';
+import { outputItems, type WorkflowJson } from '../../tools/n8n/rest.mts';
 import { callOf, chain, inLoop, ITEM, node, streamSkill, subWorkflow, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
@@ -74,7 +74,7 @@ test('by hand: a refused row is corrected in its sheet, and the workflow execute
 	expect(errorOf(failed)).toMatchObject({
 		message: 'Channel b, tarif 1000: Tarif ID: Tarif not found',
 		description: expect.stringContaining(
-			'Then execute the workflow again: an order that this node has bought by hand today or yesterday is left out, unless you change it.',
+			'Then execute the workflow again: each StreamSkill node leaves out what it has bought by hand today or yesterday, unless you change it.',
 		) as string,
 	});
 	expect(bought(world.sandbox)).toEqual({ a: 1 });
@@ -147,6 +147,39 @@ test('in a loop, a second node without a key orders nothing where the first one 
 	await runWebhook(world, stored, ['b']);
 	expect((await runWebhook(world, stored, [...'abc'])).status).toBe('success');
 	expect(bought(world.sandbox)).toEqual(onceEach(['a', 'a-bot', 'b', 'b-bot', 'c', 'c-bot']));
+});
+
+const to = (name: string, index = 0) => ({ node: name, type: 'main' as const, index });
+
+/** Both outputs of the node meet in a Merge node, as the README advises. */
+function mergeOutputs(workflow: WorkflowJson, next?: string): WorkflowJson {
+	workflow.nodes.push(node('Merge', 'merge', {}, { typeVersion: 3.2 }));
+	workflow.connections.StreamSkill = { main: [[to('Merge')], [to('Merge', 1)]] };
+	if (next) workflow.connections.Merge = { main: [[to(next)]] };
+	return workflow;
+}
+
+const ofEachRow = () => streamSkill({ tarifId: 1, channel: `={{ ${ITEM} }}` }, { onError: 'continueErrorOutput' });
+const told = (json: IDataObject) => json.channel ?? (json.details as IDataObject).outcome;
+
+test('a loop of several orders a round, whose outputs meet in a Merge node, goes on after refusals, and ends once', async () => {
+	world.sandbox.fault({ match: { channel: 'x' }, fault: faults.rejected(422) });
+	const workflow = await createActive(world, mergeOutputs(inLoop(webhookWorkflow('merged-loop', ofEachRow()), 2), 'Loop'));
+	const execution = await runWebhook(world, workflow, [...'axxxbc']);
+	expect(execution.data.resultData.runData.After).toHaveLength(1);
+	expect(outputItems(execution, 'After').map(({ json }) => told(json))).toEqual(['a', 'rejected', 'rejected', 'rejected', 'b', 'c']);
+});
+
+test.each([
+	['one order is refused', 'axb', ['a', 'b', 'rejected']],
+	['none', 'ab', ['a', 'b']],
+	['each', 'xx', ['rejected', 'rejected']],
+])('a sub-workflow that ends with a Merge node of both outputs hands back all (%s)', async (_, list, expected) => {
+	world.sandbox.fault({ match: { channel: 'x' }, fault: faults.rejected(422) });
+	const name = `merged-${list}`;
+	const called = await createCalled(world, mergeOutputs(subWorkflow(`called-${name}`, ofEachRow())));
+	const execution = await runWebhook(world, await createActive(world, webhookWorkflow(name, callOf(called))), [...list]);
+	expect(outputItems(execution, 'Call').map(({ json }) => told(json))).toEqual(expected);
 });
 
 test('one webhook delivered six times at once, with a key, buys once and asks nobody', async () => {
