@@ -97,7 +97,9 @@ describe('a hint', () => {
 		const setup: Orders = { onError: 'continueErrorOutput', options: byChannel };
 		refuse('a');
 		const ended = await order(list, { ...setup, wiring: loop() });
-		expect(hintsOf(ended)).toContain('n8n ends the loop here: connect the error output to the loop as well');
+		expect(hintsOf(ended)).toContain(
+			'n8n ends the loop here: connect the error output to the loop as well, through a Merge node if a round may have several orders',
+		);
 		expect(sold()).toEqual({});
 		refuse('a');
 		const whole = await order(list, { ...setup, wiring: loop({ errorsToo: true }) });
