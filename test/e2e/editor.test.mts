@@ -382,7 +382,7 @@ async function openWorkflow(id: string, theme: Theme = 'light'): Promise<Page> {
 
 			await editor.type('confirmedBought', referenceOf('bert'));
 			await editor.type('confirmedNotBought', referenceOf('carla'));
-			await editor.execute('Left out: 1 bought before with the same Idempotency Key, 1 confirmed as bought');
+			await editor.execute('Left out: 1 bought before with the same Idempotency Key; 1 confirmed as bought');
 			await keepPicture(page, 'hint-left-out');
 			// Left in, the references do nothing more.
 			await editor.execute('Left out: 3 bought before with the same Idempotency Key');
