@@ -329,6 +329,12 @@ describe('what to do', () => {
 		},
 	);
 
+	test('about one of several equal orders: they are to be counted', () => {
+		expect(advise({ ...uncertain(), isOneOfEqual: true } as Failure, 'retry')).toContain(
+			`${LOOK} Some items are the same order: count what is there, less what is known as bought. ${CONFIRM}`,
+		);
+	});
+
 	test('a model is told that a person looks up the other order', () => {
 		expect(advise(failures['a key of another order: uncertain'], 'tool')).toContain(
 			'A person has to check whether the other order is in the StreamSkill account',

@@ -619,6 +619,7 @@ describe('what is ordered', () => {
 		['an option', { options: { expand: 'tarif', idempotencyKey: 'k' } }],
 		["the address of the channel's page", { channel: 'https://www.twitch.tv/twitch' }],
 		['its address as people write it', { channel: 'twitch.tv/twitch/' }],
+		['an address of old', { channel: 'HTTP://twitch.tv/twitch' }],
 	])('does not differ by %s', (_, given) => {
 		expect(ordered(given)).toBe(plain);
 	});
@@ -628,6 +629,8 @@ describe('what is ordered', () => {
 		['the channel', { channel: 'Twitch' }],
 		['a page of the channel', { channel: 'https://www.twitch.tv/videos/twitch' }],
 		['what an address asks for', { channel: 'https://www.twitch.tv/?v=twitch' }],
+		['what an address asks for besides', { channel: 'https://www.twitch.tv/twitch?v=1' }],
+		['an address within a text', { channel: 'watch https://www.twitch.tv/twitch' }],
 		['a name that is no address', { channel: 'tv/twitch' }],
 		...[{ duration: 1 }, { interval: 1 }, { lang: 'auto' }, { quantity: 1 }, { start: false }].map((additionalFields): [string, Given] => [
 			JSON.stringify(additionalFields),
