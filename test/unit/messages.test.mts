@@ -29,7 +29,7 @@ const next: Record<Recourse, string> = {
 	editor:
 		'Then execute the workflow again: each StreamSkill node leaves out what it has bought by hand today or yesterday, unless you change it.',
 	editorRepeat:
-		'Then take out of the list what this node has bought, turn off Repeat Manual Orders in any other StreamSkill node, and execute the workflow again today: that option buys all of it again.',
+		'Then take out of the list what this node has bought, turn off Repeat Manual Orders in all other StreamSkill nodes, and execute the workflow again today: Repeat Manual Orders buys all of it again.',
 	retry: `${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
 	rest: 'Then order the rows that are left in a new execution, without those that were bought.',
 	anew: 'Then order this item alone in a new execution.',
@@ -331,7 +331,7 @@ describe('what to do', () => {
 
 	test('about one of several equal orders: they are to be counted', () => {
 		expect(advise({ ...uncertain(), isOneOfEqual: true } as Failure, 'retry')).toContain(
-			`${LOOK} Some items are the same order: count what is there, less what is known as bought. ${CONFIRM}`,
+			`${LOOK} Some items are the same order: count those that are there, take away those known as bought, and confirm as many as are left. ${CONFIRM}`,
 		);
 	});
 

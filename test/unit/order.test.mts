@@ -619,6 +619,7 @@ describe('what is ordered', () => {
 		['an option', { options: { expand: 'tarif', idempotencyKey: 'k' } }],
 		["the address of the channel's page", { channel: 'https://www.twitch.tv/twitch' }],
 		['its address as people write it', { channel: 'twitch.tv/twitch/' }],
+		['the case of its name', { channel: 'Twitch' }],
 		['an address of old', { channel: 'HTTP://twitch.tv/twitch' }],
 	])('does not differ by %s', (_, given) => {
 		expect(ordered(given)).toBe(plain);
@@ -626,7 +627,7 @@ describe('what is ordered', () => {
 
 	test.each([
 		['the tarif', { tarifId: 2 }],
-		['the channel', { channel: 'Twitch' }],
+		['the channel', { channel: 'twitcher' }],
 		['a page of the channel', { channel: 'https://www.twitch.tv/videos/twitch' }],
 		['what an address asks for', { channel: 'https://www.twitch.tv/?v=twitch' }],
 		['what an address asks for besides', { channel: 'https://www.twitch.tv/twitch?v=1' }],

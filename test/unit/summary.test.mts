@@ -33,7 +33,7 @@ test.each<[string, Partial<Tally>, string]>([
 	[
 		'left out for each reason',
 		{ leftOut: ['key', 'earlier', 'key', 'confirmed', 'editor', 'nodeBefore'] },
-		'Left out: 2 bought before with the same Idempotency Key; 1 bought before, in an earlier try of this execution; 1 confirmed as bought; 1 bought by hand before, today or yesterday; 1 by the StreamSkill node before this one',
+		'Left out: 2 bought before with the same Idempotency Key; 1 bought before, in an earlier try of this execution; 1 confirmed as bought; 1 bought by hand before, today or yesterday; 1 by a StreamSkill node before this one',
 	],
 	['an uncertain order', { failed: [unknown] }, 'May have been bought: 1 order'],
 	['uncertain orders and others', { failed: [unknown, rejected, unknown] }, 'May have been bought: 2 orders. Not bought: 1 refused'],

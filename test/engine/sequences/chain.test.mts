@@ -78,7 +78,7 @@ describe('what keeps a loop going is no order for the next node', () => {
 		const once = sold();
 		const again = await order(['a', 'b', 'c', 'd'], setup);
 		expect(again.run.status).toBe('success');
-		expect(hintsOfTwin(again)).toContain(`Left out: ${size} by the StreamSkill node before this one`);
+		expect(hintsOfTwin(again)).toContain(`Left out: ${size} by a StreamSkill node before this one`);
 		const more = channel === 'a-bot' ? { 'a-bot': once['a-bot'] + 1 } : { 'd-bot': 1 };
 		expect(sold()).toEqual({ ...once, d: 1, ...more });
 		// All rounds come to the end.

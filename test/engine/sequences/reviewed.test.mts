@@ -354,7 +354,9 @@ test.each(['stopWorkflow', 'continueErrorOutput'] as const)(
 		const retry = await order([], { onError, retryOf: killed });
 		const uncertain = failuresOf(retry);
 		expect(uncertain.map(({ order }) => order?.channel)).toEqual(['b', 'a']);
-		expect(wordsOf(retry)).toContain('Some items are the same order: count what is there, less what is known as bought.');
+		expect(wordsOf(retry)).toContain(
+			'Some items are the same order: count those that are there, take away those known as bought, and confirm as many as are left.',
+		);
 		// One is there, and one is known as bought.
 		setForward(LOOK_UP_TIME);
 		const options = { confirmedBought: uncertain[0].reference, confirmedNotBought: uncertain[1].reference };

@@ -1,9 +1,13 @@
 /** Two StreamSkill nodes in one workflow: what one of them advises also holds for the other one. */
+import type { IDataObject } from 'n8n-workflow';
+
+import { faults } from '../../../tools/sandbox/sandbox.mts';
 import type { RunResult, Wiring } from '../engine.mts';
 import { onceEach, openShop, wordsOf, type Orders } from '../shop.mts';
-import { loop, sideBySide } from '../wirings.mts';
+import { callOf, loop, sideBySide } from '../wirings.mts';
 
-const { lose, order, refuse, sold } = openShop();
+const shop = openShop();
+const { lose, order, refuse, sold } = shop;
 
 const twin = { parameters: { tarifId: 2, channel: '={{ $("Start").item.json.channel }}-bot' } };
 /** The first one is deactivated. */
@@ -11,7 +15,7 @@ const onlyTwin: Wiring = { entry: 'Twin', connections: { Twin: [['Success']], Su
 const list = ['a', 'b', 'c'];
 const all = onceEach([...list, ...list.map((channel) => `${channel}-bot`)]);
 const SEVERAL =
-	'This workflow has several StreamSkill nodes: in a new execution, let an item go only to those that have not bought for it yet.';
+	'This workflow has several StreamSkill nodes: in a new execution, let an item go only to those that have not bought for it yet, and deactivate the others.';
 const onError = 'continueErrorOutput';
 
 const toldOfTwin = ({ data }: RunResult) => JSON.stringify(data.resultData.runData.Twin?.map(({ data, error }) => [data?.main, error]));
@@ -64,6 +68,49 @@ test('nothing is said of others where all have keys, or the others are deactivat
 	expect(wordsOf(await order(['b'], { onError, twin: { ...twin, more: { disabled: true } } }))).not.toContain('several StreamSkill nodes');
 });
 
+test('by hand, with a key in the first one only: the second one gets what is left to it alone', async () => {
+	const options = { idempotencyKey: '={{ $json.channel }}' };
+	refuse('b-bot');
+	expect((await order(list, { mode: 'manual', options, twin })).error?.description).toContain(SEVERAL);
+	await order(list, { mode: 'manual', wiring: onlyTwin, twin });
+	expect(sold()).toEqual(all);
+});
+
+test('keys in both, the first one in a sub-workflow: the whole list again', async () => {
+	refuse('b');
+	const options = { idempotencyKey: '={{ $json.channel }}' };
+	const inner = async (items: IDataObject[]) =>
+		await order(items, { mode: 'integrated', workflowId: 'sub', options, wiring: { entry: 'StreamSkill', connections: {} } });
+	const outer = async () =>
+		await order(list, {
+			parameters: { tarifId: 2, channel: '={{ $json.channel }}-bot' },
+			options: { idempotencyKey: '={{ $json.channel }} chatbot' },
+			wiring: { ...callOf(inner), connections: { Call: [['StreamSkill']] } },
+		});
+	await outer();
+	expect((await outer()).run.status).toBe('success');
+	expect(sold()).toEqual(all);
+});
+
+test('by hand, the API answers with the address in lower case, and the second node orders for that', async () => {
+	const purchase = { id: 7, price: 10, currency: 'usd', channel: 'https://www.twitch.tv/alice', tarif: 1 };
+	shop.sandbox.fault({ match: { channel: 'Alice' }, fault: faults.body(JSON.stringify(purchase)) });
+	const second = { parameters: { tarifId: 2, channel: '={{ $json.channel }}' } };
+	for (let press = 0; press < 2; press++) await order(['Alice'], { mode: 'manual', twin: second });
+	expect(sold()).toEqual({ Alice: 1, 'https://www.twitch.tv/alice': 1 });
+});
+
+test('bought on one site, and the field mended to another one: the message says for which it was bought', async () => {
+	const rows = [
+		{ was: 'https://www.twitch.tv/a', is: 'https://kick.com/a' },
+		{ was: 'x', is: 'x' },
+	];
+	refuse('x', 2);
+	const first = await order(rows, { parameters: { channel: '={{ $json.was }}' } });
+	const retry = await order([], { parameters: { channel: '={{ $json.is }}' }, retryOf: first.data });
+	expect(retry.error?.description).toContain('(for channel https://www.twitch.tv/a)');
+});
+
 describe('by hand, with Repeat Manual Orders', () => {
 	const mode = 'manual';
 	const options = { repeatManualOrders: true };
@@ -71,11 +118,23 @@ describe('by hand, with Repeat Manual Orders', () => {
 	test('in the first one, and the second one is refused an order', async () => {
 		refuse('b-bot');
 		expect((await order(list, { mode, options, twin })).error?.description).toContain(
-			'Then take out of the list what this node has bought, turn off Repeat Manual Orders in any other StreamSkill node, and execute the workflow again today',
+			'Then take out of the list what this node has bought, turn off Repeat Manual Orders in all other StreamSkill nodes, and execute the workflow again today',
 		);
 		await order(['b', 'c'], { mode, twin });
 		expect(sold()).toEqual(all);
 	});
+
+	test.each([options, {}])(
+		'%j in the first one, which is refused an order: what it has bought goes to the second one alone',
+		async (ofFirst) => {
+			refuse('b');
+			const second = { parameters: { ...twin.parameters, options: ofFirst === options ? {} : options } };
+			expect((await order(list, { mode, options: ofFirst, twin: second })).error?.description).toContain(SEVERAL);
+			await order(['b', 'c'], { mode, options: ofFirst, twin });
+			await order(['a'], { mode, wiring: onlyTwin, twin });
+			expect(sold()).toEqual(all);
+		},
+	);
 
 	test('by an expression: what was bought is taken out, whatever the item that failed says', async () => {
 		const items = [

@@ -93,7 +93,7 @@ function nest(values: Values<typeof BODY>): OrderBody {
  */
 export function whatIsOrdered(body: OrderBody): string {
 	const counting = Object.entries(BODY).flatMap(([key, { isOrdered }]) => (isOrdered ? [key] : []));
-	const named = { ...body, channel: nameOfChannel(body.channel) };
+	const named = { ...body, channel: nameOfChannel(body.channel).toLowerCase() };
 	const said = counting.sort().map((key): [string, unknown] => [key, valueAt(named, key)]);
 	return JSON.stringify(said.filter(([, value]) => value !== undefined));
 }
@@ -101,7 +101,7 @@ export function whatIsOrdered(body: OrderBody): string {
 /**
  * The API answers with a channel's address where its name was sent (its document: `twitch` and
  * `https://www.twitch.tv/twitch`), and the next order may be made of the answer. Only the address of a site's own page
- * is read so: a longer one may be of anything.
+ * is read so: a longer one may be of anything. Nor does the case tell channels apart, which an address may not keep.
  *
  * @returns the name in a channel's address, or the channel as it is
  */

@@ -32,7 +32,7 @@ const ORDER_THE_REST = 'order the rows that are left in a new execution, without
 const EXECUTE_AGAIN = 'Then execute the workflow again';
 
 const EXECUTE_WITHOUT_BOUGHT =
-	'Then take out of the list what this node has bought, turn off Repeat Manual Orders in any other StreamSkill node, and execute the workflow again today: that option buys all of it again.';
+	'Then take out of the list what this node has bought, turn off Repeat Manual Orders in all other StreamSkill nodes, and execute the workflow again today: Repeat Manual Orders buys all of it again.';
 
 /** Obstacles whose advice says all there is to do. */
 const STANDS_ALONE = new Set<Obstacle['kind']>(['evaluation', 'unrecognised', 'stopped', 'defect']);
@@ -263,7 +263,7 @@ export function lookUp(
 ): string[] {
 	const one = isOther ? 'the other order' : 'the order';
 	const which = reference === undefined ? 'each order that may have been bought' : one;
-	const look = `Check whether ${which} is in your StreamSkill account.${mayBeMended ? ' If its fields have been changed since it was sent, look for it as it was.' : ''}${isOneOfEqual ? ' Some items are the same order: count what is there, less what is known as bought.' : ''}`;
+	const look = `Check whether ${which} is in your StreamSkill account.${mayBeMended ? ' If its fields have been changed since it was sent, look for it as it was.' : ''}${isOneOfEqual ? ' Some items are the same order: count those that are there, take away those known as bought, and confirm as many as are left.' : ''}`;
 	const named = reference ?? 'its reference';
 	const confirm = `If it is there, add ${named} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {

@@ -111,10 +111,12 @@ function titleOf(first: FailedItem, failed: FailedItem[]): string {
 	return `Channel ${order.body.channel}, tarif ${order.body.tarif.id}: ${describe(failure, treatment)}`;
 }
 
+/** Two addresses are of two sites, perhaps. */
+const isSameChannel = (one: string, other: string) => one === other || nameOfChannel(one) === other || nameOfChannel(other) === one;
+
 /** Fields that were mended since are not those that it was bought with. */
 function describePurchase({ purchase: { id, channel, tarif }, order }: EndedRun['purchases'][number]): string {
-	const isOrdered = (answered: string) =>
-		order !== undefined && nameOfChannel(answered).toLowerCase() === nameOfChannel(order.body.channel).toLowerCase();
+	const isOrdered = (answered: string) => order !== undefined && isSameChannel(answered.toLowerCase(), order.body.channel.toLowerCase());
 	const others = [
 		...(typeof channel === 'string' && !isOrdered(channel) ? [`channel ${channel}`] : []),
 		...(typeof tarif === 'number' && tarif !== order?.body.tarif.id ? [`tarif ${tarif}`] : []),

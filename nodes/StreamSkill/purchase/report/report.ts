@@ -125,11 +125,13 @@ export class Report {
 	output(): INodeExecutionData[] {
 		this.stopIfFailed();
 		this.tellEqualOrders();
-		// n8n would end the loop here, which may be one around the call, and with it orders that nobody has tried (seen in n8n 2.41.1).
-		const keepsLoopGoing = this.isSilent && (isInLoop(this.context) || isCalled(this.context));
+		// n8n would end the loop here, and with it orders that nobody has tried (seen in n8n 2.41.1).
+		const keepsLoopGoing = this.isSilent && isInLoop(this.context);
 		const followers = followersLike(this.context);
 		// The next node may have orders of its own for what this one has left out. What it has ordered for what a key has bought, only a key can tell.
-		const isWanted = (because: Because) => keepsLoopGoing || (because === 'key' ? followers.some(hasKeys) : followers.length > 0);
+		// Of a caller, nothing is known: it may have such a node, or be a loop.
+		const isWanted = (because: Because) =>
+			keepsLoopGoing || isCalled(this.context) || (because === 'key' ? followers.some(hasKeys) : followers.length > 0);
 		const items = new Map(this.items.map((item) => [item.itemIndex, item]));
 		return this.context.getInputData().flatMap(({ json }, itemIndex) => {
 			const item = items.get(itemIndex);
@@ -216,13 +218,32 @@ export class Report {
 		];
 	}
 
-	/** What is told where other nodes of the workflow would order for the same items in a new execution, and have no keys to tell. */
+	/** What is told where other nodes of the workflow would order for the same items again, or would not let them through. */
 	private get otherNodesRemark(): string[] {
 		const nodes = [this.context.getNode(), ...othersLike(this.context)];
-		if (nodes.length === 1 || nodes.every(hasKeys) || !['retry', 'rest', 'anew'].includes(this.recourse)) return [];
+		if (nodes.length === 1 || !this.mayDivideNodes(nodes)) return [];
 		return [
-			'This workflow has several StreamSkill nodes: in a new execution, let an item go only to those that have not bought for it yet',
+			'This workflow has several StreamSkill nodes: in a new execution, let an item go only to those that have not bought for it yet, and deactivate the others',
 		];
+	}
+
+	/** Whether what is left in the next execution may not be the same for all of these nodes. */
+	private mayDivideNodes(nodes: INode[]): boolean {
+		switch (this.recourse) {
+			case 'editorRepeat':
+				return true;
+			case 'editor':
+				// What a node before it leaves out by a key does not come to this one.
+				return !hasKeys(this.context.getNode()) && nodes.some(hasKeys);
+			case 'retry':
+			case 'rest':
+			case 'anew':
+				return !nodes.every(hasKeys);
+			case 'evaluation':
+			case 'tool':
+			case 'editorTool':
+				return false;
+		}
 	}
 
 	/** What is told of references that did nothing. */

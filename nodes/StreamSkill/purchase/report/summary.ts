@@ -23,7 +23,7 @@ const WHY_LEFT_OUT: Record<WhyLeftOut, string> = {
 	confirmed: 'confirmed as bought',
 	earlier: 'bought before, in an earlier try of this execution',
 	editor: 'bought by hand before, today or yesterday',
-	nodeBefore: 'by the StreamSkill node before this one',
+	nodeBefore: 'by a StreamSkill node before this one',
 };
 
 const WHY_NOT_BOUGHT: Record<Exclude<FailedOutcome, 'unknown' | 'duplicate'>, string> = {
