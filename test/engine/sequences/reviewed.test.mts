@@ -352,14 +352,17 @@ test.each(['stopWorkflow', 'continueErrorOutput'] as const)(
 		const killed = await kill(list, { at: 'request', channel: 'a', nth: 2 });
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 		const retry = await order([], { onError, retryOf: killed });
-		const uncertain = failuresOf(retry);
-		expect(uncertain.map(({ order }) => order?.channel)).toEqual(['b', 'a']);
+		const of = (channel: string) => failuresOf(retry).filter(({ order }) => order?.channel === channel);
+		expect(of('a').length).toBeGreaterThan(0);
 		expect(wordsOf(retry)).toContain(
 			'Some items are the same order: count those that are there, take away those known as bought, and confirm as many as are left.',
 		);
-		// One is there, and one is known as bought.
+		// One is there. It is known as bought if its answer was recorded before n8n was killed.
+		const left = 1 - (2 - of('a').length);
+		const [bought, notBought] = [[...of('a').slice(0, left), ...of('b')], of('a').slice(left)];
+		const join = (all: typeof bought) => all.map(({ reference }) => reference).join();
 		setForward(LOOK_UP_TIME);
-		const options = { confirmedBought: uncertain[0].reference, confirmedNotBought: uncertain[1].reference };
+		const options = { confirmedBought: join(bought), confirmedNotBought: join(notBought) };
 		await order([], { retryOf: onError === 'stopWorkflow' ? retry.data : killed, options });
 		expect(sold()).toEqual({ a: 2, b: 1 });
 	},
