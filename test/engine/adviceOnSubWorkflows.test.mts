@@ -59,9 +59,11 @@ test('with a key each and If Already Purchased = Fail, Skip goes on', async () =
 	reads(inner, 'To go on without buying it again, set If Already Purchased to Skip.');
 	expect((await call([], byChannel, { retryOf: second.data })).run.status).toBe('success');
 	expect(told(inner.success)).toEqual([
+		[0, 'a'],
 		[1, 'b'],
 		[2, 'c'],
 	]);
+	expect(inner.success[0].json).toMatchObject({ because: 'key', leftOut: { channel: 'a' } });
 	expect(sold()).toEqual(onceEach(list));
 });
 
