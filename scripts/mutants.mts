@@ -122,6 +122,8 @@ const mutants: Mutant[] = [
 		{ value: 'ordered', is: 'new Set(others.map(({ name }) => name))' },
 		'sequences/rearranged',
 	),
+	mutant('a node without a key orders for what another one has left out', 'isLeftOutByKey', { returns: 'false' }, 'sequences/chain'),
+	mutant("a channel's address is another channel", 'nameOfChannel', { returns: 'channel' }, 'sequences/chain'),
 	mutant('a rearranged workflow buys again', 'holdBackWhatMayBeAnotherCalls', { returns: 'Promise.resolve()' }, 'sequences/rearranged'),
 	mutant(
 		'a renamed node counts on',

@@ -331,7 +331,7 @@ describe('what to do', () => {
 
 	test('about one of several equal orders: they are to be counted', () => {
 		expect(advise({ ...uncertain(), isOneOfEqual: true } as Failure, 'retry')).toContain(
-			`${LOOK} Some items are the same order: count those that are there, take away those known as bought, and confirm as many as are left. ${CONFIRM}`,
+			`${LOOK} Some items are the same order: count those that are there, and take away those known as bought. As many as are left were bought, too. ${CONFIRM}`,
 		);
 	});
 

@@ -355,7 +355,7 @@ test.each(['stopWorkflow', 'continueErrorOutput'] as const)(
 		const of = (channel: string) => failuresOf(retry).filter(({ order }) => order?.channel === channel);
 		expect(of('a').length).toBeGreaterThan(0);
 		expect(wordsOf(retry)).toContain(
-			'Some items are the same order: count those that are there, take away those known as bought, and confirm as many as are left.',
+			'Some items are the same order: count those that are there, and take away those known as bought. As many as are left were bought, too.',
 		);
 		// One is there. It is known as bought if its answer was recorded before n8n was killed.
 		const left = 1 - (2 - of('a').length);

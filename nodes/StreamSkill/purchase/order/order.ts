@@ -88,6 +88,9 @@ function nest(values: Values<typeof BODY>): OrderBody {
  * What is ordered, as a text that is the same for the same order: all of the body that counts by its row in `BODY`,
  * in the sequence of the API's names. A field that is added to the API one day changes no text of an order without it.
  *
+ * A channel's name and the address of its page make one text, and so do upper and lower case, which an address may not
+ * keep.
+ *
  * A field that is left out and one with the value that the API documents as its default make two texts: such defaults
  * are the API's to change, and what is not sent is not said.
  */
@@ -101,7 +104,7 @@ export function whatIsOrdered(body: OrderBody): string {
 /**
  * The API answers with a channel's address where its name was sent (its document: `twitch` and
  * `https://www.twitch.tv/twitch`), and the next order may be made of the answer. Only the address of a site's own page
- * is read so: a longer one may be of anything. Nor does the case tell channels apart, which an address may not keep.
+ * is read so: a longer one may be of anything.
  *
  * @returns the name in a channel's address, or the channel as it is
  */

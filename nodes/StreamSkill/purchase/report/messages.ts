@@ -135,7 +135,7 @@ export function goOn(failures: Failure[], recourse: Recourse): string {
 	const mayBeBought = isUncertain || isBought || (first !== undefined && mayBeBoughtBefore(first));
 	switch (recourse) {
 		case 'editor':
-			// Some of the orders may have been placed yesterday: the day after tomorrow, nothing is known of them any more.
+			// Some of the orders may have been placed yesterday: tomorrow, nothing is known of them any more.
 			return isUncertain || isBought
 				? `${EXECUTE_AGAIN} today.`
 				: `${EXECUTE_AGAIN}: each StreamSkill node leaves out what it has bought by hand today or yesterday, unless you change it.`;
@@ -263,7 +263,7 @@ export function lookUp(
 ): string[] {
 	const one = isOther ? 'the other order' : 'the order';
 	const which = reference === undefined ? 'each order that may have been bought' : one;
-	const look = `Check whether ${which} is in your StreamSkill account.${mayBeMended ? ' If its fields have been changed since it was sent, look for it as it was.' : ''}${isOneOfEqual ? ' Some items are the same order: count those that are there, take away those known as bought, and confirm as many as are left.' : ''}`;
+	const look = `Check whether ${which} is in your StreamSkill account.${mayBeMended ? ' If its fields have been changed since it was sent, look for it as it was.' : ''}${isOneOfEqual ? ' Some items are the same order: count those that are there, and take away those known as bought. As many as are left were bought, too.' : ''}`;
 	const named = reference ?? 'its reference';
 	const confirm = `If it is there, add ${named} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {

@@ -128,7 +128,7 @@ export class Report {
 		// n8n would end the loop here, and with it orders that nobody has tried (seen in n8n 2.41.1).
 		const keepsLoopGoing = this.isSilent && isInLoop(this.context);
 		const followers = followersLike(this.context);
-		// The next node may have orders of its own for what this one has left out. What it has ordered for what a key has bought, only a key can tell.
+		// The next node may have orders of its own for what this one has left out. Of what a key has bought, only its own keys tell which.
 		// Of a caller, nothing is known: it may have such a node, or be a loop.
 		const isWanted = (because: Because) =>
 			keepsLoopGoing || isCalled(this.context) || (because === 'key' ? followers.some(hasKeys) : followers.length > 0);
@@ -184,20 +184,14 @@ export class Report {
 
 	/** An uncertain order is looked up in the account, where several that are the same look alike. */
 	private tellEqualOrders() {
-		const orders = this.items.flatMap((item) => {
-			const { reading } = item;
-			const result = this.results.get(item);
-			const isUncertain = result?.kind === 'failed' && result.failure.kind === 'unknown';
-			const isInAccount = isUncertain || result?.kind === 'bought' || result?.kind === 'leftOut';
-			return isInAccount && reading.kind === 'valid' ? { item, isUncertain, order: whatIsOrdered(reading.value.body) } : [];
-		});
-		if (!orders.some(({ isUncertain }) => isUncertain)) return;
-		for (const equals of groupBy(orders, ({ order }) => order).values()) {
-			if (equals.length === 1) continue;
-			for (const { item } of equals) {
-				const result = this.results.get(item);
-				if (result?.kind === 'failed' && result.failure.kind === 'unknown') this.fail(item, { ...result.failure, isOneOfEqual: true });
-			}
+		const uncertain = this.all('failed').filter(({ failure }) => failure.kind === 'unknown');
+		if (uncertain.length === 0) return;
+		const inAccount = [...uncertain, ...this.all('bought'), ...this.all('leftOut')];
+		const orderedBy = ({ item }: { item: Item }) => (item.reading.kind === 'valid' ? whatIsOrdered(item.reading.value.body) : item);
+		const equals = groupBy(inAccount, orderedBy);
+		for (const one of uncertain) {
+			const isAlone = equals.get(orderedBy(one))?.length === 1;
+			if (!isAlone && one.failure.kind === 'unknown') this.fail(one.item, { ...one.failure, isOneOfEqual: true });
 		}
 	}
 
@@ -299,15 +293,15 @@ const orderOf = ({ reading }: Item): Order | undefined => (reading.kind === 'val
 
 const namedItem = (item: Item): NamedItem => ({ itemIndex: item.itemIndex, order: orderOf(item) });
 
-/** An option of a node as it stands in the workflow: an expression may give any value. */
-const optionOf = ({ parameters }: INode, name: string) => (parameters.options as IDataObject | undefined)?.[name];
-
 const failedItem = (item: Item, failure: Failure): FailedItem => ({
 	...namedItem(item),
 	failure,
 	treatment: item.reading.treatment,
 	...(item.reading.kind === 'invalid' && { problems: item.reading.problems }),
 });
+
+/** An option of a node as it stands in the workflow: an expression may give any value. */
+const optionOf = ({ parameters }: INode, name: string) => (parameters.options as IDataObject | undefined)?.[name];
 
 const hasKeys = (node: INode) => optionOf(node, 'idempotencyKey') !== undefined;
 
