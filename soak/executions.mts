@@ -2,6 +2,7 @@ import { parse } from 'flatted';
 import type { IDataObject, IRunExecutionData } from 'n8n-workflow';
 
 import type { Postgres } from '../tools/n8n/postgres.mts';
+import { nameOn } from '../tools/sandbox/purchase.mts';
 
 /** An item that the node reported as failed. */
 interface FailedItem {
@@ -59,7 +60,7 @@ function contentOf({ resultData, executionData }: IRunExecutionData): Pick<Execu
 	return {
 		channels,
 		handedOver: [...told.filter((json) => !isFailed(json)), ...purchases.map(({ purchase }) => purchase)].map(({ channel, id }) => ({
-			channel: channel as string,
+			channel: nameOn(channel)!,
 			id: id as number,
 		})),
 		failed: [...told.filter(isFailed), ...failedItems].map(({ details }) => {

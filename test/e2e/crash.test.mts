@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { outputItems, type StoredExecution, type StoredWorkflow } from '../../tools/n8n/rest.mts';
 import { ITEM, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
+import { nameOn } from '../../tools/sandbox/purchase.mts';
 import { faults, type Order } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { createActive, hintsOf, outcomesOf, runAnew, runWebhook, startWebhooks } from './executions.mts';
@@ -167,7 +168,7 @@ describe('kill -9', () => {
 			const done = await followText(world, one.workflow, latest);
 			expect(done.status).toBe('success');
 			expect(boughtOf(one.workflow)).toEqual(onceEach(one.orders));
-			expect(outputItems(done, 'StreamSkill').map(({ json }) => json.channel)).toEqual(
+			expect(outputItems(done, 'StreamSkill').map(({ json }) => nameOn(json.channel))).toEqual(
 				one.orders.filter((channel) => !(channel in before)),
 			);
 			// Whatever is retried now: all of it is bought.

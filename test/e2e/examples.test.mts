@@ -7,6 +7,7 @@ import type { Browser, Page } from 'playwright-core';
 import { outputItems, OWNER, type StoredExecution, type StoredWorkflow, type WorkflowJson } from '../../tools/n8n/rest.mts';
 import { ITEM, node, streamSkill, turnOffDryRun, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, sent } from '../../tools/sandbox/counts.mts';
+import { nameOn, pageOf } from '../../tools/sandbox/purchase.mts';
 import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { launchBrowser, openWindow, PHONE } from './browser.mts';
@@ -80,7 +81,7 @@ const run = async ({ id }: StoredWorkflow) => await world.n8n.rest.waitForExecut
 
 const jsonOf = (execution: StoredExecution, node: string, output = 0) => outputItems(execution, node, { output }).map(({ json }) => json);
 
-const channelsOf = (execution: StoredExecution, node: string) => jsonOf(execution, node).map(({ channel }) => channel);
+const channelsOf = (execution: StoredExecution, node: string) => jsonOf(execution, node).map(({ channel }) => nameOn(channel));
 
 const misbehave = (channel: string, fault: Fault, times = Infinity) => world.sandbox.fault({ match: { channel }, times, fault });
 
@@ -463,7 +464,11 @@ describeExample(
 			const stored = await world.create(workflow);
 			const first = await run(stored);
 			expect(first.status).toBe('success');
-			expect(jsonOf(first, 'Done')).toMatchObject([{ channel: FIRST }, { details: { outcome: 'rejected' } }, { channel: THIRD }]);
+			expect(jsonOf(first, 'Done')).toMatchObject([
+				{ channel: pageOf(FIRST) },
+				{ details: { outcome: 'rejected' } },
+				{ channel: pageOf(THIRD) },
+			]);
 
 			const second = await run(stored);
 			expect(second.status).toBe('success');

@@ -3,6 +3,7 @@ import type { IDataObject, INode, INodeParameters } from 'n8n-workflow';
 import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
 import { ITEM, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
+import { nameOn } from '../../tools/sandbox/purchase.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { createActive, runWebhook, runWebhooks } from './executions.mts';
 import { startWorld, type World } from './world.mts';
@@ -73,7 +74,7 @@ test('a key is given back for what is certainly not bought, and kept for a lost 
 	world.sandbox.fault({ match: { channel: 'key-2' }, times: 1, fault: faults.reset() });
 	await runWebhook(world, workflow, keys(4));
 	const again = await runWebhook(world, workflow, keys(4));
-	expect(outputItems(again, 'StreamSkill').map(({ json }) => json.channel)).toEqual(['key-1']);
+	expect(outputItems(again, 'StreamSkill').map(({ json }) => nameOn(json.channel))).toEqual(['key-1']);
 	expect(outputItems(again, 'StreamSkill', { output: 1 }).map(({ json }) => json.details)).toEqual([
 		expect.objectContaining({ outcome: 'unknown', idempotencyKey: 'key-2' }),
 	]);
@@ -87,7 +88,7 @@ test('Retry execution of a run with keys continues, and knows its own purchases 
 	expect(failed.status).toBe('error');
 	const retried = await world.n8n.rest.retryExecution(failed.id);
 	expect(retried.status).toBe('success');
-	expect(outputItems(retried, 'StreamSkill').map(({ json }) => json.channel)).toEqual(keys(10));
+	expect(outputItems(retried, 'StreamSkill').map(({ json }) => nameOn(json.channel))).toEqual(keys(10));
 	expect(bought(world.sandbox)).toEqual(onceEach(keys(10)));
 
 	// The older execution again: its purchases are in the output of its retry.

@@ -2,6 +2,7 @@
 import { outputItems, type StoredExecution } from '../../tools/n8n/rest.mts';
 import { callOf, chain, inLoop, ITEM, node, streamSkill, subWorkflow, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
+import { nameOn } from '../../tools/sandbox/purchase.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { createActive, createCalled, runWebhook, startWebhooks } from './executions.mts';
@@ -131,7 +132,7 @@ test('a failed execution that is debugged in the editor instead of retried buys 
 		const done = await finish((await retry(held.id, true)).id);
 		expect(done.status).toBe('success');
 		const rounds = [0, 1, 2].map((run) => outputItems(done, 'StreamSkill', { run }));
-		expect(rounds.flat().map(({ json }) => json.leftOut ?? json.channel)).toEqual(['a', { tarif: { id: 1 }, channel: 'b' }, 'c']);
+		expect(rounds.flat().map(({ json }) => json.leftOut ?? nameOn(json.channel))).toEqual(['a', { tarif: { id: 1 }, channel: 'b' }, 'c']);
 		// Whatever is retried now: all of it is bought.
 		await finish((await retry(id)).id);
 		expect(bought(world.sandbox)).toEqual(onceEach([...'abc']));

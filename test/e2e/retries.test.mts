@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { outputItems, type StoredExecution, type WorkflowJson } from '../../tools/n8n/rest.mts';
 import { callOf, chain, inLoop, ITEM, node, streamSkill, subWorkflow, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
+import { nameOn, pageOf } from '../../tools/sandbox/purchase.mts';
 import { faults, type Fault, type Purchase } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { createActive, createCalled, errorOf, hintsOf, runWebhook, saveParameters } from './executions.mts';
@@ -235,7 +236,7 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 		expect(execution.status).toBe('success');
 		expect(bought(world.sandbox)).toEqual(onceEach([...'abdef']));
 		expect(sent(world.sandbox)).toEqual({ ...onceEach(SIX), c: 3 });
-		expect(outputItems(execution, 'After').map(({ json }) => json.channel)).toEqual(['a', 'b', undefined, 'd', 'e', 'f']);
+		expect(outputItems(execution, 'After').map(({ json }) => nameOn(json.channel))).toEqual(['a', 'b', undefined, 'd', 'e', 'f']);
 	});
 
 	test('a loop that failed is continued', async () => {
@@ -247,7 +248,7 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 		const retried = await retry(failed);
 		expect(retried.status).toBe('success');
 		expect(bought(world.sandbox)).toEqual(onceEach(SIX));
-		expect(outputItems(retried, 'After').map(({ json }) => json.channel)).toEqual(SIX);
+		expect(outputItems(retried, 'After').map(({ json }) => nameOn(json.channel))).toEqual(SIX);
 	});
 
 	/** A workflow that calls another one, in which the purchases are made. */
@@ -281,7 +282,7 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 	test('twice in one workflow, each node buys its own', async () => {
 		const items = ['a', 'b', 'c'];
 		// The second node orders tarif 2; its b is refused in all of its tries.
-		world.sandbox.fault({ match: { channel: 'b', tarifId: 2 }, times: 3, fault: faults.rejected(403) });
+		world.sandbox.fault({ match: { channel: pageOf('b'), tarifId: 2 }, times: 3, fault: faults.rejected(403) });
 		const workflow = await create(buy({ name: 'StreamSkill 1' }), ({ name, nodes, settings }) =>
 			chain(
 				name,
@@ -293,7 +294,7 @@ describe('in a loop, a sub-workflow, twice in a workflow', () => {
 				settings,
 			),
 		);
-		const orders = () => world.sandbox.purchases.map(({ order }) => order.tarif.id + order.channel);
+		const orders = () => world.sandbox.purchases.map(({ order }) => order.tarif.id + nameOn(order.channel)!);
 		const failed = await runWebhook(world, workflow, items);
 		expect(failed.status).toBe('error');
 		expect(orders()).toEqual(['1a', '1b', '1c', '2a']);
@@ -315,7 +316,7 @@ describe('what n8n stores', () => {
 		const execution = await runWebhook(world, workflow, items);
 		expect(handedOver(execution)).toEqual(purchasesFor(items));
 		const stored = JSON.stringify(execution.data.resultData.runData.StreamSkill);
-		for (const item of items) expect(stored.split(`"${item}"`)).toHaveLength(2);
+		for (const item of items) expect(stored.split(`"${pageOf(item)}"`)).toHaveLength(2);
 		expect(inLedger(execution)).toBe(0);
 
 		refuse('channel-19', 1);

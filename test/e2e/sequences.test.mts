@@ -11,6 +11,7 @@ import { run } from '../../tools/n8n/npm.mts';
 import { outputItems, type WorkflowJson } from '../../tools/n8n/rest.mts';
 import { callOf, chain, inLoop, ITEM, node, streamSkill, subWorkflow, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
+import { nameOn, pageOf } from '../../tools/sandbox/purchase.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { until } from '../../tools/until.mts';
 import { createActive, createCalled, errorOf, hintsOf, runWebhook, runWebhooks, startWebhooks } from './executions.mts';
@@ -130,7 +131,7 @@ test.each([
 	const execution = await runWebhook(world, workflow, [...'abcd']);
 	expect(execution.status).toBe('success');
 	expect(bought(world.sandbox)).toEqual(onceEach([...'abcd']));
-	expect(outputItems(execution, 'After').map(({ json }) => json.leftOut ?? json.channel)).toEqual([
+	expect(outputItems(execution, 'After').map(({ json }) => json.leftOut ?? nameOn(json.channel))).toEqual([
 		'a',
 		{ tarif: { id: 1 }, channel: 'b' },
 		'c',
@@ -146,7 +147,7 @@ test('in a loop, a second node without a key orders nothing where the first one 
 	const stored = await createActive(world, workflow);
 	await runWebhook(world, stored, ['b']);
 	expect((await runWebhook(world, stored, [...'abc'])).status).toBe('success');
-	expect(bought(world.sandbox)).toEqual(onceEach(['a', 'a-bot', 'b', 'b-bot', 'c', 'c-bot']));
+	expect(bought(world.sandbox)).toEqual(onceEach([...'abc'].flatMap((channel) => [channel, pageOf(`${channel}-bot`)])));
 });
 
 const to = (name: string, index = 0) => ({ node: name, type: 'main' as const, index });
@@ -160,7 +161,7 @@ function mergeOutputs(workflow: WorkflowJson, next?: string): WorkflowJson {
 }
 
 const ofEachRow = () => streamSkill({ tarifId: 1, channel: `={{ ${ITEM} }}` }, { onError: 'continueErrorOutput' });
-const told = (json: IDataObject) => json.channel ?? (json.details as IDataObject).outcome;
+const told = (json: IDataObject) => nameOn(json.channel) ?? (json.details as IDataObject).outcome;
 
 test('a loop of several orders a round, whose outputs meet in a Merge node, goes on after refusals, and ends once', async () => {
 	world.sandbox.fault({ match: { channel: 'x' }, fault: faults.rejected(422) });

@@ -3,7 +3,7 @@ import { bought, sent } from '../../tools/sandbox/counts.mts';
 import { startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { followEach, type Cause } from './causes.mts';
 import { credentialReads } from './engine.mts';
-import { openShop, outcomes, told, TOKEN } from './shop.mts';
+import { channelOf, openShop, outcomes, told, TOKEN } from './shop.mts';
 
 const shop = openShop();
 
@@ -34,7 +34,7 @@ test('the token and the address are those of the item', async () => {
 		],
 		{ credentials: byItem },
 	);
-	expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b', 'c']);
+	expect(success.map(channelOf)).toEqual(['a', 'b', 'c']);
 	expect(accounts()).toEqual([{ a: 1, c: 1 }, { b: 1 }]);
 });
 
@@ -107,7 +107,7 @@ describe('an item whose credential cannot be used', () => {
 	test.each(bad)('%s: with Continue, the others are bought', async (_, wrong, message) => {
 		const items = [{ channel: 'c', ...mine(), ...wrong }, ...good()];
 		const { success, failed } = await shop.order(items, { credentials: byItem, onError: 'continueErrorOutput' });
-		expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b']);
+		expect(success.map(channelOf)).toEqual(['a', 'b']);
 		expect(failed).toMatchObject([
 			{ json: { error: expect.stringMatching(message) as string, details: { outcome: 'notSent' } }, pairedItem: { item: 0 } },
 		]);

@@ -59,7 +59,7 @@ test('with a key each and If Already Purchased = Fail, Skip goes on', async () =
 	reads(inner, 'To go on without buying it again, set If Already Purchased to Skip.');
 	expect((await call([], byChannel, { retryOf: second.data })).run.status).toBe('success');
 	expect(told(inner.success)).toEqual([
-		[0, 'a'],
+		[0, undefined],
 		[1, 'b'],
 		[2, 'c'],
 	]);

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 import { deduplicator } from './engine.mts';
-import { openShop, TOKEN, until } from './shop.mts';
+import { channelOf, openShop, TOKEN, until } from './shop.mts';
 
 const shop = openShop();
 const channels = Array.from({ length: 39 }, (_, i) => String(i));
@@ -40,7 +40,7 @@ test('each place that an answer makes free is filled', async () => {
 	const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 	const { success } = await shop.order(channels, { options: atATime(3), credentials: { accessToken: TOKEN, baseUrl } });
 	server.close();
-	expect(success.map(({ json }) => json.channel)).toEqual(channels);
+	expect(success.map(channelOf)).toEqual(channels);
 });
 
 test("what is claimed goes out while n8n's database is asked for more", async () => {
@@ -57,7 +57,7 @@ test("what is claimed goes out while n8n's database is asked for more", async ()
 		return await ask(items, scope, itself, options);
 	});
 	const { success } = await shop.order(channels);
-	expect(success.map(({ json }) => json.channel)).toEqual(channels);
+	expect(success.map(channelOf)).toEqual(channels);
 	expect(asked).toBeGreaterThan(0);
 	expect(shop.sandbox.maxInFlight).toBe(1);
 });

@@ -1,9 +1,10 @@
 /** What one execution keeps of its purchases, and what it does not send. */
 import type { IDataObject } from 'n8n-workflow';
 
+import { pageOf } from '../../tools/sandbox/purchase.mts';
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { deduplicator, logLines, type RunResult } from './engine.mts';
-import { onceEach, onErrors, openShop, referencesOf, told, TOKEN, until } from './shop.mts';
+import { channelOf, onceEach, onErrors, openShop, referencesOf, told, TOKEN, until } from './shop.mts';
 
 const shop = openShop();
 const { order, sent, sold } = shop;
@@ -16,7 +17,7 @@ const handedOver = ({ error }: RunResult) => {
 		failedItems: Array<{ item: number; details: IDataObject }>;
 	};
 	return {
-		bought: purchases.map(({ item, purchase }) => [item, purchase.channel]),
+		bought: purchases.map(({ item, purchase }) => [item, channelOf({ json: purchase })]),
 		failed: failedItems.map(({ item, details }) => [item, details.outcome]),
 	};
 };
@@ -192,7 +193,7 @@ test.each([null, '', 'none', {}])(
 	async (error) => {
 		shop.sandbox.fault({ match: { channel: 'a' }, fault: faults.body(JSON.stringify({ id: 7, channel: 'a', error })) });
 		const { success } = await order(['a', 'b'], { tries: 3 });
-		expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b']);
+		expect(success.map(channelOf)).toEqual(['a', 'b']);
 		expect(sold()).toEqual(onceEach(['a', 'b']));
 	},
 );
@@ -241,20 +242,20 @@ describe('the same node twice in a workflow', () => {
 	const parameters = { tarifId: 2, channel: '={{ $json.channel }}' };
 
 	test('keeps two ledgers', async () => {
-		shop.sandbox.fault({ match: { channel: 'b', tarifId: 2 }, times: 1, fault: refused });
+		shop.sandbox.fault({ match: { channel: pageOf('b'), tarifId: 2 }, times: 1, fault: refused });
 		const first = await order(['a', 'b', 'c'], { twin: { parameters } });
 		expect(handedOver(first)).toEqual({ bought: [[0, 'a']], failed: [[1, 'rejected']] });
 
 		const second = await order([], { retryOf: first.data, twin: { parameters } });
 		expect(second.run.status).toBe('success');
-		expect(sold()).toEqual({ a: 2, b: 2, c: 2 });
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c'].flatMap((channel) => [channel, pageOf(channel)])));
 		expect(second.data.resultData.runData.Twin[0].data!.main[0]!.map(({ json }) => json.tarif)).toEqual([2, 2, 2]);
 	});
 
 	test('buys in the second what the first one still remembers', async () => {
 		shop.sandbox.fault({ match: { channel: 'b', tarifId: 1 }, fault: refused });
 		await order(['a', 'b'], { onError: 'continueErrorOutput', twin: { parameters } });
-		expect(sold()).toEqual({ a: 2 });
+		expect(sold()).toEqual(onceEach(['a', pageOf('a')]));
 	});
 });
 
@@ -518,6 +519,6 @@ test("hands over what was bought where n8n goes on by older versions' setting, b
 	const node = { more: { continueOnFail: true, onError: 'stopWorkflow' } as const };
 	const result = await shop.order(['a', 'b', 'c'], { node: { ...node, parameters: { tarifId: 1, channel: '={{ $json.channel }}' } } });
 	expect(result.run.status).toBe('success');
-	expect(result.success.map(({ json }) => json.channel ?? json.error)).toEqual(['a', expect.stringMatching(/./), 'c']);
+	expect(result.success.map((item) => item.json.error ?? channelOf(item))).toEqual(['a', expect.stringMatching(/./), 'c']);
 	expect(shop.sold()).toEqual({ a: 1, c: 1 });
 });

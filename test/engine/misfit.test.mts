@@ -3,6 +3,7 @@ import type { IDataObject } from 'n8n-workflow';
 
 import { olderAgent, withAgent3, type ChatModel } from './agents.mts';
 import { tellsCause } from './engine.mts';
+import { pageOf } from '../../tools/sandbox/purchase.mts';
 import { until } from '../../tools/until.mts';
 import { openShop, purchasesOf, type Orders } from './shop.mts';
 import { sideBySide } from './wirings.mts';
@@ -103,7 +104,7 @@ describe('conversations of AI Agent 1 and 2 side by side, of which n8n mixes up 
 
 	test('the order of one is not bought for the other', async () => {
 		expect(await talk(['a', 'b'])).toEqual([
-			[expect.objectContaining({ channel: 'a' })],
+			[expect.objectContaining({ channel: pageOf('a') })],
 			[{ error: reason, message: expect.stringMatching(/^Order it again/) as string, details: { outcome: 'notSent' } }],
 		]);
 		expect(sold()).toEqual({ a: 1 });

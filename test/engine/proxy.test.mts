@@ -2,6 +2,7 @@
 import { RequestError, type PrepareRequestFunction } from 'proxy-chain';
 
 import { bought } from '../../tools/sandbox/counts.mts';
+import { pageOf } from '../../tools/sandbox/purchase.mts';
 import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
 import { tellsCause } from './engine.mts';
 import { openSecureShop } from './secureShop.mts';
@@ -40,7 +41,7 @@ test('a proxy that connects: the order is bought, and the proxy has seen no toke
 		seen.push(JSON.stringify([request.url, request.headers]));
 		return {};
 	});
-	expect(purchase).toMatchObject({ channel: 'a' });
+	expect(purchase).toMatchObject({ channel: pageOf('a') });
 	expect(bought(secure.sandbox)).toEqual({ a: 1 });
 	expect(seen).toHaveLength(1);
 	expect(seen[0]).not.toContain(TOKEN);

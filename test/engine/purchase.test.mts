@@ -3,6 +3,7 @@ import type { INode, INodeParameters } from 'n8n-workflow';
 import { StreamSkill } from '../../nodes/StreamSkill/StreamSkill.node.ts';
 import { faults, startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { initEngine, logLines, run } from './engine.mts';
+import { channelOf } from './shop.mts';
 
 let sandbox: Sandbox;
 
@@ -97,7 +98,7 @@ test('buys for each item in turn and pairs each purchase with its item', async (
 	const { success } = await buy(['a', 'b', 'c']);
 	expect(sandbox.purchases.map(({ order }) => order.channel)).toEqual(['a', 'b', 'c']);
 	expect(sandbox.maxInFlight).toBe(1);
-	expect(success.map(({ json, pairedItem }) => [json.channel, pairedItem])).toEqual([
+	expect(success.map((item) => [channelOf(item), item.pairedItem])).toEqual([
 		['a', { item: 0 }],
 		['b', { item: 1 }],
 		['c', { item: 2 }],
@@ -110,14 +111,14 @@ test('sends a batch together', async () => {
 		options: { batching: { batch: { batchSize: 2, batchInterval: 0 } } },
 	});
 	expect(sandbox.maxInFlight).toBe(2);
-	expect(success.map(({ json }) => json.channel)).toEqual(['a', 'b', 'c', 'd', 'e']);
+	expect(success.map(channelOf)).toEqual(['a', 'b', 'c', 'd', 'e']);
 });
 
 test('never sends more than a batch at a time, however many are claimed together', async () => {
 	const channels = Array.from({ length: 60 }, (_, i) => String(i));
 	const { success } = await buy(channels, { options: { batching: { batch: { batchSize: 2, batchInterval: 0 } } } });
 	expect(sandbox.maxInFlight).toBeLessThanOrEqual(2);
-	expect(success.map(({ json }) => json.channel)).toEqual(channels);
+	expect(success.map(channelOf)).toEqual(channels);
 });
 
 describe('a list with a wrong item', () => {
@@ -255,7 +256,7 @@ test('retrying the same failed execution twice buys once', async () => {
 	expect(sandbox.purchases.map(({ order }) => order.channel)).toEqual(['a', 'b', 'c']);
 
 	const third = await retry(first.data);
-	expect(third.success.map(({ json }) => json.channel)).toEqual(['a', 'd', 'e']);
+	expect(third.success.map(channelOf)).toEqual(['a', 'd', 'e']);
 	expect(third.data.resultData.runData.StreamSkill.at(-1)!.hints).toMatchObject([
 		{ message: '2 purchases for 20 usd. From an earlier try: 1 purchase. Left out: 2 bought before, in an earlier try of this execution' },
 		{
@@ -266,6 +267,6 @@ test('retrying the same failed execution twice buys once', async () => {
 	]);
 
 	const fourth = await retry(second.data);
-	expect(fourth.success.map(({ json }) => json.channel)).toEqual(['a', 'b', 'c']);
+	expect(fourth.success.map(channelOf)).toEqual(['a', 'b', 'c']);
 	expect(sandbox.purchases.map(({ order }) => order.channel)).toEqual(['a', 'b', 'c', 'd', 'e']);
 });

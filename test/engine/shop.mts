@@ -1,6 +1,7 @@
 import type { IDataObject, INode, INodeExecutionData, INodeType, IRunExecutionData } from 'n8n-workflow';
 
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
+import { nameOn } from '../../tools/sandbox/purchase.mts';
 import { faults, startSandbox, type Sandbox } from '../../tools/sandbox/sandbox.mts';
 import { until as untilShared } from '../../tools/until.mts';
 import { LOOK_UP_TIME, resetClock, setForward } from './clock.mts';
@@ -162,8 +163,11 @@ export function openShop() {
 export const told = (items: INodeExecutionData[]) =>
 	items.map(({ json, pairedItem }) => [
 		(pairedItem as { item: number }).item,
-		'error' in json ? (json.details as { outcome: string }).outcome : json.channel,
+		'error' in json ? (json.details as { outcome: string }).outcome : nameOn(json.channel),
 	]);
+
+/** The channel that an output item's purchase is for, as it was ordered. */
+export const channelOf = ({ json }: INodeExecutionData) => nameOn(json.channel);
 
 export interface FailureDetails extends IDataObject {
 	outcome: string;

@@ -3,6 +3,7 @@ import { SupplyDataContext } from 'n8n-core';
 import { createRunExecutionData, NodeHelpers, Workflow, type IDataObject, type INode } from 'n8n-workflow';
 
 import { StreamSkill } from '../../nodes/StreamSkill/StreamSkill.node.ts';
+import { pageOf } from '../../tools/sandbox/purchase.mts';
 import { openShop, TOKEN } from './shop.mts';
 
 const shop = openShop();
@@ -92,13 +93,13 @@ async function call(
 const a = { channel: 'a' };
 
 test('an MCP client buys, and the same in another call is a new order', async () => {
-	expect(await call(a)).toMatchObject([{ id: 1, channel: 'a' }]);
-	expect(await call(a)).toMatchObject([{ id: 2, channel: 'a' }]);
+	expect(await call(a)).toMatchObject([{ id: 1, channel: pageOf('a') }]);
+	expect(await call(a)).toMatchObject([{ id: 2, channel: pageOf('a') }]);
 });
 
 test('an MCP client buys once with an Idempotency Key, however often it calls', async () => {
 	const options = { idempotencyKey: 'order 1', onDuplicate: 'fail' };
-	expect(await call(a, options)).toMatchObject([{ id: 1, channel: 'a' }]);
+	expect(await call(a, options)).toMatchObject([{ id: 1, channel: pageOf('a') }]);
 	expect(await call(a, options)).toMatchObject([{ details: { outcome: 'duplicate' } }]);
 	expect(shop.sold()).toEqual({ a: 1 });
 });
@@ -121,7 +122,7 @@ test("n8n's Agents buy nothing, and are told why: n8n keeps nothing of what they
 
 test.each([false, true])('an MCP client is told everything, whatever On Error is; on a worker: %s', async (isOnWorker) => {
 	const how = { isOnWorker, onError: 'continueErrorOutput' } as const;
-	expect(await call(a, {}, how)).toMatchObject([{ id: 1, channel: 'a' }]);
+	expect(await call(a, {}, how)).toMatchObject([{ id: 1, channel: pageOf('a') }]);
 	shop.refuse('a');
 	expect(await call(a, {}, how)).toMatchObject([{ details: { outcome: 'rejected' } }]);
 });

@@ -77,7 +77,7 @@ describe('a purchase', () => {
 			currency: 'usd',
 			created_at: expect.any(Number) as number,
 			order_type: 'twitch_viewers',
-			channel: 'twitch',
+			channel: 'https://www.twitch.tv/twitch',
 			status: 'created',
 			service: 'twitch',
 			parent: false,

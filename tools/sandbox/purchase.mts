@@ -40,8 +40,17 @@ export function tarifExists(id: number): boolean {
 }
 
 /**
+ * How an answer names a channel. The documents order for `twitch`, and their answer has the address of its page.
+ * Assumed: what is an address already, or part of one, comes back as it was sent.
+ */
+export const pageOf = (channel: string): string => (channel.includes('/') ? channel : `https://www.twitch.tv/${channel}`);
+
+/** The other way round: the name of a channel in an answer, if there is one. */
+export const nameOn = (page: unknown) => (typeof page === 'string' ? page.replace(/^https:\/\/www\.twitch\.tv\//, '') : undefined);
+
+/**
  * The purchase that answers an order. Assumed: `start` makes it "awaiting" (the documents' example
- * says "active", which is none of the statuses they list), and the channel comes back as it was sent.
+ * says "active", which is none of the statuses they list).
  */
 export function makePurchase(id: number, { tarif, channel, start }: Order): Purchase {
 	return {
@@ -50,7 +59,7 @@ export function makePurchase(id: number, { tarif, channel, start }: Order): Purc
 		currency: 'usd',
 		created_at: Math.floor(Date.now() / 1000),
 		order_type: 'twitch_viewers',
-		channel,
+		channel: pageOf(channel),
 		status: start ? 'awaiting' : 'created',
 		service: 'twitch',
 		parent: false,

@@ -1,6 +1,7 @@
 /** Plays a cell, and holds what came of it against the promise: nothing in here asks the code under test. */
 import type { IDataObject, INodeExecutionData, IRunExecutionData, ITaskData } from 'n8n-workflow';
 
+import { nameOn } from '../../../tools/sandbox/purchase.mts';
 import { faults } from '../../../tools/sandbox/sandbox.mts';
 import { LOOK_UP_TIME, setForward } from '../clock.mts';
 import { atNode, Life, recovered, startWire } from '../crash.mts';
@@ -26,7 +27,7 @@ export interface Told {
 	skipped: number;
 }
 
-export const orderOf = (tarif: unknown, channel: unknown) => `${String(tarif)} ${String(channel)}`;
+export const orderOf = (tarif: unknown, channel: unknown) => `${String(tarif)} ${nameOn(channel)}`;
 
 /** A run that n8n's recovery has made up, and one that it has marked as crashed. */
 export const isMadeUp = ({ data, error }: ITaskData) =>

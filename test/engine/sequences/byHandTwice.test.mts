@@ -3,7 +3,7 @@ import type { IDataObject } from 'n8n-workflow';
 
 import { LOOK_UP_TIME, setForward } from '../clock.mts';
 import { createExecution, patience } from '../engine.mts';
-import { failuresOf, openShop, processOf, until, type Orders } from '../shop.mts';
+import { channelOf, failuresOf, openShop, processOf, until, type Orders } from '../shop.mts';
 
 const shop = openShop();
 const { order, kill, refuse, lose, slow, sold, sent } = shop;
@@ -26,7 +26,7 @@ describe.each(['trigger', 'manual'] as const)('mode %s', (mode) => {
 			const killed = await kill(items, { at: 'request', channel: 'z' }, { ...setup, mode });
 			expect(sold()).toEqual({ x: 1 });
 			const retry = await order([], { ...setup, retryOf: killed });
-			expect(retry.failed.map(({ json }) => json.channel)).toEqual(['z']);
+			expect(retry.failed.map(channelOf)).toEqual(['z']);
 			expect(sold().x).toBe(2);
 		});
 
@@ -34,7 +34,7 @@ describe.each(['trigger', 'manual'] as const)('mode %s', (mode) => {
 			lose('x', false);
 			const killed = await kill(items, { at: 'request', channel: 'z' }, { ...setup, mode });
 			const retry = await order([], { ...setup, retryOf: killed });
-			expect(retry.failed.map(({ json }) => json.channel)).toEqual(['x', 'z']);
+			expect(retry.failed.map(channelOf)).toEqual(['x', 'z']);
 			setForward(LOOK_UP_TIME);
 			// Of two that are equal, the account does not show which one was bought.
 			const options = {

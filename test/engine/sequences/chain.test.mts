@@ -1,5 +1,5 @@
 /** Two StreamSkill nodes, one after the other: what the first one leaves out, the second one may have ordered. */
-import { faults } from '../../../tools/sandbox/sandbox.mts';
+import { pageOf } from '../../../tools/sandbox/purchase.mts';
 import { logLines, type RunResult, type Wiring } from '../engine.mts';
 import { onceEach, openShop, wordsOf, type Orders } from '../shop.mts';
 import { callOf, loop } from '../wirings.mts';
@@ -29,10 +29,10 @@ test.each([
 });
 
 test.each([
-	['the item', twin],
-	['the purchase', { parameters: { ...twin.parameters, channel: '={{ $json.channel }}-bot' } }],
-])('by hand: the order of the second node, for the channel of %s, is refused, and the workflow executed again', async (_, twin) => {
-	refuse('a-bot');
+	['the item', twin, 'a-bot'],
+	['the purchase', { parameters: { ...twin.parameters, channel: '={{ $json.channel }}-bot' } }, pageOf('a-bot')],
+])('by hand: the order of the second node, for the channel of %s, is refused, and the workflow executed again', async (_, twin, bot) => {
+	refuse(bot);
 	const setup: Orders = { mode: 'manual', twin };
 	expect(wordsOf(await order(['a'], setup))).toContain('Then execute the workflow again');
 	await order(['a'], setup);
@@ -68,19 +68,18 @@ describe('what keeps a loop going is no order for the next node', () => {
 		data.resultData.runData.Twin.flatMap(({ hints }) => hints?.map(({ message }) => message) ?? []);
 
 	test.each([
-		['of the item of the loop', '={{ $("Loop").item.json.channel }}-bot', 1],
-		['of the purchase', '={{ $json.channel + "-bot" }}', 1],
-		['of the purchase, several orders a round', '={{ $json.channel + "-bot" }}', 2],
-		['that is always the same', 'a-bot', 2],
-	])('for a channel %s', async (_, channel, size) => {
+		['of the item of the loop', '={{ $("Loop").item.json.channel }}-bot', 1, 'd-bot'],
+		['of the purchase', '={{ $json.channel + "-bot" }}', 1, pageOf('d-bot')],
+		['of the purchase, several orders a round', '={{ $json.channel + "-bot" }}', 2, pageOf('d-bot')],
+		['that is always the same', 'a-bot', 2, 'a-bot'],
+	])('for a channel %s', async (_, channel, size, added) => {
 		const setup: Orders = { options, twin: twinOf(channel), wiring: inLoop(size) };
 		await order(['a', 'b', 'c'], setup);
 		const once = sold();
 		const again = await order(['a', 'b', 'c', 'd'], setup);
 		expect(again.run.status).toBe('success');
 		expect(hintsOfTwin(again)).toContain(`Left out: ${size} by a StreamSkill node before this one`);
-		const more = channel === 'a-bot' ? { 'a-bot': once['a-bot'] + 1 } : { 'd-bot': 1 };
-		expect(sold()).toEqual({ ...once, d: 1, ...more });
+		expect(sold()).toEqual({ ...once, d: 1, [added]: (once[added] ?? 0) + 1 });
 		// All rounds come to the end.
 		expect(again.success).toHaveLength(size === 1 ? 4 : 3);
 	});
@@ -153,6 +152,28 @@ describe('both nodes have keys: the second one orders what it has not bought yet
 		expect(sold()).toEqual(all);
 	});
 
+	test.each([
+		['the channel too', '={{ $json.channel }}-bot'],
+		['the key only', '={{ $("Start").item.json.channel }}-bot'],
+	])(
+		'made of what the first one has bought, %s: where that was left out, the second one buys nothing, and says why',
+		async (_, channel) => {
+			const parameters = { ...twin.parameters, channel, options: { idempotencyKey: '={{ $json.channel }} chatbot' } };
+			const setup: Orders = { options, twin: { parameters } };
+			await order(['a', 'b'], setup);
+			const once = sold();
+			const again = await order(['a', 'b'], setup);
+			expect(sold()).toEqual(once);
+			expect(again.run.status).toBe('error');
+			expect(toldOfTwin(again)).toContain(
+				'Fill Channel and Idempotency Key from the node that the list comes from, but first take out of the list what this node has bought',
+			);
+			await order(['c'], { options, twin: second });
+			await order(['c'], { options, twin: second });
+			expect(sold()).toEqual({ ...once, c: 1, 'c-bot': 1 });
+		},
+	);
+
 	test('On Error = Continue: "run the item again with the same Idempotency Key"', async () => {
 		const onError = 'continueErrorOutput';
 		lose('b-bot', false);
@@ -174,20 +195,11 @@ describe('both nodes have keys: the second one orders what it has not bought yet
 
 describe('the API answers with the address of the channel, and the second node orders for that', () => {
 	const second = { parameters: { tarifId: 2, channel: '={{ $json.channel }}' } };
-	const addressOf = (name: string) => `https://www.twitch.tv/${name}`;
 	const total = () => Object.values(sold()).reduce((sum, one) => sum + one, 0);
-
-	beforeEach(() => {
-		for (const name of 'abc')
-			for (const channel of [name, addressOf(name)]) {
-				const purchase = { id: 7, price: 10, currency: 'usd', channel: addressOf(name), tarif: 1 };
-				shop.sandbox.fault({ match: { channel }, fault: faults.body(JSON.stringify(purchase)) });
-			}
-	});
 
 	test('by hand: the workflow is executed again', async () => {
 		for (let press = 0; press < 2; press++) await order(['a'], { mode: 'manual', twin: second });
-		expect(sold()).toEqual({ a: 1, [addressOf('a')]: 1 });
+		expect(sold()).toEqual({ a: 1, [pageOf('a')]: 1 });
 	});
 
 	test('killed in the first one, and again after the second one', async () => {
@@ -201,7 +213,7 @@ describe('the API answers with the address of the channel, and the second node o
 
 	test('killed in the second one: its orders are recognised', async () => {
 		const ended = ['Start', 'StreamSkill', 'Success'];
-		const killed = await kill(['a', 'b', 'c'], { at: 'answer', channel: addressOf('b'), ended }, { twin: second });
+		const killed = await kill(['a', 'b', 'c'], { at: 'answer', channel: pageOf('b'), ended }, { twin: second });
 		expect(toldOfTwin(await order([], { twin: second, retryOf: killed }))).toContain('may have been bought');
 	});
 

@@ -83,8 +83,8 @@ test('keys in both, the first one in a sub-workflow: the whole list again', asyn
 		await order(items, { mode: 'integrated', workflowId: 'sub', options, wiring: { entry: 'StreamSkill', connections: {} } });
 	const outer = async () =>
 		await order(list, {
-			parameters: { tarifId: 2, channel: '={{ $json.channel }}-bot' },
-			options: { idempotencyKey: '={{ $json.channel }} chatbot' },
+			parameters: { tarifId: 2, channel: '={{ $("Start").item.json.channel }}-bot' },
+			options: { idempotencyKey: '={{ $("Start").item.json.channel }} chatbot' },
 			wiring: { ...callOf(inner), connections: { Call: [['StreamSkill']] } },
 		});
 	await outer();
