@@ -9,13 +9,23 @@ import { readSettings } from './settings';
 import { BODY, LABELS } from './table';
 import { hasGap } from './template';
 
+const LEFT_OUT: FieldProblems = {
+	leftOut: [
+		'a StreamSkill node before this one has left it out, and it has no purchase. Fill Channel and Idempotency Key from the node that the list comes from, but first take out of the list what this node has bought: with another key, it is bought again',
+	],
+};
+
 /** Reads what each item of the node's input orders, if any. Nothing of it throws: what cannot be read is invalid. */
 export function readItems(context: IExecuteFunctions): Item[] {
 	const written = context.getNode().parameters as IDataObject;
 	const filled = isTool(context) ? filledReferences(written) : [];
 	return context.getInputData().flatMap((input, itemIndex) => {
 		const parameters = readParameters(context, itemIndex, written, filled);
-		return isLeftOutByKey(input) && isWithoutKey(parameters) ? [] : { itemIndex, json: input.json, ...parameters };
+		if (!isLeftOutByKey(input)) return { itemIndex, json: input.json, ...parameters };
+		if (isWithoutKey(parameters)) return [];
+		const { reading } = parameters;
+		if (reading.kind === 'invalid') parameters.reading = withProblems(reading, LEFT_OUT);
+		return { itemIndex, json: input.json, ...parameters };
 	});
 }
 

@@ -5,11 +5,14 @@ import { isObject } from './kinds';
 const MESSAGE = 'This order was bought before, and is left out. Nothing was bought now.';
 
 /**
+ * A purchase may have the address of the channel's page (API document), and nobody knows it here. So there is no
+ * `channel` where the next node may make its Idempotency Key of it: with another key, it would buy again.
+ *
  * @param because how it is known that it was bought
  * @returns what stands for an order in the node's output that was left out
  */
 export const leftOutJson = (order: IDataObject, because: string): IDataObject => ({
-	channel: order.channel,
+	...(because !== 'key' && { channel: order.channel }),
 	leftOut: order,
 	because,
 	message: MESSAGE,
