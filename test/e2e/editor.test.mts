@@ -374,7 +374,10 @@ async function openWorkflow(id: string, theme: Theme = 'light'): Promise<Page> {
 			);
 			await keepPicture(page, 'confirmed-not-bought');
 
-			await editor.execute('May have been bought', 'Check whether each order that may have been bought is in your StreamSkill account.');
+			await editor.execute(
+				'May have been bought',
+				'Wait some minutes, then check whether each order that may have been bought is in your StreamSkill account, ',
+			);
 			await keepPicture(page, 'error-uncertain');
 			const text = await editor.output.innerText();
 			const referenceOf = (channel: string) =>

@@ -88,7 +88,7 @@ const causes: Record<string, Cause> = {
 	},
 	'all have one key': {
 		advice:
-			'Give this order an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.',
+			'To buy this order as well, give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.',
 		wrong: () => ({ options: { idempotencyKey: 'k' } }),
 		mend: () => ({ options: byChannel }),
 	},
@@ -251,7 +251,7 @@ describe('an uncertain order', () => {
 		const tool: Orders = { node: { tool: true }, options: byChannel };
 		lose('a', false);
 		const first = await order(['a'], tool);
-		reads(first, 'A person has to check whether it is in the StreamSkill account');
+		reads(first, 'A person has to wait some minutes, to check whether it is in the StreamSkill account');
 		await order(['a'], { ...tool, options: { ...byChannel, ...lookUp(first) } });
 		expect(sold()).toEqual({ a: 1 });
 	});
@@ -273,10 +273,27 @@ describe('a key', () => {
 		const conflict = await order(['b'], { options: k });
 		reads(
 			conflict,
-			'Give this order an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.',
+			'If this is a further order, give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.',
 		);
 		await order([], { options: { idempotencyKey: 'k 2' }, retryOf: conflict.data });
 		expect(sold()).toEqual(onceEach(['a', 'b']));
+	});
+
+	test.each<[string, Orders, string]>([
+		['in the editor', { mode: 'manual' }, 'it was bought: take its item out of the list.'],
+		['in production', {}, 'it was bought: order the rows that are left in a new execution, without it.'],
+		['in a sub-workflow', { mode: 'integrated' }, 'it was bought: take its item out of the list.'],
+	])('that has bought this order before its fields were changed, %s: it is not bought again', async (_where, setup, leaveOut) => {
+		await order(['a'], { ...setup, options: byChannel });
+		const changed: Orders = { ...setup, options: byChannel, parameters: { additionalFields: { quantity: 5 } } };
+		const conflict = await order(list, changed);
+		reads(conflict, `If that was this one, before its fields were changed, ${leaveOut}`);
+		expect(sold()).toEqual({ a: 1 });
+		await order(
+			list.filter((channel) => channel !== 'a'),
+			changed,
+		);
+		expect(sold()).toEqual(onceEach(list));
 	});
 
 	/** As after the death of an execution that was asking which order the key is for. */
@@ -293,7 +310,7 @@ describe('a key', () => {
 		await order(['a'], { options: byChannel });
 		makeUnclear();
 		const first = await order(list, { ...setup, options: byChannel });
-		reads(first, 'Check whether this order is in your StreamSkill account. If it is, take its item out of the list.');
+		reads(first, 'Check whether this order is in your StreamSkill account. If it is, it was bought: ');
 		await order(
 			list.filter((channel) => !(channel in sold())),
 			{ ...setup, options: byChannel },
@@ -308,7 +325,7 @@ describe('a key', () => {
 		await order(['z'], { options: k });
 		makeUnclear();
 		const first = await order(['a'], { ...setup, options: k });
-		reads(first, 'If it is not, give it an Idempotency Key of its own.');
+		reads(first, 'If it is not, give it an Idempotency Key of its own, ');
 		await order(['a'], { ...setup, options: { idempotencyKey: 'k 2' } });
 		expect(sold()).toEqual(onceEach(['z', 'a']));
 	});
@@ -320,7 +337,7 @@ describe('a key', () => {
 		const first = await order(['a'], { ...setup, options: k });
 		reads(
 			first,
-			'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
+			'If it is, it was bought, and only what comes after this node is left to do. If it is not, give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again. Then order this item alone in a new execution.',
 		);
 		if (!('a' in sold())) await order(['a'], { ...setup, options: { idempotencyKey: 'k 2' } });
 		expect(sold()).toMatchObject({ a: 1 });
@@ -391,7 +408,7 @@ describe('a defect of the node', () => {
 		expect(outcomes(first)).toEqual(['unknown', 'notSent', 'notSent']);
 		reads(
 			first,
-			'Check whether the order is in your StreamSkill account. If it is, it was bought, and only what comes after this node is left to do.',
+			'Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is, it was bought, and only what comes after this node is left to do.',
 			'Before you order the item again, check whether it is in your StreamSkill account.',
 		);
 		await order(

@@ -15,7 +15,7 @@ const SENT_BEFORE = 'This order was sent before, and its answer is not known';
 async function orderWhatIsNotThere(held: Parameters<typeof wordsOf>[0], setup: Orders) {
 	reads(
 		held,
-		'Check whether the order is in your StreamSkill account. If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
+		'Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
 	);
 	const open = failuresOf(held).flatMap(({ order }) => order?.channel ?? []);
 	for (const channel of open.filter((one) => !(one in sold()))) await order([channel], setup);
@@ -61,7 +61,7 @@ test.each([true, false])('an order that is looped back under another key (bought
 	const [first, second] = data.resultData.runData.StreamSkill.map((task) => task.data!.main[1]![0].json);
 	expect(first.message).toContain('run the item again with the same Idempotency Key');
 	expect(second.message).toBe(
-		'Check whether the order before it is in your StreamSkill account. If this item is that order once more, nothing else is left to do. If it is meant as another order, order this item alone in a new execution.',
+		'If this item is the order before it once more, do what the message on that one says, and nothing for this one. If it is meant as another order, order this item alone in a new execution.',
 	);
 	expect(shop.sent()).toEqual({ a: 1 });
 });

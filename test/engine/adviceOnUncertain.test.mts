@@ -51,7 +51,12 @@ describe.each(lost)('%s (%j)', (message, fault) => {
 
 	test('in production: the reference is added, and the execution retried', async () => {
 		const first = await order(list, { options });
-		reads(first, message, 'Check whether the order is in your StreamSkill account.', 'Retry with currently saved workflow');
+		reads(
+			first,
+			message,
+			'Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent.',
+			'Retry with currently saved workflow',
+		);
 		expect((await order([], { options: lookUp(first), retryOf: first.data })).error).toBeUndefined();
 		expect(sold()).toEqual(onceEach(list));
 	});
@@ -72,7 +77,7 @@ test.each([', ', ' ', '\n'])('several references, separated by %j', async (separ
 	reads(
 		first,
 		`References: ${referencesOf(first).join(' ')}`,
-		'Check whether each order that may have been bought is in your StreamSkill account. If it is there, add its reference to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.',
+		'Wait some minutes, then check whether each order that may have been bought is in your StreamSkill account, with the time when it was sent. If it is there, add its reference to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.',
 	);
 	const { confirmedBought, confirmedNotBought } = lookUp(first);
 	const options = { confirmedBought: String(confirmedBought as string).replaceAll(' ', separator), confirmedNotBought };

@@ -29,7 +29,7 @@ describe('two nodes with the same ID, as hand-made JSON has them', () => {
 		expect(failed.error!.message).toMatch(reason);
 		expect(sold()).toEqual({});
 		await order([], { ...setup('y'), ...wiring, retryOf: failed.data });
-		expect(sold()).toEqual({ a: 2 });
+		expect(shop.sandbox.purchases).toHaveLength(2);
 	});
 
 	test('say so for each item, with On Error = Continue', async () => {

@@ -25,13 +25,17 @@ const order = orderOf();
 const RETRY =
 	'Then save the workflow, open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 const NOT_DEBUG = 'Do not use "Debug in editor": it would buy again what was bought.';
+const NOT_THE_CALLER =
+	'If another workflow has called this one, do not retry that: without Idempotency Keys, it would buy again what was bought.';
+const OWN_KEY =
+	'give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.';
 const next: Record<Recourse, string> = {
 	editor:
 		'Then execute the workflow again: each StreamSkill node leaves out what it has bought by hand today or yesterday, unless you change it.',
 	editorRepeat:
 		'Then take out of the list what this node has bought, turn off Repeat Manual Orders in all other StreamSkill nodes, and execute the workflow again today: Repeat Manual Orders buys all of it again.',
 	retry: `${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
-	rest: 'Then order the rows that are left in a new execution, without those that were bought.',
+	rest: `Then order the rows that are left in a new execution, without those that were bought. ${NOT_THE_CALLER}`,
 	anew: 'Then order this item alone in a new execution.',
 	evaluation:
 		'Then run the evaluation again, if you still want it: where Dry Run is turned off, it buys all its orders again, except those that an Idempotency Key has bought.',
@@ -170,10 +174,7 @@ describe('what to do', () => {
 
 	test.each<[Failure, string]>([
 		[invalid, 'Change the named fields, or the data that fills them.'],
-		[
-			failures['a key of another order: list'],
-			'Give this order an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.',
-		],
+		[failures['a key of another order: list'], `To buy this order as well, ${OWN_KEY}`],
 		[
 			failures['a key that comes again'],
 			'Give this item an Idempotency Key of its own and leave the other keys as they are, or set If Already Purchased to Skip.',
@@ -188,16 +189,16 @@ describe('what to do', () => {
 	});
 
 	test.each<[Recourse, string]>([
-		['editor', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.editor}`],
-		['retry', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.retry}`],
-		['rest', `If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own. ${next.rest}`],
-		[
-			'anew',
-			'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
-		],
-	])('about a key that may have bought this very order: first to look (%s)', (recourse, advice) => {
+		['editor', 'it was bought: take its item out of the list.'],
+		['retry', 'it was bought: order the rows that are left in a new execution, without it.'],
+		['rest', 'it was bought: take its item out of the list.'],
+		['anew', 'it was bought, and only what comes after this node is left to do.'],
+	])('about a key that may have bought this very order: first to look, or to remember (%s)', (recourse, leaveOut) => {
 		expect(advise(failures['a key of another order: unclear'], recourse)).toBe(
-			`This order was not sent. Check whether this order is in your StreamSkill account. ${advice}`,
+			`This order was not sent. Check whether this order is in your StreamSkill account. If it is, ${leaveOut} If it is not, ${OWN_KEY} ${next[recourse]}`,
+		);
+		expect(advise(failures['a key of another order: record'], recourse)).toBe(
+			`This order was not sent. If that was this one, before its fields were changed, ${leaveOut} If this is a further order, ${OWN_KEY} ${next[recourse]}`,
 		);
 	});
 
@@ -237,8 +238,8 @@ describe('what to do', () => {
 			expect(advise(failure, recourse)).toBe(`This order was not sent. ${advice}`);
 	});
 
-	const LOOK = 'Check whether the order is in your StreamSkill account.';
-	const NO_MODEL = 'A person has to check whether it is in the StreamSkill account.';
+	const LOOK = 'Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent.';
+	const NO_MODEL = 'A person has to wait some minutes, and to check whether it is in the StreamSkill account.';
 	test.each<[Recourse, string]>([
 		['editor', next.editor],
 		['editorRepeat', next.editorRepeat],
@@ -283,7 +284,7 @@ describe('what to do', () => {
 	test('about an equal order of another call, which may be that once more or another one', () => {
 		const repeated = { ...uncertain(), isRepeated: true } as Failure;
 		expect(advise(repeated, 'anew')).toBe(
-			'Check whether the order before it is in your StreamSkill account. If this item is that order once more, nothing else is left to do. If it is meant as another order, order this item alone in a new execution.',
+			'If this item is the order before it once more, do what the message on that one says, and nothing for this one. If it is meant as another order, order this item alone in a new execution.',
 		);
 	});
 
@@ -298,7 +299,7 @@ describe('what to do', () => {
 		[
 			'rest',
 			true,
-			`${LOOK} ${CONFIRM} Then save and publish the workflow, and order the rows that are left in a new execution, without those that were bought.`,
+			`${LOOK} ${CONFIRM} Then save and publish the workflow, and order the rows that are left in a new execution, without those that were bought. ${NOT_THE_CALLER}`,
 		],
 		[
 			'anew',
@@ -306,15 +307,11 @@ describe('what to do', () => {
 			`${LOOK} If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.`,
 		],
 		['anew', true, `${LOOK} ${CONFIRM} Then save and publish the workflow, and run the item again with the same Idempotency Key.`],
-		[
-			'tool',
-			false,
-			'Do not order it again. A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
-		],
+		['tool', false, `Do not order it again. ${NO_MODEL} It may be ordered in a new execution only if it is not there.`],
 		...(['tool', 'editorTool'] as const).map((recourse): [Recourse, boolean, string] => [
 			recourse,
 			recourse === 'tool',
-			`Do not order it again. A person has to check whether it is in the StreamSkill account, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
+			`Do not order it again. A person has to wait some minutes, to check whether it is in the StreamSkill account, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
 		]),
 	])('about an uncertain order (%s; uncertain with its key: %s)', (recourse, isKeyed, advice) => {
 		expect(advise(uncertain({ kind: 'timeout' }, { isKeyed }), recourse)).toBe(advice);
@@ -324,26 +321,27 @@ describe('what to do', () => {
 		'about the other order that has the key: that one is to be looked up (%s)',
 		(recourse) => {
 			expect(advise(failures['a key of another order: uncertain'], recourse)).toContain(
-				`Check whether the other order is in your StreamSkill account. ${CONFIRM}`,
+				`Wait some minutes, then check whether the other order is in your StreamSkill account, with the time when it was sent. n8n's log names it beside this reference, unless n8n was killed then. ${CONFIRM}`,
 			);
 		},
 	);
 
 	test('about one of several equal orders: they are to be counted', () => {
 		expect(advise({ ...uncertain(), isOneOfEqual: true } as Failure, 'retry')).toContain(
-			`${LOOK} Some items are the same order: count those that are there, and take away those known as bought. As many as are left were bought, too. ${CONFIRM}`,
+			`${LOOK} Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought. ${CONFIRM}`,
 		);
 	});
 
 	test('a model is told that a person looks up the other order', () => {
 		expect(advise(failures['a key of another order: uncertain'], 'tool')).toContain(
-			'A person has to check whether the other order is in the StreamSkill account',
+			'A person has to wait some minutes, to check whether the other order is in the StreamSkill account',
 		);
 	});
 
 	const SKIP = 'To go on without buying it again, set If Already Purchased to Skip.';
 	const OTHER_KEY = 'Give it another Idempotency Key if it is meant to be bought as well.';
 	const REPEAT = 'Turn on the option Repeat Manual Orders if it is meant to be bought once more: that buys the whole list again.';
+	const NOT_AGAIN = 'Do not order it again, unless a further one is asked for: then with another Idempotency Key.';
 	const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's log.";
 	test.each<['key' | 'earlier' | 'editor' | 'confirmed', Recourse, string]>([
 		['key', 'anew', OTHER_KEY],
@@ -354,7 +352,9 @@ describe('what to do', () => {
 		['editor', 'editorRepeat', `${REPEAT} ${SKIP} ${next.editorRepeat}`],
 		['earlier', 'anew', ELSEWHERE],
 		['earlier', 'retry', `${ELSEWHERE} ${SKIP} ${next.retry}`],
-		['confirmed', 'tool', ELSEWHERE],
+		['key', 'tool', NOT_AGAIN],
+		['key', 'editorTool', NOT_AGAIN],
+		['earlier', 'tool', ELSEWHERE],
 	])('about an order that was bought before (%s, %s)', (because, recourse, advice) => {
 		expect(advise({ kind: 'duplicate', because }, recourse)).toBe(`This order was not sent. ${advice}`);
 	});

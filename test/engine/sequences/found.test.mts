@@ -46,7 +46,9 @@ test.each([true, false])(
 		const a = await order(['a'], keyed('k'));
 		const b = await order(['b'], keyed('k'));
 		expect(wordsOf(b)).toContain('Another order with the Idempotency Key');
-		expect(wordsOf(b)).toContain('Check whether the other order is in your StreamSkill account.');
+		expect(wordsOf(b)).toContain(
+			'Wait some minutes, then check whether the other order is in your StreamSkill account, with the time when it was sent.',
+		);
 		// It is a's: both messages have its reference.
 		expect(referencesOf(b)).toEqual(referencesOf(a));
 		const again = await order(['b'], keyed('k', lookUp(a)));

@@ -345,6 +345,25 @@ test.each([
 	expect(sold()).toEqual(onceEach(['a', 'b']));
 });
 
+test.each([
+	['in a loop', loop()],
+	['with two branches', halves],
+])('%s, another round has bought an equal order: it is counted', async (_, wiring) => {
+	const list = [
+		{ channel: 'a', row: 1 },
+		{ channel: 'a', row: 2 },
+	];
+	shop.sandbox.fault({ match: { channel: 'a' }, skip: 1, times: 1, fault: faults.serverErrorBefore(500) });
+	const lost = await order(list, { wiring });
+	expect(wordsOf(lost)).toContain(
+		'Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round.',
+	);
+	// One is there, and it is the one that the other round has bought.
+	setForward(LOOK_UP_TIME);
+	await order([], { wiring, options: { confirmedNotBought: referencesOf(lost).join() }, retryOf: lost.data });
+	expect(sold()).toEqual({ a: 2 });
+});
+
 test.each(['stopWorkflow', 'continueErrorOutput'] as const)(
 	'the same order twice, of which one was bought: the message says how many are to be confirmed (%s)',
 	async (onError) => {
@@ -355,7 +374,7 @@ test.each(['stopWorkflow', 'continueErrorOutput'] as const)(
 		const of = (channel: string) => failuresOf(retry).filter(({ order }) => order?.channel === channel);
 		expect(of('a').length).toBeGreaterThan(0);
 		expect(wordsOf(retry)).toContain(
-			'Some items are the same order: count those that are there, and take away those known as bought. As many as are left were bought, too.',
+			'Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought.',
 		);
 		// One is there. It is known as bought if its answer was recorded before n8n was killed.
 		const left = 1 - (2 - of('a').length);

@@ -78,6 +78,12 @@ export class Journal {
 		return this.past.placed;
 	}
 
+	/** The items whose order was sent more than once, as far as this execution knows, in whatever round. */
+	repeated(): ReadonlySet<Item> {
+		const isRepeated = ({ names: { order } }: Recalled) => order !== undefined && this.past.hasRepeated(NAME.order(order));
+		return new Set(this.list.filter(isRepeated).map(({ item }) => item));
+	}
+
 	/** Whether other executions may have sent the same orders: one that this one retries, or one that retries it. */
 	get mayBeOfOthers(): boolean {
 		return this.stores.isRetry || this.stores.own?.isShared === true;

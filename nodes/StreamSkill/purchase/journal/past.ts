@@ -183,6 +183,11 @@ export class PastOrders {
 		return this.stored.used[scope]?.[name] ?? 0;
 	}
 
+	/** @returns whether a list has two numbers for a name, or more */
+	hasRepeated(name: string): boolean {
+		return Object.values(this.stored.used).some((numbers) => (numbers[name] ?? 0) > 1);
+	}
+
 	/** @returns the next number, which counts as given from now on */
 	next(scope: string, name: string): number {
 		const numbers = (this.stored.used[scope] ??= {});

@@ -42,7 +42,7 @@ export type Uncertain = {
 	isRepeated?: boolean;
 	isOther?: boolean;
 	mayBeMended?: boolean;
-	/** Whether other items are the same order, and were bought, or may have been. */
+	/** Whether other items, or other rounds, have the same order, and it was bought, or may have been. */
 	isOneOfEqual?: boolean;
 } & ShownReference;
 

@@ -29,6 +29,10 @@ const NOT_DEBUG = 'Do not use "Debug in editor": it would buy again what was bou
 
 const ORDER_THE_REST = 'order the rows that are left in a new execution, without those that were bought.';
 
+/** An execution of a sub-workflow fails with the one that has called it, which n8n offers to retry. */
+const NOT_THE_CALLER =
+	'If another workflow has called this one, do not retry that: without Idempotency Keys, it would buy again what was bought.';
+
 const EXECUTE_AGAIN = 'Then execute the workflow again';
 
 const EXECUTE_WITHOUT_BOUGHT =
@@ -87,7 +91,7 @@ export function mend(failure: Failure, recourse: Recourse): string[] {
 		case 'duplicate':
 			return ['This order was not sent.', ...adviseDuplicate(failure.because, recourse)];
 		case 'conflict':
-			return ['This order was not sent.', ...(failure.with === 'unclear' ? adviseUnclearKey(recourse) : [OWN_KEY])];
+			return ['This order was not sent.', ...adviseConflict(failure.with, recourse)];
 		case 'repeatedKey':
 			return [
 				'This order was not sent.',
@@ -125,7 +129,7 @@ function lookUpUnread(recourse: Recourse): string[] {
 
 /**
  * @returns the one step that follows once the cause is mended, which differs with how the execution was started; blank if
- * none does. None of them buys twice.
+ * none does. None of them buys twice but that of an evaluation, which says so.
  */
 export function goOn(failures: Failure[], recourse: Recourse): string {
 	const isUncertain = failures.some(({ kind }) => kind === 'unknown');
@@ -148,11 +152,9 @@ export function goOn(failures: Failure[], recourse: Recourse): string {
 						isUnread(first) ? 'check which rows are in your StreamSkill account, and order the others' : 'order the rows that are left'
 					} in a new execution.`;
 		case 'rest':
-			return first?.kind === 'unknown' && first.isKeyed
-				? `Then save and publish the workflow, and ${ORDER_THE_REST}`
-				: `Then ${ORDER_THE_REST}`;
+			return `Then ${first?.kind === 'unknown' && first.isKeyed ? 'save and publish the workflow, and ' : ''}${ORDER_THE_REST} ${NOT_THE_CALLER}`;
 		case 'anew':
-			if (!mayBeBought) return 'Then order this item alone in a new execution.';
+			if (!mayBeBought || first?.kind === 'conflict') return 'Then order this item alone in a new execution.';
 			return first?.kind === 'unknown' && first.isKeyed
 				? 'Then save and publish the workflow, and run the item again with the same Idempotency Key.'
 				: '';
@@ -263,7 +265,15 @@ export function lookUp(
 ): string[] {
 	const one = isOther ? 'the other order' : 'the order';
 	const which = reference === undefined ? 'each order that may have been bought' : one;
-	const look = `Check whether ${which} is in your StreamSkill account.${mayBeMended ? ' If its fields have been changed since it was sent, look for it as it was.' : ''}${isOneOfEqual ? ' Some items are the same order: count those that are there, and take away those known as bought. As many as are left were bought, too.' : ''}`;
+	const look = [
+		`Wait some minutes, then check whether ${which} is in your StreamSkill account, with the time when it was sent.`,
+		isOther && "n8n's log names it beside this reference, unless n8n was killed then.",
+		mayBeMended && 'If its fields have been changed since it was sent, look for it as it was.',
+		isOneOfEqual &&
+			'Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought.',
+	]
+		.filter(Boolean)
+		.join(' ');
 	const named = reference ?? 'its reference';
 	const confirm = `If it is there, add ${named} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
 	switch (recourse) {
@@ -281,8 +291,7 @@ export function lookUp(
 					'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
 				];
 			return [
-				'Check whether the order before it is in your StreamSkill account.',
-				'If this item is that order once more, nothing else is left to do. If it is meant as another order, order this item alone in a new execution.',
+				'If this item is the order before it once more, do what the message on that one says, and nothing for this one. If it is meant as another order, order this item alone in a new execution.',
 			];
 		case 'evaluation':
 			return isKeyed ? [look, confirm] : [look];
@@ -291,41 +300,55 @@ export function lookUp(
 			return [
 				'Do not order it again.',
 				isKeyed || recourse === 'editorTool'
-					? `A person has to check whether ${isOther ? one : 'it'} is in the StreamSkill account, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`
-					: 'A person has to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
+					? `A person has to wait some minutes, to check whether ${isOther ? one : 'it'} is in the StreamSkill account, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`
+					: 'A person has to wait some minutes, and to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
 			];
 	}
 }
 
 /** Of an order that another execution has bought, nothing is known but its key. */
 const OWN_KEY =
-	'Give this order an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.';
+	'give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.';
 
-/** The key may have bought this very order: with another one it would be bought twice. */
-function adviseUnclearKey(recourse: Recourse): string[] {
-	const look = 'Check whether this order is in your StreamSkill account.';
+/** The key may have bought this very order, before its fields were changed: with another key, it would be bought twice. */
+function adviseConflict(conflict: Extract<Failure, { kind: 'conflict' }>['with'], recourse: Recourse): string[] {
+	switch (conflict) {
+		case 'list':
+			return [`To buy this order as well, ${OWN_KEY}`];
+		case 'record':
+			return [`If that was this one, before its fields were changed, ${leaveOut(recourse)} If this is a further order, ${OWN_KEY}`];
+		case 'unclear':
+			return ['tool', 'editorTool'].includes(recourse)
+				? [
+						'Do not order it again.',
+						'A person has to check whether it is in the StreamSkill account. It may be ordered with another Idempotency Key only if it is not there.',
+					]
+				: ['Check whether this order is in your StreamSkill account.', `If it is, ${leaveOut(recourse)} If it is not, ${OWN_KEY}`];
+	}
+}
+
+/** What to do where an order turns out to be bought, in the words after "if". */
+function leaveOut(recourse: Recourse): string {
 	switch (recourse) {
 		case 'editor':
 		case 'editorRepeat':
-		case 'retry':
 		case 'rest':
-			return [look, 'If it is, take its item out of the list. If it is not, give it an Idempotency Key of its own.'];
+			return 'it was bought: take its item out of the list.';
+		case 'retry':
+			// A retry comes with the stored list.
+			return 'it was bought: order the rows that are left in a new execution, without it.';
 		case 'anew':
 		case 'evaluation':
-			return [
-				look,
-				'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution, with an Idempotency Key of its own.',
-			];
+			return 'it was bought, and only what comes after this node is left to do.';
 		case 'tool':
 		case 'editorTool':
-			return [
-				'Do not order it again.',
-				'A person has to check whether it is in the StreamSkill account. It may be ordered with another Idempotency Key only if it is not there.',
-			];
+			return 'it was bought: do not order it again.';
 	}
 }
 
 function adviseDuplicate(because: Because, recourse: Recourse): string[] {
+	if (because === 'key' && ['tool', 'editorTool'].includes(recourse))
+		return ['Do not order it again, unless a further one is asked for: then with another Idempotency Key.'];
 	const advice = DUPLICATES[because];
 	// Otherwise the others have gone on already.
 	return ['anew', 'evaluation', 'tool', 'editorTool'].includes(recourse)
@@ -333,13 +356,11 @@ function adviseDuplicate(because: Because, recourse: Recourse): string[] {
 		: [advice, 'To go on without buying it again, set If Already Purchased to Skip.'];
 }
 
-const ELSEWHERE = "Its purchase is in the output of that other try, or in n8n's log.";
-
 const DUPLICATES: Record<Because, string> = {
 	key: 'Give it another Idempotency Key if it is meant to be bought as well.',
 	editor: 'Turn on the option Repeat Manual Orders if it is meant to be bought once more: that buys the whole list again.',
-	confirmed: ELSEWHERE,
-	earlier: ELSEWHERE,
+	confirmed: 'Nothing is left to do for it.',
+	earlier: "Its purchase is in the output of that other try, or in n8n's log.",
 };
 
 /** @returns what keeps orders back, in one sentence without a full stop, then what to do about it */

@@ -30,6 +30,8 @@ export interface Remarks {
 	confirmations: Pick<Confirmations, 'unmet' | 'contradictory' | 'opposing' | 'wrong'>;
 	/** How many orders the execution has placed, in all calls of the node. */
 	placed: number;
+	/** The items whose order was sent more than once, as far as this execution knows, in whatever round. */
+	repeated(): ReadonlySet<Item>;
 }
 
 /** Gathers what became of each item, and turns it into the node's output in the order of the items. */
@@ -189,8 +191,9 @@ export class Report {
 		const inAccount = [...uncertain, ...this.all('bought'), ...this.all('leftOut')];
 		const orderedBy = ({ item }: { item: Item }) => (item.reading.kind === 'valid' ? whatIsOrdered(item.reading.value.body) : item);
 		const equals = groupBy(inAccount, orderedBy);
+		const repeated = this.remarks.repeated();
 		for (const one of uncertain) {
-			const isAlone = equals.get(orderedBy(one))?.length === 1;
+			const isAlone = equals.get(orderedBy(one))?.length === 1 && !repeated.has(one.item);
 			if (!isAlone && one.failure.kind === 'unknown') this.fail(one.item, { ...one.failure, isOneOfEqual: true });
 		}
 	}

@@ -40,8 +40,10 @@ export function summarise({ purchases, handedBack, leftOut, previewed, failed }:
 	const outcomes = failed.filter((failure) => !mayBeBoughtBefore(failure)).map(outcomeOf);
 	const uncertain = outcomes.filter((outcome) => outcome === 'unknown').length;
 	const boughtBefore = outcomes.filter((outcome) => outcome === 'duplicate').length;
+	// It may be on for some items only.
+	const isDry = purchases.length === 0 && failed.every(({ kind }) => kind !== 'unknown' && kind !== 'rejected');
 	return [
-		previewed > 0 && `Dry Run: nothing was sent. ${counted(previewed, 'order')} would be sent`,
+		previewed > 0 && `Dry Run: ${isDry ? 'nothing was sent. ' : ''}${counted(previewed, 'order')} would be sent`,
 		purchases.length > 0 && `${counted(purchases.length, 'purchase')}${price && ` for ${price}`}`,
 		handedBack > 0 && `From an earlier try: ${counted(handedBack, 'purchase')}`,
 		...parts(leftOut, WHY_LEFT_OUT, 'Left out'),
