@@ -11,7 +11,7 @@ import { packNode } from '../tools/n8n/pack.mts';
 import { isFree, nextFreePort } from '../tools/n8n/ports.mts';
 import { type N8nRest, outputItems, OWNER, type StoredExecution, type WorkflowJson } from '../tools/n8n/rest.mts';
 import { startN8n } from '../tools/n8n/server.mts';
-import { chooseCredential, credentialFor, turnOffDryRun } from '../tools/n8n/workflows.mts';
+import { chooseCredential, credentialFor, removeDryRun } from '../tools/n8n/workflows.mts';
 import { type Sandbox, startSandbox } from '../tools/sandbox/sandbox.mts';
 
 const NEXT_STEP = 'Next step';
@@ -117,7 +117,7 @@ async function choosePort(wanted: number, who: string): Promise<number> {
 async function importExample(rest: N8nRest, sandbox: Sandbox): Promise<string> {
 	const workflow = JSON.parse(await readFile('examples/purchase.json', 'utf8')) as WorkflowJson;
 	chooseCredential(workflow, await rest.createCredential(credentialFor(sandbox)));
-	turnOffDryRun(workflow);
+	removeDryRun(workflow);
 	return (await rest.createWorkflow(workflow)).id;
 }
 

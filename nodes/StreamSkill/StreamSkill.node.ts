@@ -20,7 +20,7 @@ export class StreamSkill implements INodeType {
 		description: 'Create purchases with the StreamSkill API. Each one is a real, paid order.',
 		builderHint: {
 			searchHint:
-				'Each input item places one real order that is paid at once and cannot be taken back. Build and test with options.dryRun true; turn it off only when the user asks to buy. Give each order options.idempotencyKey from the input, such as an order number, so that a workflow that runs again buys once. As a tool of an AI agent, put a human review in between.',
+				'Each input item places one real order that is paid at once and cannot be taken back. Build and test with options.dryRun true; remove it only when the user asks to buy. Give each order options.idempotencyKey from the input, such as an order number, so that a workflow that runs again buys once. As a tool of an AI agent, put a human review in between.',
 		},
 		defaults: { name: 'StreamSkill' },
 		usableAsTool: true,

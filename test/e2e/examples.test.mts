@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 
 import { outputItems, OWNER, type StoredExecution, type StoredWorkflow, type WorkflowJson } from '../../tools/n8n/rest.mts';
-import { ITEM, node, streamSkill, turnOffDryRun, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { ITEM, node, streamSkill, removeDryRun, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, sent } from '../../tools/sandbox/counts.mts';
 import { nameOn, pageOf } from '../../tools/sandbox/purchase.mts';
 import { faults, type Fault } from '../../tools/sandbox/sandbox.mts';
@@ -69,10 +69,10 @@ function example(file: string): WorkflowJson {
 	return workflow;
 }
 
-/** An example as its note has the user leave it: with Dry Run off. */
+/** An example as its note has the user leave it: without Dry Run. */
 function armed(file: string): WorkflowJson {
 	const workflow = example(file);
-	turnOffDryRun(workflow);
+	removeDryRun(workflow);
 	return workflow;
 }
 
@@ -165,13 +165,13 @@ function describeExample(file: string, tests: () => void, { needsV2 = false, one
 			expect(known).toEqual(expect.arrayContaining(nodes.map(({ type, typeVersion }) => `${type} ${typeVersion}`)));
 		});
 
-		test('comes with Dry Run on, says how to turn it off, and names no channel that somebody can have', () => {
+		test('comes with Dry Run on, says to remove it, and names no channel that somebody can have', () => {
 			const text = readFileSync(join('examples', file), 'utf8');
 			const { nodes } = JSON.parse(text) as WorkflowJson;
 			const [note] = nodes;
 			const buys = nodes.filter(({ type }) => type.startsWith('n8n-nodes-streamskill.'));
 			expect(buys.map(({ parameters }) => (parameters.options as INodeParameters).dryRun)).toEqual(buys.map(() => true));
-			if (buys.length > 0) expect(note.parameters.content).toMatch(/\*\*Nothing is bought yet:\*\* \*Dry Run\* is on .* turn it off there/);
+			if (buys.length > 0) expect(note.parameters.content).toMatch(/\*\*Nothing is bought yet:\*\* \*Dry Run\* is on .* remove it there/);
 			// In a list, and in a field of Edit Fields.
 			const written = [/channel\\": \\"([^"\\]+)/g, /"name": "channel",\s+"type": "string",\s+"value": "([^="]+)"/g];
 			const channels = written.flatMap((pattern) => [...text.matchAll(pattern)].map(([, channel]) => channel));
@@ -279,7 +279,7 @@ describeExample(
 			const executions = await letFire(workflow, 2);
 			for (const execution of executions) {
 				expect(errorOf(execution)?.message).toMatch(
-					/^These orders may have been bought: \(your channel\) \(reference \S{9}\), \(your second channel\) \(reference \S{9}\)\. Look them up/,
+					/^These orders may have been bought: \(your channel\) \(reference \S{9}\), \(your second channel\) \(reference \S{9}\)\. Wait some minutes, then look for them in your StreamSkill account/,
 				);
 			}
 			expect(sent(world.sandbox)).toEqual(ONCE_EACH);

@@ -209,7 +209,7 @@ describe("what n8n's AI workflow builder reads", () => {
 
 	test('the node spends money: Dry Run until the user asks to buy, a key for each order, a human review', () => {
 		expect(searchHint).toMatch(/real order that is paid at once/);
-		expect(searchHint).toMatch(/options\.dryRun true; turn it off only when the user asks to buy/);
+		expect(searchHint).toMatch(/options\.dryRun true; remove it only when the user asks to buy/);
 		expect(searchHint).toMatch(/options\.idempotencyKey from the input/);
 		expect(searchHint).toMatch(/human review/);
 	});

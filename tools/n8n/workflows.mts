@@ -88,8 +88,8 @@ export function chooseCredential({ nodes }: WorkflowJson, { id, name }: Credenti
 }
 
 /** Has an example place its orders instead of showing them. */
-export function turnOffDryRun({ nodes }: WorkflowJson) {
+export function removeDryRun({ nodes }: WorkflowJson) {
 	for (const { type, parameters } of nodes) {
-		if (type.startsWith('n8n-nodes-streamskill.')) (parameters.options as INodeParameters).dryRun = false;
+		if (type.startsWith('n8n-nodes-streamskill.')) delete (parameters.options as INodeParameters).dryRun;
 	}
 }

@@ -152,7 +152,7 @@ export const ORDER_OPTIONS = {
 		default: 100,
 		isGuard: true,
 		description:
-			'How many purchases the execution may make at most, with its retries: lists, loops and the calls of an agent count together. None of a list that would exceed it is bought.',
+			'How many orders this node may place in one execution, with its retries: lists, loops and the calls of an agent count together, each call of a sub-workflow by itself. None of a list that would exceed it is bought.',
 		builderHint: 'Left out, there is no limit.',
 	},
 	repeatManualOrders: {
