@@ -187,7 +187,7 @@ describe('an uncertain order', () => {
 			const first = await order(list, { onError: 'continueErrorOutput' });
 			reads(
 				first,
-				'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
+				'If it is there, only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
 			);
 			if (!wasBought) await order(['b'], { onError: 'continueErrorOutput' });
 			expect(sold()).toEqual(onceEach(list));
@@ -212,7 +212,7 @@ describe('an uncertain order', () => {
 			const first = await order(list, setup);
 			reads(
 				first,
-				'If it is there, it was bought. If it is not, it is one of the rows that are left.',
+				'If it is there, nothing more is to be bought for it. If it is not, it is one of the rows that are left.',
 				'Then order the rows that are left in a new execution, without those that were bought.',
 			);
 			await order(
@@ -408,7 +408,7 @@ describe('a defect of the node', () => {
 		expect(outcomes(first)).toEqual(['unknown', 'notSent', 'notSent']);
 		reads(
 			first,
-			'Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is, it was bought, and only what comes after this node is left to do.',
+			'Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is there, only what comes after this node is left to do.',
 			'Before you order the item again, check whether it is in your StreamSkill account.',
 		);
 		await order(

@@ -113,7 +113,7 @@ describe.each([true, false])('an uncertain order (bought: %s)', (wasBought) => {
 
 	test('without a key: the caller orders the rows that are left', async () => {
 		await call(list);
-		reads(inner, 'If it is there, it was bought. If it is not, it is one of the rows that are left.', THE_REST);
+		reads(inner, 'If it is there, nothing more is to be bought for it. If it is not, it is one of the rows that are left.', THE_REST);
 		await call(rowsLeft().filter((channel) => channel !== 'b' || !wasBought));
 		expect(sold()).toEqual(onceEach(list));
 	});
@@ -121,10 +121,7 @@ describe.each([true, false])('an uncertain order (bought: %s)', (wasBought) => {
 	test('with Continue and no key: the caller goes on, and orders it alone if it is not there', async () => {
 		const setup: Orders = { onError: 'continueRegularOutput' };
 		expect((await call(list, {}, setup)).run.status).toBe('success');
-		reads(
-			inner,
-			'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
-		);
+		reads(inner, 'If it is there, only what comes after this node is left to do. If it is not, order this item alone in a new execution.');
 		if (!wasBought) await call(['b'], {}, setup);
 		expect(sold()).toEqual(onceEach(list));
 	});

@@ -234,10 +234,12 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		settings,
 	} = setup;
 	const executionId = setup.executionId ?? String(++executions);
+	// By its type, StreamSkill knows a node that calls another workflow.
+	const typeOf = (type: string) => (type === 'Call' ? 'n8n-nodes-base.executeWorkflow' : `test.${type}`);
 	const simple = (name: string, type: string): INode => ({
 		id: wiring?.nodeIds?.[name] ?? name,
 		name,
-		type: `test.${type}`,
+		type: typeOf(type),
 		typeVersion: 1,
 		position: [0, 0],
 		parameters: {},
@@ -282,7 +284,7 @@ export async function run(setup: RunSetup): Promise<RunResult> {
 		'n8n-nodes-streamskill.streamSkill': nodeType,
 		'n8n-nodes-streamskill.streamSkillTool': asTool(nodeType),
 	};
-	for (const [name, type] of Object.entries(wiring?.nodes ?? {})) nodeTypes[`test.${name}`] = type;
+	for (const [name, type] of Object.entries(wiring?.nodes ?? {})) nodeTypes[typeOf(name)] = type;
 	const entry = wiring?.entry ?? 'StreamSkill';
 	const connections = {
 		Start: [[before ? 'Before' : entry]],

@@ -90,7 +90,7 @@ const execution = (list: string, stored: object, length = 14) => ({
 			copies: [],
 			used: { [list]: numbered(...names) },
 			lists: { [list]: list.endsWith(BY_ID) ? shared(length) : alone(length) },
-			complete: 0,
+			complete: {},
 			quiet: { executionId: '7', scopes: {} },
 			usedReferences: [],
 			...(list.endsWith(BY_ID) && { root: BY_ID }),

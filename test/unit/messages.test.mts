@@ -25,8 +25,6 @@ const order = orderOf();
 const RETRY =
 	'Then save the workflow, open the Executions tab, select this execution, click the Retry arrow, and choose "Retry with currently saved workflow"';
 const NOT_DEBUG = 'Do not use "Debug in editor": it would buy again what was bought.';
-const NOT_THE_CALLER =
-	'If another workflow has called this one, do not retry that: without Idempotency Keys, it would buy again what was bought.';
 const OWN_KEY =
 	'give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.';
 const next: Record<Recourse, string> = {
@@ -35,7 +33,7 @@ const next: Record<Recourse, string> = {
 	editorRepeat:
 		'Then take out of the list what this node has bought, turn off Repeat Manual Orders in all other StreamSkill nodes, and execute the workflow again today: Repeat Manual Orders buys all of it again.',
 	retry: `${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, order the rows that are left in a new execution.`,
-	rest: `Then order the rows that are left in a new execution, without those that were bought. ${NOT_THE_CALLER}`,
+	rest: `Then order the rows that are left in a new execution, without those that were bought.`,
 	anew: 'Then order this item alone in a new execution.',
 	evaluation:
 		'Then run the evaluation again, if you still want it: where Dry Run is turned off, it buys all its orders again, except those that an Idempotency Key has bought.',
@@ -244,10 +242,13 @@ describe('what to do', () => {
 		['editor', next.editor],
 		['editorRepeat', next.editorRepeat],
 		['retry', next.retry.replace('order the rows that are left', 'check which rows are in your StreamSkill account, and order the others')],
-		['rest', `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
+		[
+			'rest',
+			`${LOOK} If it is there, nothing more is to be bought for it. If it is not, it is one of the rows that are left. ${next.rest}`,
+		],
 		[
 			'anew',
-			`${LOOK} If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.`,
+			`${LOOK} If it is there, only what comes after this node is left to do. If it is not, order this item alone in a new execution.`,
 		],
 		['evaluation', `${LOOK} ${next.evaluation}`],
 		...(['tool', 'editorTool'] as const).map((recourse): [Recourse, string] => [
@@ -262,7 +263,7 @@ describe('what to do', () => {
 
 	test('about an order whose fields may have been changed since it was sent', () => {
 		expect(advise(mended, 'anew')).toBe(
-			`${LOOK} If its fields have been changed since it was sent, look for it as it was. If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.`,
+			`${LOOK} If its fields have been changed since it was sent, look for it as it was. If it is there, only what comes after this node is left to do. If it is not, order this item alone in a new execution.`,
 		);
 	});
 
@@ -295,16 +296,20 @@ describe('what to do', () => {
 		['editorRepeat', false, `${LOOK} ${CONFIRM} ${next.editorRepeat}`],
 		['retry', false, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
 		['retry', true, `${LOOK} ${CONFIRM} ${RETRY}. ${NOT_DEBUG}`],
-		['rest', false, `${LOOK} If it is there, it was bought. If it is not, it is one of the rows that are left. ${next.rest}`],
+		[
+			'rest',
+			false,
+			`${LOOK} If it is there, nothing more is to be bought for it. If it is not, it is one of the rows that are left. ${next.rest}`,
+		],
 		[
 			'rest',
 			true,
-			`${LOOK} ${CONFIRM} Then save and publish the workflow, and order the rows that are left in a new execution, without those that were bought. ${NOT_THE_CALLER}`,
+			`${LOOK} ${CONFIRM} Then save and publish the workflow, and order the rows that are left in a new execution, without those that were bought.`,
 		],
 		[
 			'anew',
 			false,
-			`${LOOK} If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.`,
+			`${LOOK} If it is there, only what comes after this node is left to do. If it is not, order this item alone in a new execution.`,
 		],
 		['anew', true, `${LOOK} ${CONFIRM} Then save and publish the workflow, and run the item again with the same Idempotency Key.`],
 		['tool', false, `Do not order it again. ${NO_MODEL} It may be ordered in a new execution only if it is not there.`],
@@ -328,7 +333,7 @@ describe('what to do', () => {
 
 	test('about one of several equal orders: they are to be counted', () => {
 		expect(advise({ ...uncertain(), isOneOfEqual: true } as Failure, 'retry')).toContain(
-			`${LOOK} Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought. ${CONFIRM}`,
+			`${LOOK} Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought. ${CONFIRM.replace('is there', 'was bought').replace('is not', 'was not')}`,
 		);
 	});
 

@@ -621,6 +621,12 @@ describe('what is ordered', () => {
 		['its address as people write it', { channel: 'twitch.tv/twitch/' }],
 		['the case of its name', { channel: 'Twitch' }],
 		['an address of old', { channel: 'HTTP://twitch.tv/twitch' }],
+		['its page on Trovo', { channel: 'https://trovo.live/s/twitch' }],
+		['its handle', { channel: '@twitch' }],
+		['the page of its handle', { channel: 'https://www.youtube.com/@twitch' }],
+		['the page of its ID', { channel: 'https://www.youtube.com/channel/twitch' }],
+		["a video's page", { channel: 'https://www.twitch.tv/videos/twitch' }],
+		["a video's page on YouTube", { channel: 'https://www.youtube.com/watch?v=twitch' }],
 	])('does not differ by %s', (_, given) => {
 		expect(ordered(given)).toBe(plain);
 	});
@@ -628,9 +634,11 @@ describe('what is ordered', () => {
 	test.each([
 		['the tarif', { tarifId: 2 }],
 		['the channel', { channel: 'twitcher' }],
-		['a page of the channel', { channel: 'https://www.twitch.tv/videos/twitch' }],
+		['a page of the channel', { channel: 'https://www.twitch.tv/twitch/videos' }],
 		['what an address asks for', { channel: 'https://www.twitch.tv/?v=twitch' }],
 		['what an address asks for besides', { channel: 'https://www.twitch.tv/twitch?v=1' }],
+		['what the address of a video asks for besides', { channel: 'https://www.youtube.com/watch?v=twitch&t=1' }],
+		['a page of a handle', { channel: 'https://www.youtube.com/@a/twitch' }],
 		['an address within a text', { channel: 'watch https://www.twitch.tv/twitch' }],
 		['a name that is no address', { channel: 'tv/twitch' }],
 		...[{ duration: 1 }, { interval: 1 }, { lang: 'auto' }, { quantity: 1 }, { start: false }].map((additionalFields): [string, Given] => [

@@ -205,7 +205,7 @@ describe('the text of an error', () => {
 	test('speaks of each of several uncertain orders, also where no reference helps', () => {
 		const failed = [item(0, uncertain()), item(1, uncertain(undefined, { reference: 'ABCD-EFGH' }))];
 		expect(paragraphs({ failed }, 'rest').at(-1)).toMatch(
-			/^Wait some minutes, then check whether each order that may have been bought is in your StreamSkill account, with the time when it was sent\. If it is there, it was bought\. If it is not, it is one of the rows that are left\. Then /,
+			/^Wait some minutes, then check whether each order that may have been bought is in your StreamSkill account, with the time when it was sent\. If it is there, nothing more is to be bought for it\. If it is not, it is one of the rows that are left\. Then /,
 		);
 	});
 
@@ -219,7 +219,9 @@ describe('the text of an error', () => {
 		expect(steps(withKey, withKey)).toMatch(/whether the order is .* add K7QM-3XPA to the option Confirmed Bought/);
 		expect(steps(ofOther, ofOther)).toMatch(/whether the other order is .* add K7QM-3XPA to the option Confirmed Bought/);
 		expect(steps(withKey, ofOther)).toMatch(/whether the order is /);
-		expect(steps(plain, withKey)).toMatch(/If it is there, it was bought\. If it is not, it is one of the rows that are left/);
+		expect(steps(plain, withKey)).toMatch(
+			/If it is there, nothing more is to be bought for it\. If it is not, it is one of the rows that are left/,
+		);
 	});
 
 	test('tells to look for what was sent if the fields of one may have been changed', () => {

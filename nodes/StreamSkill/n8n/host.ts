@@ -57,7 +57,7 @@ export function stopsOnFailure(context: IExecuteFunctions): boolean {
 export type Recourse = 'editor' | 'editorRepeat' | 'retry' | 'rest' | 'anew' | 'evaluation' | 'tool' | 'editorTool';
 
 /**
- * @param repeats whether a node of the workflow buys again what was bought by hand
+ * @param repeats whether this node buys again what was bought by hand
  * @returns how this execution goes on after an item failed
  */
 export function recourseOf(context: IExecuteFunctions, repeats: boolean): Recourse {
@@ -119,11 +119,16 @@ function isConnected(graph: Graph | undefined, from: string, to: string): boolea
 	return isSubNode || after.some((ends) => ends?.some(({ node }) => node === to));
 }
 
-/** @returns the other nodes of this type in the workflow, without those that are deactivated */
+/** @returns the other nodes of this type in the workflow, also as tools, without those that are deactivated */
 export function othersLike(context: IExecuteFunctions): INode[] {
 	const { name, type } = context.getNode();
-	return nodesOf(context).filter((node) => node.type === type && node.name !== name && !node.disabled);
+	const isLike = (other: string) => other.replace(/Tool$/, '') === type.replace(/Tool$/, '');
+	return nodesOf(context).filter((node) => isLike(node.type) && node.name !== name && !node.disabled);
 }
+
+/** Whether a node before this one calls another workflow, whose execution is one in production (n8n: workflow-execute-additional-data.js). */
+export const comesAfterCall = (context: IExecuteFunctions): boolean =>
+	context.getParentNodes(context.getNode().name).some(({ type, disabled }) => type === 'n8n-nodes-base.executeWorkflow' && !disabled);
 
 /** @returns those of them that come after it, and may have orders for the same items */
 export function followersLike(context: IExecuteFunctions): INode[] {

@@ -1,5 +1,6 @@
 /** Two StreamSkill nodes, one after the other: what the first one leaves out, the second one may have ordered. */
 import { pageOf } from '../../../tools/sandbox/purchase.mts';
+import { faults } from '../../../tools/sandbox/sandbox.mts';
 import { logLines, type RunResult, type Wiring } from '../engine.mts';
 import { onceEach, openShop, wordsOf, type Orders } from '../shop.mts';
 import { callOf, loop } from '../wirings.mts';
@@ -200,6 +201,16 @@ describe('the API answers with the address of the channel, and the second node o
 	test('by hand: the workflow is executed again', async () => {
 		for (let press = 0; press < 2; press++) await order(['a'], { mode: 'manual', twin: second });
 		expect(sold()).toEqual({ a: 1, [pageOf('a')]: 1 });
+	});
+
+	test.each([
+		['Trovo', (name: string) => `https://trovo.live/s/${name}`],
+		['YouTube', (name: string) => `https://www.youtube.com/@${name}`],
+	])('of %s, by hand: the workflow is executed again', async (_, address) => {
+		const answer = { id: 7, price: 10, currency: 'usd', channel: address('Name'), tarif: 1 };
+		shop.sandbox.fault({ fault: faults.body(JSON.stringify(answer)) });
+		for (let press = 0; press < 2; press++) await order(['Name'], { mode: 'manual', twin: second });
+		expect(sold()).toEqual({ Name: 1, [address('Name')]: 1 });
 	});
 
 	test('killed in the first one, and again after the second one', async () => {

@@ -404,3 +404,49 @@ test('with Always Output Data, n8n ends no loop, and no hint says so', async () 
 	expect(sold()).toEqual(onceEach(['b', 'c']));
 	expect(hintsOf(result).join()).not.toContain('n8n ends the loop here');
 });
+
+test.each([
+	[{}, 'answer'],
+	[{}, 'send'],
+	[{ idempotencyKey: '={{ $json.row }}' }, 'answer'],
+	[{ idempotencyKey: '={{ $json.row }}' }, 'send'],
+] as const)(
+	'equal rows in a loop, of which the first is refused, and n8n is killed at the third (%j, %s): none stands for two',
+	async (key, at) => {
+		const list = [1, 2, 3].map((row) => ({ channel: 'a', row }));
+		const setup = (options: IDataObject = {}): Orders => ({
+			onError: 'continueErrorOutput',
+			options: { ...key, ...options },
+			wiring: loop({ errorsToo: true }),
+		});
+		refuse('a');
+		const killed = await kill(list, { at, channel: 'a', nth: 3, ended: ['Start', 'Loop', 'StreamSkill'] }, setup());
+		setForward(LOOK_UP_TIME);
+		const references = referencesOf(await order([], { ...setup(), retryOf: killed })).join();
+		const confirmed = at === 'answer' ? { confirmedBought: references } : { confirmedNotBought: references };
+		const last = await order([], { ...setup(confirmed), retryOf: killed });
+		// As the message says, the first row is ordered in a new execution: two of three are in the account.
+		expect(outcomes(last)).toEqual(['notSent']);
+		expect(wordsOf(last)).toContain('This execution has bought an equal order before, and it is not clear whether it was this one');
+		expect(sold()).toEqual({ a: 2 });
+	},
+);
+
+describe('by hand, equal orders with a key each, executed again with more rows', () => {
+	const rows = (...numbers: number[]) => numbers.map((row) => ({ channel: 'a', row }));
+	const setup = (more: IDataObject = {}): Orders => ({ mode: 'manual', options: { idempotencyKey: '={{ $json.row }}', ...more } });
+
+	test('the hint says how they were bought', async () => {
+		await order(rows(1, 2), setup());
+		const hints = hintsOf(await order(rows(1, 2, 3), setup())).join();
+		expect(hints).toContain('Left out: 2 bought before with the same Idempotency Key');
+		expect(hints).not.toContain('an earlier try');
+		expect(sold()).toEqual({ a: 3 });
+	});
+
+	test('Max Purchases counts one execution', async () => {
+		await order(rows(1, 2), setup({ maxPurchases: 2 }));
+		await order(rows(1, 2, 3, 4), setup({ maxPurchases: 2 }));
+		expect(sold()).toEqual({ a: 4 });
+	});
+});

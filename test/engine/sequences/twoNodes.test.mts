@@ -1,10 +1,11 @@
 /** Two StreamSkill nodes in one workflow: what one of them advises also holds for the other one. */
 import type { IDataObject } from 'n8n-workflow';
 
+import { nameOn } from '../../../tools/sandbox/purchase.mts';
 import { faults } from '../../../tools/sandbox/sandbox.mts';
 import type { RunResult, Wiring } from '../engine.mts';
 import { onceEach, openShop, wordsOf, type Orders } from '../shop.mts';
-import { callOf, loop, sideBySide } from '../wirings.mts';
+import { agent, callOf, loop, sideBySide } from '../wirings.mts';
 
 const shop = openShop();
 const { lose, order, refuse, sold } = shop;
@@ -13,6 +14,7 @@ const twin = { parameters: { tarifId: 2, channel: '={{ $("Start").item.json.chan
 /** The first one is deactivated. */
 const onlyTwin: Wiring = { entry: 'Twin', connections: { Twin: [['Success']], Success: [] } };
 const list = ['a', 'b', 'c'];
+const byChannel = { idempotencyKey: '={{ $json.channel }}' };
 const all = onceEach([...list, ...list.map((channel) => `${channel}-bot`)]);
 const SEVERAL =
 	'This workflow has several StreamSkill nodes: in a new execution, let an item go only to those that have not bought for it yet, and deactivate the others.';
@@ -53,7 +55,7 @@ describe('failed, and not saved', () => {
 test('the first one has an uncertain order that was bought: what comes after it is left to do', async () => {
 	lose('b', true);
 	const result = await order(list, { onError, twin });
-	expect(wordsOf(result)).toContain('If it is, it was bought, and only what comes after this node is left to do.');
+	expect(wordsOf(result)).toContain('If it is there, only what comes after this node is left to do.');
 	expect(wordsOf(result)).toContain(SEVERAL);
 	await order(['b'], { wiring: onlyTwin, twin });
 	expect(sold()).toEqual(all);
@@ -68,12 +70,82 @@ test('nothing is said of others where all have keys, or the others are deactivat
 	expect(wordsOf(await order(['b'], { onError, twin: { ...twin, more: { disabled: true } } }))).not.toContain('several StreamSkill nodes');
 });
 
-test('by hand, with a key in the first one only: the second one gets what is left to it alone', async () => {
-	const options = { idempotencyKey: '={{ $json.channel }}' };
-	refuse('b-bot');
-	expect((await order(list, { mode: 'manual', options, twin })).error?.description).toContain(SEVERAL);
-	await order(list, { mode: 'manual', wiring: onlyTwin, twin });
+test.each(['b', 'b-bot'])('by hand, with a key in the first one only, and %s is refused: executed again', async (refused) => {
+	const setup: Orders = { mode: 'manual', options: byChannel, twin };
+	refuse(refused);
+	expect((await order(list, setup)).error?.description).toContain('Then execute the workflow again');
+	expect((await order(list, setup)).run.status).toBe('success');
 	expect(sold()).toEqual(all);
+});
+
+test('keys in both, not saved, and the first one is refused an order: what it has bought goes to the second one alone', async () => {
+	const options = { idempotencyKey: '={{ $("Start").item.json.channel }} chatbot' };
+	const setup: Orders = {
+		options: byChannel,
+		twin: { parameters: { ...twin.parameters, options } },
+		settings: { saveDataErrorExecution: 'none' },
+	};
+	refuse('b');
+	expect((await order(list, setup)).error?.description).toContain(SEVERAL);
+	await order(['a'], { ...setup, wiring: onlyTwin });
+	await order(['b', 'c'], setup);
+	expect(sold()).toEqual(all);
+});
+
+describe('a sub-workflow and its caller buy', () => {
+	let inner!: RunResult;
+	const sub = (setup: Orders) => async (items: IDataObject[]) =>
+		(inner = await order(items, { mode: 'integrated', workflowId: 'sub', wiring: { entry: 'StreamSkill', connections: {} }, ...setup }));
+	const CALLER =
+		'The workflow that has called this one may have StreamSkill nodes as well: in a new execution, let an item go only to those that have not bought for it yet.';
+	const NO_RETRY =
+		'Do not retry the execution of the workflow that has called this one: without Idempotency Keys, it would buy again what was bought.';
+	const bots = { tarifId: 2, channel: '={{ $("Start").item.json.channel }}-bot' };
+
+	test('the sub-workflow first, which is refused an order', async () => {
+		const callFirst = (): Wiring => ({ ...callOf(sub({})), connections: { Call: [['StreamSkill']] } });
+		refuse('b');
+		await order(list, { parameters: bots, wiring: callFirst() });
+		for (const remark of [CALLER, NO_RETRY]) expect(inner.error?.description).toContain(remark);
+		await order(['a'], { parameters: bots });
+		await order(['b', 'c'], { parameters: bots, wiring: callFirst() });
+		expect(sold()).toEqual(all);
+	});
+
+	test.each(['trigger', 'manual'] as const)('the caller first, and the sub-workflow is refused an order (%s)', async (mode) => {
+		const botsOf = sub({ parameters: { tarifId: 2, channel: '={{ $json.of }}-bot' } });
+		// As an Edit Fields node gives them.
+		const named = async (items: IDataObject[]) => await botsOf(items.map(({ channel }) => ({ of: nameOn(channel) })));
+		const callLast: Wiring = { ...callOf(named), entry: 'StreamSkill', connections: { StreamSkill: [['Call']], Call: [['Success']] } };
+		refuse('b-bot');
+		await order(list, { mode, wiring: callLast });
+		for (const remark of [CALLER, NO_RETRY]) expect(inner.error?.description).toContain(remark);
+		await order(['b', 'c'], { mode, wiring: { ...callLast, entry: 'Call', connections: { Call: [['Success']] } } });
+		expect(sold()).toEqual(all);
+	});
+
+	test.each([byChannel, {}])('by hand, the caller is refused an order: the output of the call is pinned (%j)', async (options) => {
+		const calling = (called: (items: IDataObject[]) => Promise<RunResult>): Orders => ({
+			mode: 'manual',
+			parameters: bots,
+			wiring: { ...callOf(called), connections: { Call: [['StreamSkill']] } },
+		});
+		refuse('a-bot');
+		const { error } = await order(['a'], calling(sub({ options })));
+		expect(error?.description).toContain(
+			'A sub-workflow does not know what was bought by hand: if one buys, pin the output of the node that calls it before you execute the workflow again.',
+		);
+		await order(
+			['a'],
+			calling(async () => await Promise.resolve(inner)),
+		);
+		expect(sold()).toEqual({ a: 1, 'a-bot': 1 });
+	});
+});
+
+test('in a loop, the message on a failed execution says that it lists one round only', async () => {
+	refuse('c');
+	expect((await order(list, { wiring: loop() })).error?.description).toContain('This lists one round only.');
 });
 
 test('keys in both, the first one in a sub-workflow: the whole list again', async () => {
@@ -115,26 +187,56 @@ describe('by hand, with Repeat Manual Orders', () => {
 	const mode = 'manual';
 	const options = { repeatManualOrders: true };
 
-	test('in the first one, and the second one is refused an order', async () => {
-		refuse('b-bot');
-		expect((await order(list, { mode, options, twin })).error?.description).toContain(
-			'Then take out of the list what this node has bought, turn off Repeat Manual Orders in all other StreamSkill nodes, and execute the workflow again today',
-		);
-		await order(['b', 'c'], { mode, twin });
+	const TURN_OFF =
+		'In another StreamSkill node, Repeat Manual Orders is on: turn it off before you execute the workflow again, or that node buys again.';
+
+	test('in the first one, and the second one is refused one of two equal orders', async () => {
+		const rows = [1, 2].map((row) => ({ channel: 'a', row }));
+		shop.sandbox.fault({ match: { channel: 'a-bot' }, skip: 1, times: 1, fault: faults.rejected(422) });
+		expect((await order(rows, { mode, options, twin })).error?.description).toContain(TURN_OFF);
+		await order(rows, { mode, twin });
+		expect(sold()).toEqual({ a: 2, 'a-bot': 2 });
+	});
+
+	test('in the second one, and the first one is refused an order', async () => {
+		refuse('b');
+		const again = { parameters: { ...twin.parameters, options } };
+		expect((await order(list, { mode, twin: again })).error?.description).toContain(TURN_OFF);
+		await order(list, { mode, twin });
 		expect(sold()).toEqual(all);
 	});
 
-	test.each([options, {}])(
-		'%j in the first one, which is refused an order: what it has bought goes to the second one alone',
-		async (ofFirst) => {
-			refuse('b');
-			const second = { parameters: { ...twin.parameters, options: ofFirst === options ? {} : options } };
-			expect((await order(list, { mode, options: ofFirst, twin: second })).error?.description).toContain(SEVERAL);
-			await order(['b', 'c'], { mode, options: ofFirst, twin });
-			await order(['a'], { mode, wiring: onlyTwin, twin });
-			expect(sold()).toEqual(all);
-		},
-	);
+	test('in the tool of an agent before the node, which is refused an order', async () => {
+		const calling = (ofTool: IDataObject): Orders => ({
+			mode,
+			node: { tool: true },
+			parameters: { tarifId: 2, channel: 'a-bot' },
+			options: ofTool,
+			twin: { parameters: { tarifId: 1, channel: 'a' } },
+			wiring: {
+				entry: 'Agent',
+				agent: 'Agent',
+				nodes: { Agent: agent({ orders: () => [{ channel: 'x' }] }) },
+				connections: { Agent: [['Twin']], StreamSkill: [], Success: [] },
+			},
+		});
+		refuse('a');
+		expect((await order([{}], calling(options))).error?.description).toContain(TURN_OFF);
+		await order([{}], calling({}));
+		expect(sold()).toEqual({ a: 1, 'a-bot': 1 });
+	});
+
+	test('in the first one, which is refused an order: what it has bought goes to the second one alone', async () => {
+		refuse('b');
+		const { error } = await order(list, { mode, options, twin });
+		expect(error?.description).toContain(SEVERAL);
+		expect(error?.description).toContain(
+			'Then take out of the list what this node has bought, turn off Repeat Manual Orders in all other StreamSkill nodes, and execute the workflow again today',
+		);
+		await order(['b', 'c'], { mode, options, twin });
+		await order(['a'], { mode, wiring: onlyTwin, twin });
+		expect(sold()).toEqual(all);
+	});
 
 	test('by an expression: what was bought is taken out, whatever the item that failed says', async () => {
 		const items = [

@@ -16,7 +16,7 @@ import { chainsOf, namesOf } from './names';
 import { pastState, type Names, type PastOrder, type PastOrders } from './past';
 import type { Knowledge, Planned, Recalled } from './recalled';
 import { Recorder, type Attempt } from './recorder';
-import { isOfEditor, isOfItem, type ShownReference } from './records';
+import { isByHand, isOfItem, type ShownReference } from './records';
 import { referenceOf, shownReference } from './references';
 import { openStores, type Stores } from './stores';
 
@@ -78,9 +78,10 @@ export class Journal {
 		return this.past.placed;
 	}
 
-	/** The items whose order was sent more than once, as far as this execution knows, in whatever round. */
+	/** The items whose order was bought, or may have been, more than once, as far as this execution knows, in whatever round. */
 	repeated(): ReadonlySet<Item> {
-		const isRepeated = ({ names: { order } }: Recalled) => order !== undefined && this.past.hasRepeated(NAME.order(order));
+		const counts = this.past.counts();
+		const isRepeated = ({ names: { order } }: Recalled) => order !== undefined && (counts.get(order) ?? 0) > 1;
 		return new Set(this.list.filter(isRepeated).map(({ item }) => item));
 	}
 
@@ -186,8 +187,10 @@ export class Journal {
 		);
 		group.forEach((one, place) => {
 			const [order, ...others] = found[place] ?? [];
-			one.taken = order;
-			if (!order) return;
+			// The record of its own item says that it was not bought: this is the record of an item in a later round.
+			one.isAnothers = one.isRefused && order !== undefined && order.item === undefined;
+			one.taken = one.isAnothers ? undefined : order;
+			if (!order || one.isAnothers) return;
 			for (const other of others) this.past.merge(order, other);
 			order.call = call.id;
 			order.place = one.names.place;
@@ -197,12 +200,14 @@ export class Journal {
 
 	/** What is on record of an order, in the sequence in which one thing outranks the next. */
 	private async knowledgeOf(one: Recalled): Promise<Knowledge> {
-		this.dropWhatKeyOutranks(one);
+		await this.dropWhatKeyOutranks(one);
 		const { names, taken, key } = one;
 		if (one.isOneOfMany) return { kind: 'unrecognised', why: 'tooMany' };
+		if (one.isAnothers) return { kind: 'unrecognised', why: 'moved' };
 		if (taken?.state.kind === 'bought') {
 			this.confirmations.refute(taken.records.map(referenceOf));
-			const { purchase, because = isByHand(taken) ? 'editor' : 'earlier' } = taken.state;
+			const byHand = stateOfKey(key) === undefined ? 'editor' : 'editorKey';
+			const { purchase, because = isByHand(taken) ? byHand : 'earlier' } = taken.state;
 			return { kind: 'bought', purchase, because };
 		}
 		if (taken) return await this.judgeOpen(one, taken);
@@ -221,9 +226,10 @@ export class Journal {
 	}
 
 	/** What a key has bought, or may have, holds in any execution, so it outranks what was bought by hand with another one, or with none. */
-	private dropWhatKeyOutranks(one: Recalled) {
+	private async dropWhatKeyOutranks(one: Recalled) {
 		const { taken, key } = one;
-		if (taken?.state.kind !== 'bought' || !isByHand(taken) || stateOfKey(key) === undefined) return;
+		if (!key || taken?.state.kind !== 'bought' || !isByHand(taken) || stateOfKey(key) === undefined) return;
+		if (await this.lookup.isOfKey(taken, key)) return;
 		this.past.takenNow.delete(taken);
 		one.taken = undefined;
 	}
@@ -401,8 +407,6 @@ function wasSentBefore(order: PastOrder, other: PastOrder): boolean {
 		other.records.some((one) => one.scope === scope && one.name === name && one.number > number),
 	);
 }
-
-const isByHand = ({ records }: PastOrder) => records.every(isOfEditor);
 
 const stateOfKey = (key: Recalled['key']): 'bought' | 'unknown' | undefined => {
 	if (key?.owner !== 'same' || key.state === 'void') return undefined;

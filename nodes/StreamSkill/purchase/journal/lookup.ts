@@ -59,6 +59,11 @@ export class Lookup {
 			const found = await list.look(wanted);
 			const untold = new Set(await this.findExchanged(list, found));
 			for (const one of recalled) if (one.names.item !== undefined && untold.has(NAME.item(one.names.item))) one.isOneOfMany = true;
+			const byName = groupBy(found, ({ name }) => name);
+			for (const one of recalled) {
+				const own = one.names.item === undefined ? [] : (byName.get(NAME.item(one.names.item)) ?? []);
+				if (own.length > 0) one.isRefused = own.every(({ state }) => state === 'void');
+			}
 			// An item's record may join that of its order, which is to be known first.
 			const inSequence = found.sort((a, b) => Number(isOfItem(a)) - Number(isOfItem(b)));
 			past.learn(
@@ -180,6 +185,12 @@ export class Lookup {
 	async joinKeys(recalled: Recalled[]) {
 		const isOpen = (order?: PastOrder): order is PastOrder => order?.state.kind === 'unknown' && isWithoutKey(order);
 		await this.link(recalled.flatMap(({ taken, key }) => (key && isOpen(taken) ? [{ taken, key }] : [])));
+	}
+
+	/** Whether an order was claimed with this key. */
+	async isOfKey(taken: PastOrder, key: RecordId): Promise<boolean> {
+		await this.link([{ taken, key }]);
+		return taken.records.some(({ scope, name }) => scope === key.scope && name === key.name);
 	}
 
 	/** Adds keys to those orders that they were claimed with. */

@@ -2,7 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 
 import type { NotBought } from '../dispatch/outcome';
 import { groupBy } from './groups';
-import { isOfEditor, isOfItem, type FoundRecord, type ListState, type RecordId } from './records';
+import { isByHand, isOfEditor, isOfItem, type FoundRecord, type ListState, type RecordId } from './records';
 import { PAST_ORDERS } from '../../n8n/stored';
 
 /** What an order goes by: see `names.ts`. */
@@ -48,8 +48,8 @@ interface Stored {
 	/** By scope. */
 	lists: Record<string, ListState>;
 	orders: PastOrder[];
-	/** How many purchases are forgotten here because their call is complete. */
-	complete: number;
+	/** How many purchases are forgotten here because their call is complete, by what they ordered. */
+	complete: Record<string, number>;
 	/** What this execution has sent before is known from n8n's database at most. `unmet`: none of it was recognised yet. */
 	lost?: 'unmet' | 'met';
 	usedReferences?: string[];
@@ -112,7 +112,7 @@ export class PastOrders {
 		this.ofNamesake = new Set(placed.flatMap((numbers) => Object.keys(numbers)));
 		const kept = all[this.nodeId];
 		this.isNew = kept === undefined;
-		const stored: Stored = kept ?? { names: [], copies: [], root, used: {}, lists: {}, orders: [], complete: 0 };
+		const stored: Stored = kept ?? { names: [], copies: [], root, used: {}, lists: {}, orders: [], complete: {} };
 		this.stored = isPreview ? (JSON.parse(JSON.stringify(stored)) as Stored) : stored;
 		if (!isPreview) data[PAST_ORDERS] = Object.assign(all, { [this.nodeId]: stored });
 		// n8n counts the calls of a node by its name: if two have exchanged theirs, each goes on where the other one was.
@@ -136,8 +136,9 @@ export class PastOrders {
 	/** How many orders the execution has placed, in all its calls and retries, without those that were refused. */
 	get placed(): number {
 		const isPlaced = ({ call, order, records, state }: PastOrder) =>
-			state.kind !== 'void' && (call ?? order) !== undefined && !records.every(isOfEditor);
-		return this.stored.complete + this.stored.orders.filter(isPlaced).length;
+			state.kind !== 'void' && (call ?? order) !== undefined && !isByHand({ records });
+		const complete = Object.values(this.stored.complete).reduce((sum, one) => sum + one, 0);
+		return complete + this.stored.orders.filter(isPlaced).length;
 	}
 
 	/** Whether this is a retry of an execution that has placed orders by hand. */
@@ -183,9 +184,11 @@ export class PastOrders {
 		return this.stored.used[scope]?.[name] ?? 0;
 	}
 
-	/** @returns whether a list has two numbers for a name, or more */
-	hasRepeated(name: string): boolean {
-		return Object.values(this.stored.used).some((numbers) => (numbers[name] ?? 0) > 1);
+	/** @returns how many orders there are, bought or uncertain, by what they order */
+	counts(): Map<string, number> {
+		const counts = new Map(Object.entries(this.stored.complete));
+		for (const { order = '', state } of this.orders) if (state.kind !== 'void') counts.set(order, (counts.get(order) ?? 0) + 1);
+		return counts;
 	}
 
 	/** @returns the next number, which counts as given from now on */
@@ -247,7 +250,8 @@ export class PastOrders {
 	close(call: string, isComplete: boolean) {
 		const { orders } = this.stored;
 		const isOver = ({ call: owner, state }: PastOrder) => isComplete && owner === call && state.kind === 'bought';
-		this.stored.complete += orders.filter((order) => isOver(order) && !order.records.every(isOfEditor)).length;
+		const { complete } = this.stored;
+		for (const one of orders) if (isOver(one) && !isByHand(one)) complete[one.order ?? ''] = (complete[one.order ?? ''] ?? 0) + 1;
 		this.stored.orders = orders.filter((order) => order.state.kind !== 'void' && !isOver(order));
 	}
 }

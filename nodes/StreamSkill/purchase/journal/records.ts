@@ -64,6 +64,10 @@ export const isOfKey = ({ scope }: Pick<RecordId, 'scope'>) => scope.startsWith(
 /** Whether a record is one of what a node has ordered by hand. */
 export const isOfEditor = ({ scope }: Pick<RecordId, 'scope'>) => scope.includes(':editor:');
 
+/** Whether an order was placed by hand in an execution before this one: all that is known of it are the editor's record and its key's. */
+export const isByHand = ({ records }: { records: RecordId[] }): boolean =>
+	records.some(isOfEditor) && records.every((record) => isOfEditor(record) || isOfKey(record));
+
 /** For how many milliseconds an execution that has its list for itself need not look whether others have come to share it. */
 export const ALONE_FOR = 500;
 
@@ -98,7 +102,9 @@ export type Because =
 	/** A person has said so. */
 	| 'confirmed'
 	/** By hand, today or yesterday. */
-	| 'editor';
+	| 'editor'
+	/** The same, with the same Idempotency Key: Repeat Manual Orders does not change that. */
+	| 'editorKey';
 
 /** Why an order is not recognised. */
 export interface Unrecognised {

@@ -103,13 +103,14 @@ export function whatIsOrdered(body: OrderBody): string {
 
 /**
  * The API answers with a channel's address where its name was sent (its document: `twitch` and
- * `https://www.twitch.tv/twitch`), and the next order may be made of the answer. Only the address of a site's own page
- * is read so: a longer one may be of anything.
+ * `https://www.twitch.tv/twitch`), and the next order may be made of the answer. Only the address of a channel's or a
+ * video's own page is read so, as Twitch, Kick, YouTube and Trovo have them: a longer one may be of anything.
  *
- * @returns the name in a channel's address, or the channel as it is
+ * @returns the name in a channel's address, or the channel as it is, without the @ of a handle
  */
-export const nameOfChannel = (channel: string): string =>
-	/^(?:https?:\/\/)?[\w-]+(?:\.[\w-]+)+\/([^/?#]+)\/?$/i.exec(channel)?.[1] ?? channel;
+export const nameOfChannel = (channel: string): string => (PAGE.exec(channel)?.[1] ?? channel).replace(/^@/, '');
+
+const PAGE = /^(?:https?:\/\/)?[\w-]+(?:\.[\w-]+)+\/(?:(?:s|c|channel|user|videos?)\/|watch\?v=)?([^/?#&]+)\/?$/i;
 
 const valueAt = (body: OrderBody, key: string): unknown =>
 	key.split('.').reduce<unknown>((value, name) => (value as IDataObject | undefined)?.[name], body);

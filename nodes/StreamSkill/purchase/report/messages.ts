@@ -29,10 +29,6 @@ const NOT_DEBUG = 'Do not use "Debug in editor": it would buy again what was bou
 
 const ORDER_THE_REST = 'order the rows that are left in a new execution, without those that were bought.';
 
-/** An execution of a sub-workflow fails with the one that has called it, which n8n offers to retry. */
-const NOT_THE_CALLER =
-	'If another workflow has called this one, do not retry that: without Idempotency Keys, it would buy again what was bought.';
-
 const EXECUTE_AGAIN = 'Then execute the workflow again';
 
 const EXECUTE_WITHOUT_BOUGHT =
@@ -152,7 +148,7 @@ export function goOn(failures: Failure[], recourse: Recourse): string {
 						isUnread(first) ? 'check which rows are in your StreamSkill account, and order the others' : 'order the rows that are left'
 					} in a new execution.`;
 		case 'rest':
-			return `Then ${first?.kind === 'unknown' && first.isKeyed ? 'save and publish the workflow, and ' : ''}${ORDER_THE_REST} ${NOT_THE_CALLER}`;
+			return `Then ${first?.kind === 'unknown' && first.isKeyed ? 'save and publish the workflow, and ' : ''}${ORDER_THE_REST}`;
 		case 'anew':
 			if (!mayBeBought || first?.kind === 'conflict') return 'Then order this item alone in a new execution.';
 			return first?.kind === 'unknown' && first.isKeyed
@@ -172,6 +168,7 @@ const joinProblems = (problems: FieldProblems) => Object.values(problems).flat()
 export function describeBought(because: Because, treatment?: Treatment): string {
 	switch (because) {
 		case 'key':
+		case 'editorKey':
 			return `An order with the Idempotency Key "${treatment?.idempotencyKey ?? ''}" was bought before`;
 		case 'editor':
 			return 'This order was bought by hand before, today or yesterday';
@@ -275,21 +272,19 @@ export function lookUp(
 		.filter(Boolean)
 		.join(' ');
 	const named = reference ?? 'its reference';
-	const confirm = `If it is there, add ${named} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.`;
+	const [ifBought, ifNot] = isOneOfEqual ? ['If it was bought', 'If it was not'] : ['If it is there', 'If it is not'];
+	const confirm = `${ifBought}, add ${named} to the option Confirmed Bought. ${ifNot}, add it to Confirmed Not Bought.`;
 	switch (recourse) {
 		case 'editor':
 		case 'editorRepeat':
 		case 'retry':
 			return [look, confirm];
 		case 'rest':
-			return [look, isKeyed ? confirm : 'If it is there, it was bought. If it is not, it is one of the rows that are left.'];
+			return [look, isKeyed ? confirm : `${ifBought}, nothing more is to be bought for it. ${ifNot}, it is one of the rows that are left.`];
 		case 'anew':
 			if (isKeyed) return [look, confirm];
 			if (!isRepeated)
-				return [
-					look,
-					'If it is, it was bought, and only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
-				];
+				return [look, `${ifBought}, only what comes after this node is left to do. ${ifNot}, order this item alone in a new execution.`];
 			return [
 				'If this item is the order before it once more, do what the message on that one says, and nothing for this one. If it is meant as another order, order this item alone in a new execution.',
 			];
@@ -347,7 +342,7 @@ function leaveOut(recourse: Recourse): string {
 }
 
 function adviseDuplicate(because: Because, recourse: Recourse): string[] {
-	if (because === 'key' && ['tool', 'editorTool'].includes(recourse))
+	if (['key', 'editorKey'].includes(because) && ['tool', 'editorTool'].includes(recourse))
 		return ['Do not order it again, unless a further one is asked for: then with another Idempotency Key.'];
 	const advice = DUPLICATES[because];
 	// Otherwise the others have gone on already.
@@ -356,8 +351,11 @@ function adviseDuplicate(because: Because, recourse: Recourse): string[] {
 		: [advice, 'To go on without buying it again, set If Already Purchased to Skip.'];
 }
 
+const OTHER_KEY = 'Give it another Idempotency Key if it is meant to be bought as well.';
+
 const DUPLICATES: Record<Because, string> = {
-	key: 'Give it another Idempotency Key if it is meant to be bought as well.',
+	key: OTHER_KEY,
+	editorKey: OTHER_KEY,
 	editor: 'Turn on the option Repeat Manual Orders if it is meant to be bought once more: that buys the whole list again.',
 	confirmed: 'Nothing is left to do for it.',
 	earlier: "Its purchase is in the output of that other try, or in n8n's log.",

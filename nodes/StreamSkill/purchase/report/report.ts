@@ -2,6 +2,7 @@ import type { IDataObject, IExecuteFunctions, INode, INodeExecutionData } from '
 
 import { errorItem } from '../../n8n/errorItem';
 import {
+	comesAfterCall,
 	errorsLeadBack,
 	isCalled,
 	followersLike,
@@ -30,7 +31,7 @@ export interface Remarks {
 	confirmations: Pick<Confirmations, 'unmet' | 'contradictory' | 'opposing' | 'wrong'>;
 	/** How many orders the execution has placed, in all calls of the node. */
 	placed: number;
-	/** The items whose order was sent more than once, as far as this execution knows, in whatever round. */
+	/** The items whose order was bought, or may have been, more than once, as far as this execution knows, in whatever round. */
 	repeated(): ReadonlySet<Item>;
 }
 
@@ -177,7 +178,9 @@ export class Report {
 				// Nothing at all would leave a model to guess.
 				if (isTool(this.context))
 					return { json: { skipped: describeBought(because, item.reading.treatment), message: 'Nothing was bought now.' }, pairedItem };
-				return isWanted(because) ? { json: leftOutJson({ ...orderOf(item)?.body }, because), pairedItem } : undefined;
+				return isWanted(because)
+					? { json: leftOutJson({ ...orderOf(item)?.body }, because === 'editorKey' ? 'editor' : because), pairedItem }
+					: undefined;
 			}
 			case undefined:
 				return undefined;
@@ -209,33 +212,46 @@ export class Report {
 		const uncertain = this.all('failed').filter(({ failure }) => failure.kind === 'unknown');
 		const leftOut = this.all('leftOut').filter(({ because }) => because !== 'key');
 		const listed = this.all('bought').length + leftOut.length + uncertain.length;
-		if (!['rest', 'editorRepeat'].includes(this.recourse) || placed <= listed) return [];
+		if (!['retry', 'rest', 'editorRepeat'].includes(this.recourse) || placed <= listed) return [];
 		return [
 			`This lists one round only. What others have bought is in the node's output, or in the lines of n8n's log that have "run":"${run}"`,
 		];
 	}
 
-	/** What is told where other nodes of the workflow would order for the same items again, or would not let them through. */
+	/** What is told where other nodes would order for the same items again, or have theirs still to come. */
 	private get otherNodesRemark(): string[] {
-		const nodes = [this.context.getNode(), ...othersLike(this.context)];
-		if (nodes.length === 1 || !this.mayDivideNodes(nodes)) return [];
+		const { context, recourse } = this;
+		const others = othersLike(context);
+		const isByHand = recourse === 'editor' || recourse === 'editorRepeat';
 		return [
-			'This workflow has several StreamSkill nodes: in a new execution, let an item go only to those that have not bought for it yet, and deactivate the others',
-		];
+			others.length > 0 &&
+				this.mayDivideNodes([context.getNode(), ...others]) &&
+				'This workflow has several StreamSkill nodes: in a new execution, let an item go only to those that have not bought for it yet, and deactivate the others',
+			isCalled(context) &&
+				'The workflow that has called this one may have StreamSkill nodes as well: in a new execution, let an item go only to those that have not bought for it yet',
+			// An execution of a sub-workflow fails with the one that has called it, which n8n offers to retry.
+			isCalled(context) &&
+				recourse === 'rest' &&
+				'Do not retry the execution of the workflow that has called this one: without Idempotency Keys, it would buy again what was bought',
+			recourse === 'editor' &&
+				others.some(repeats) &&
+				'In another StreamSkill node, Repeat Manual Orders is on: turn it off before you execute the workflow again, or that node buys again',
+			isByHand &&
+				comesAfterCall(context) &&
+				'A sub-workflow does not know what was bought by hand: if one buys, pin the output of the node that calls it before you execute the workflow again',
+		].filter((remark): remark is string => Boolean(remark));
 	}
 
 	/** Whether what is left in the next execution may not be the same for all of these nodes. */
 	private mayDivideNodes(nodes: INode[]): boolean {
 		switch (this.recourse) {
 			case 'editorRepeat':
-				return true;
-			case 'editor':
-				// What a node before it leaves out by a key does not come to this one.
-				return !hasKeys(this.context.getNode()) && nodes.some(hasKeys);
 			case 'retry':
 			case 'rest':
+				return true;
 			case 'anew':
 				return !nodes.every(hasKeys);
+			case 'editor':
 			case 'evaluation':
 			case 'tool':
 			case 'editorTool':
@@ -308,8 +324,6 @@ const optionOf = ({ parameters }: INode, name: string) => (parameters.options as
 
 const hasKeys = (node: INode) => optionOf(node, 'idempotencyKey') !== undefined;
 
-const recourseFor = (context: IExecuteFunctions): Recourse =>
-	recourseOf(
-		context,
-		[context.getNode(), ...othersLike(context)].some((node) => Boolean(optionOf(node, 'repeatManualOrders'))),
-	);
+const repeats = (node: INode) => Boolean(optionOf(node, 'repeatManualOrders'));
+
+const recourseFor = (context: IExecuteFunctions): Recourse => recourseOf(context, repeats(context.getNode()));

@@ -20,6 +20,7 @@ export interface Tally {
 
 const WHY_LEFT_OUT: Record<WhyLeftOut, string> = {
 	key: 'bought before with the same Idempotency Key',
+	editorKey: 'bought before with the same Idempotency Key',
 	confirmed: 'confirmed as bought',
 	earlier: 'bought before, in an earlier try of this execution',
 	editor: 'bought by hand before, today or yesterday',
