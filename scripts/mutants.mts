@@ -46,6 +46,18 @@ const mutants: Mutant[] = [
 	mutant('one quiet list is enough', 'Journal.judgeOpen', { value: 'isQuiet', is: 'lists.some(Boolean)' }, 'sequences/found'),
 	mutant('clocks never differ', 'isQuiet', { value: 'last', is: 'minuteOf(Date.now())' }, 'sequences/found'),
 	mutant('what was bought by hand outranks any key', 'dropWhatKeyOutranks', { returns: '' }, 'sequences/found'),
+	mutant(
+		'a row that was refused takes what another one has bought',
+		'Journal.pair',
+		{ value: 'isAnothers', is: 'false' },
+		'sequences/reviewed',
+	),
+	mutant(
+		'what was bought by hand with a key is left out for nodes without one',
+		'Lookup.isOfKey',
+		{ returns: 'Promise.resolve(false)' },
+		'sequences/twoNodes',
+	),
 	mutant('a key of another order is told as its own', 'knowledgeOf', { value: 'isOther', is: 'false' }, 'sequences/found'),
 	mutant(
 		'all calls of MCP clients are one execution',
