@@ -188,7 +188,7 @@ export class Journal {
 		group.forEach((one, place) => {
 			const [order, ...others] = found[place] ?? [];
 			// The record of its own item says that it was not bought: this is the record of an item in a later round.
-			one.isAnothers = one.isRefused && order !== undefined && order.item === undefined;
+			one.isAnothers = one.isRefused && order !== undefined && [order, ...others].every(({ item }) => item === undefined);
 			one.taken = one.isAnothers ? undefined : order;
 			if (!order || one.isAnothers) return;
 			for (const other of others) this.past.merge(order, other);
