@@ -45,7 +45,7 @@ const mutants: Mutant[] = [
 	mutant('nothing tells that an execution was started by hand', 'List.sayByHand', { returns: 'Promise.resolve()' }, 'sequences/found'),
 	mutant('one quiet list is enough', 'Journal.judgeOpen', { value: 'isQuiet', is: 'lists.some(Boolean)' }, 'sequences/found'),
 	mutant('clocks never differ', 'isQuiet', { value: 'last', is: 'minuteOf(Date.now())' }, 'sequences/found'),
-	mutant('what was bought by hand outranks any key', 'dropWhatKeyOutranks', { returns: '' }, 'sequences/found'),
+	mutant('what was bought by hand outranks any key', 'giveBackWhatKeysOutrank', { returns: '' }, 'sequences/found'),
 	mutant(
 		'a row that was refused takes what another one has bought',
 		'Journal.pair',
@@ -54,8 +54,8 @@ const mutants: Mutant[] = [
 	),
 	mutant(
 		'what was bought by hand with a key is left out for nodes without one',
-		'Lookup.isOfKey',
-		{ returns: 'Promise.resolve(false)' },
+		'Lookup.joinKeys',
+		{ value: 'isOpen', is: '(order?: PastOrder): order is PastOrder => order?.state.kind === "unknown" && isWithoutKey(order)' },
 		'sequences/twoNodes',
 	),
 	mutant('a key of another order is told as its own', 'knowledgeOf', { value: 'isOther', is: 'false' }, 'sequences/found'),

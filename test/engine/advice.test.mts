@@ -87,8 +87,7 @@ const causes: Record<string, Cause> = {
 		mend: () => ({ options: byChannel }),
 	},
 	'all have one key': {
-		advice:
-			'To buy this order as well, give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.',
+		advice: 'Give each of these orders an Idempotency Key of its own, and leave all other keys as they are.',
 		wrong: () => ({ options: { idempotencyKey: 'k' } }),
 		mend: () => ({ options: byChannel }),
 	},
@@ -280,14 +279,14 @@ describe('a key', () => {
 	});
 
 	test.each<[string, Orders, string]>([
-		['in the editor', { mode: 'manual' }, 'it was bought: take its item out of the list.'],
-		['in production', {}, 'it was bought: order the rows that are left in a new execution, without it.'],
-		['in a sub-workflow', { mode: 'integrated' }, 'it was bought: take its item out of the list.'],
+		['in the editor', { mode: 'manual' }, 'take its item out of the list.'],
+		['in production', {}, 'do not retry this execution, but order the rows that are left in a new one, without it.'],
+		['in a sub-workflow', { mode: 'integrated' }, 'take its item out of the list.'],
 	])('that has bought this order before its fields were changed, %s: it is not bought again', async (_where, setup, leaveOut) => {
 		await order(['a'], { ...setup, options: byChannel });
 		const changed: Orders = { ...setup, options: byChannel, parameters: { additionalFields: { quantity: 5 } } };
 		const conflict = await order(list, changed);
-		reads(conflict, `If that was this one, before its fields were changed, ${leaveOut}`);
+		reads(conflict, `If the key has bought this very order, before its fields were changed, ${leaveOut}`);
 		expect(sold()).toEqual({ a: 1 });
 		await order(
 			list.filter((channel) => channel !== 'a'),
@@ -310,7 +309,7 @@ describe('a key', () => {
 		await order(['a'], { options: byChannel });
 		makeUnclear();
 		const first = await order(list, { ...setup, options: byChannel });
-		reads(first, 'Check whether this order is in your StreamSkill account. If it is, it was bought: ');
+		reads(first, 'Check whether this order is in your StreamSkill account. If it is, ');
 		await order(
 			list.filter((channel) => !(channel in sold())),
 			{ ...setup, options: byChannel },
@@ -337,7 +336,7 @@ describe('a key', () => {
 		const first = await order(['a'], { ...setup, options: k });
 		reads(
 			first,
-			'If it is, it was bought, and only what comes after this node is left to do. If it is not, give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again. Then order this item alone in a new execution.',
+			'If it is, do not order it again: only what comes after this node is left to do. If it is not, give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again. Then order this item alone in a new execution.',
 		);
 		if (!('a' in sold())) await order(['a'], { ...setup, options: { idempotencyKey: 'k 2' } });
 		expect(sold()).toMatchObject({ a: 1 });

@@ -61,7 +61,7 @@ test.each([true, false])('an order that is looped back under another key (bought
 	const [first, second] = data.resultData.runData.StreamSkill.map((task) => task.data!.main[1]![0].json);
 	expect(first.message).toContain('run the item again with the same Idempotency Key');
 	expect(second.message).toBe(
-		'If this item is the order before it once more, do what the message on that one says, and nothing for this one. If it is meant as another order, order this item alone in a new execution.',
+		'If this item repeats the order before it, do what the message on that one says, and nothing for this one. If it is meant as another order, order this item alone in a new execution.',
 	);
 	expect(shop.sent()).toEqual({ a: 1 });
 });

@@ -172,7 +172,10 @@ describe('what to do', () => {
 
 	test.each<[Failure, string]>([
 		[invalid, 'Change the named fields, or the data that fills them.'],
-		[failures['a key of another order: list'], `To buy this order as well, ${OWN_KEY}`],
+		[
+			failures['a key of another order: list'],
+			'Give each of these orders an Idempotency Key of its own, and leave all other keys as they are.',
+		],
 		[
 			failures['a key that comes again'],
 			'Give this item an Idempotency Key of its own and leave the other keys as they are, or set If Already Purchased to Skip.',
@@ -187,16 +190,16 @@ describe('what to do', () => {
 	});
 
 	test.each<[Recourse, string]>([
-		['editor', 'it was bought: take its item out of the list.'],
-		['retry', 'it was bought: order the rows that are left in a new execution, without it.'],
-		['rest', 'it was bought: take its item out of the list.'],
-		['anew', 'it was bought, and only what comes after this node is left to do.'],
+		['editor', 'take its item out of the list.'],
+		['retry', 'do not retry this execution, but order the rows that are left in a new one, without it.'],
+		['rest', 'take its item out of the list.'],
+		['anew', 'do not order it again: only what comes after this node is left to do.'],
 	])('about a key that may have bought this very order: first to look, or to remember (%s)', (recourse, leaveOut) => {
 		expect(advise(failures['a key of another order: unclear'], recourse)).toBe(
 			`This order was not sent. Check whether this order is in your StreamSkill account. If it is, ${leaveOut} If it is not, ${OWN_KEY} ${next[recourse]}`,
 		);
 		expect(advise(failures['a key of another order: record'], recourse)).toBe(
-			`This order was not sent. If that was this one, before its fields were changed, ${leaveOut} If this is a further order, ${OWN_KEY} ${next[recourse]}`,
+			`This order was not sent. If the key has bought this very order, before its fields were changed, ${leaveOut} If this is a further order, ${OWN_KEY} ${next[recourse]}`,
 		);
 	});
 
@@ -285,7 +288,7 @@ describe('what to do', () => {
 	test('about an equal order of another call, which may be that once more or another one', () => {
 		const repeated = { ...uncertain(), isRepeated: true } as Failure;
 		expect(advise(repeated, 'anew')).toBe(
-			'If this item is the order before it once more, do what the message on that one says, and nothing for this one. If it is meant as another order, order this item alone in a new execution.',
+			'If this item repeats the order before it, do what the message on that one says, and nothing for this one. If it is meant as another order, order this item alone in a new execution.',
 		);
 	});
 
@@ -326,7 +329,7 @@ describe('what to do', () => {
 		'about the other order that has the key: that one is to be looked up (%s)',
 		(recourse) => {
 			expect(advise(failures['a key of another order: uncertain'], recourse)).toContain(
-				`Wait some minutes, then check whether the other order is in your StreamSkill account, with the time when it was sent. n8n's log names it beside this reference, unless n8n was killed then. ${CONFIRM}`,
+				`Wait some minutes, then check whether the other order is in your StreamSkill account, with the time when it was sent. n8n's log names it beside its reference, unless n8n was killed then. ${CONFIRM}`,
 			);
 		},
 	);

@@ -126,9 +126,16 @@ export function othersLike(context: IExecuteFunctions): INode[] {
 	return nodesOf(context).filter((node) => isLike(node.type) && node.name !== name && !node.disabled);
 }
 
-/** Whether a node before this one calls another workflow, whose execution is one in production (n8n: workflow-execute-additional-data.js). */
-export const comesAfterCall = (context: IExecuteFunctions): boolean =>
-	context.getParentNodes(context.getNode().name).some(({ type, disabled }) => type === 'n8n-nodes-base.executeWorkflow' && !disabled);
+/**
+ * Whether the next execution may call another workflow for what was bought by hand in this one: its execution is one in
+ * production (n8n: workflow-execute-additional-data.js). After this node, it is called if another one like it follows, for
+ * which this one puts out what it leaves out.
+ */
+export function mayCallAgain(context: IExecuteFunctions): boolean {
+	const { name } = context.getNode();
+	const reached = [...context.getParentNodes(name), ...(followersLike(context).length > 0 ? context.getChildNodes(name) : [])];
+	return reached.some(({ type, disabled }) => type === 'n8n-nodes-base.executeWorkflow' && !disabled);
+}
 
 /** @returns those of them that come after it, and may have orders for the same items */
 export function followersLike(context: IExecuteFunctions): INode[] {

@@ -427,7 +427,9 @@ test.each([
 		const last = await order([], { ...setup(confirmed), retryOf: killed });
 		// As the message says, the first row is ordered in a new execution: two of three are in the account.
 		expect(outcomes(last)).toEqual(['notSent']);
-		expect(wordsOf(last)).toContain('This execution has bought an equal order before, and it is not clear whether it was this one');
+		expect(wordsOf(last)).toContain(
+			'This order was refused before n8n was killed, and this execution has bought an equal one, which may be that of a row that comes later',
+		);
 		expect(sold()).toEqual({ a: 2 });
 	},
 );
@@ -449,4 +451,65 @@ describe('by hand, equal orders with a key each, executed again with more rows',
 		await order(rows(1, 2, 3, 4), setup({ maxPurchases: 2 }));
 		expect(sold()).toEqual({ a: 4 });
 	});
+});
+
+describe('killed in a loop after a row was refused, and an equal one was bought', () => {
+	const list = [1, 2, 3].map((row) => ({ channel: 'a', row }));
+	const setup = (more: Orders = {}): Orders => ({ onError: 'continueErrorOutput', ...more, wiring: loop({ errorsToo: true }) });
+	const killAtThird = async (more: Orders = {}) => {
+		refuse('a');
+		return await kill(list, { at: 'send', channel: 'a', nth: 3, ended: ['Start', 'Loop', 'StreamSkill'] }, setup(more));
+	};
+
+	test.each([{}, { idempotencyKey: '={{ $json.row }}' }])('a second try of the retry knows it as well (%j)', async (options) => {
+		const killed = await killAtThird({ options });
+		const retry = await order([], { ...setup({ options }), tries: 2, retryOf: killed });
+		expect(outcomes(retry)).toEqual(['notSent', 'unknown']);
+		expect(sold()).toEqual({ a: 1 });
+	});
+
+	test('the refused row is bought with its key in a new execution, as the message says', async () => {
+		const options = { idempotencyKey: '={{ $json.row }}' };
+		const killed = await killAtThird({ options });
+		await order(list.slice(0, 1), { options });
+		const retry = await order([], { ...setup({ options }), retryOf: killed });
+		expect(outcomes(retry)).toEqual(['unknown']);
+		expect(hintsOf(retry).join()).toContain('bought before with the same Idempotency Key');
+		expect(sold()).toEqual({ a: 2 });
+	});
+});
+
+test('killed after a row was refused: it takes nothing from rows that order the same, and look alike', async () => {
+	const list: IDataObject[] = [{ channel: 'a', row: 1 }, { channel: 'a' }, { channel: 'a' }, { channel: 'b' }];
+	const setup: Orders = { onError: 'continueErrorOutput', options: one };
+	refuse('a');
+	const killed = await kill(list, { at: 'send', channel: 'b' }, setup);
+	expect(sold()).toEqual({ a: 2 });
+	expect(outcomes(await order([], { ...setup, retryOf: killed }))).toEqual(['unknown']);
+	expect(sold()).toEqual({ a: 3 });
+});
+
+test.each([
+	['in a list', undefined],
+	['in a loop', loop()],
+])(
+	'by hand, %s: what was bought by hand without a key is not that of a row which production has bought with its key',
+	async (_, wiring) => {
+		const options = { idempotencyKey: '={{ $json.row }}' };
+		const [first, second] = [1, 2].map((row) => ({ channel: 'a', row }));
+		await order([first], { options });
+		await order([second], { mode: 'manual' });
+		await order([first, second], { mode: 'manual', options, wiring });
+		expect(sold()).toEqual({ a: 2 });
+	},
+);
+
+test('by hand, a list of distinct orders with keys is executed again: n8n is asked for all of them at once', async () => {
+	const rows = Array.from({ length: 60 }, (_, row) => ({ channel: `c${row}` }));
+	const setup: Orders = { mode: 'manual', options: { idempotencyKey: '={{ $json.channel }}', batching: { batch: { batchSize: -1 } } } };
+	await order(rows, setup);
+	const before = deduplicator.calls;
+	await order(rows, setup);
+	expect(sent()).toEqual(onceEach(rows.map(({ channel }) => channel)));
+	expect((deduplicator.calls - before) / rows.length).toBeLessThan(12);
 });

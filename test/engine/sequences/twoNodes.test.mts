@@ -133,7 +133,7 @@ describe('a sub-workflow and its caller buy', () => {
 		refuse('a-bot');
 		const { error } = await order(['a'], calling(sub({ options })));
 		expect(error?.description).toContain(
-			'A sub-workflow does not know what was bought by hand: if one buys, pin the output of the node that calls it before you execute the workflow again.',
+			'If a sub-workflow buys, it buys again whenever it is called, by hand as well: before you execute the workflow again, pin the output of the node that calls it (',
 		);
 		await order(
 			['a'],

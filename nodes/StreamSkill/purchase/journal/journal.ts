@@ -127,6 +127,7 @@ export class Journal {
 		for (const { taken } of recalled) if (taken) this.past.takenNow.delete(taken);
 		await this.unlessRefused(async () => await this.findPastOrders(recalled));
 		await this.unlessRefused(async () => await this.lookup.joinKeys(recalled));
+		this.giveBackWhatKeysOutrank(recalled);
 		for (const one of recalled) await this.unlessRefused(async () => void (one.known = await this.knowledgeOf(one)));
 		await this.unlessRefused(async () => {
 			// What could not be looked up says nothing of what is on record.
@@ -181,29 +182,36 @@ export class Journal {
 			other === undefined || call.isTryOf(other, state.kind === 'bought' ? state : undefined);
 		const isFree = (order: PastOrder) =>
 			order.state.kind !== 'void' && !this.past.takenNow.has(order) && !isOfOther(order) && (before.has(order) || isOfTry(order));
-		const found = match(
-			group.map(({ names }) => names),
-			this.past.orders.filter(isFree),
-		);
-		group.forEach((one, place) => {
-			const [order, ...others] = found[place] ?? [];
-			// The record of its own item says that it was not bought: this is the record of an item in a later round.
-			one.isAnothers = one.isRefused && order !== undefined && [order, ...others].every(({ item }) => item === undefined);
-			one.taken = one.isAnothers ? undefined : order;
-			if (!order || one.isAnothers) return;
-			for (const other of others) this.past.merge(order, other);
-			order.call = call.id;
-			order.place = one.names.place;
-			this.past.takenNow.add(order);
-		});
+		// Of a refused item, its own record says that no equal order is its own.
+		const [others, refused] = [false, true].map((was) => group.filter(({ names }) => this.past.wasRefused(names.item) === was));
+		for (const some of [others ?? [], refused ?? []]) {
+			const found = match(
+				some.map(({ names }) => names),
+				this.past.orders.filter(isFree),
+			);
+			some.forEach((one, place) => {
+				const [order, ...further] = found[place] ?? [];
+				one.isAnothers = some === refused && this.mayComeLater([order, ...further]);
+				one.taken = one.isAnothers ? undefined : order;
+				if (!order || one.isAnothers) return;
+				for (const other of further) this.past.merge(order, other);
+				order.call = call.id;
+				order.place = one.names.place;
+				this.past.takenNow.add(order);
+			});
+		}
+	}
+
+	/** Whether this is the bought order of an item that may come in a later round: nothing ties it to an item of this one. */
+	private mayComeLater(orders: Array<PastOrder | undefined>): boolean {
+		const isUntied = (order?: PastOrder) => order?.state.kind === 'bought' && order.item === undefined;
+		return isInLoop(this.context) && orders.every(isUntied);
 	}
 
 	/** What is on record of an order, in the sequence in which one thing outranks the next. */
 	private async knowledgeOf(one: Recalled): Promise<Knowledge> {
-		await this.dropWhatKeyOutranks(one);
 		const { names, taken, key } = one;
 		if (one.isOneOfMany) return { kind: 'unrecognised', why: 'tooMany' };
-		if (one.isAnothers) return { kind: 'unrecognised', why: 'moved' };
 		if (taken?.state.kind === 'bought') {
 			this.confirmations.refute(taken.records.map(referenceOf));
 			const byHand = stateOfKey(key) === undefined ? 'editor' : 'editorKey';
@@ -217,6 +225,7 @@ export class Journal {
 		}
 		const open = this.openElsewhere(names);
 		if (open) return await this.judgeOpen(one, open);
+		if (one.isAnothers) return { kind: 'unrecognised', why: 'refused' };
 		if (!key || key.state === 'void') return { kind: 'new' };
 		if (key.state === 'bought') return conflictWith(key) ?? { kind: 'new' };
 		const known = await this.judgeOpen(one, { ...names, records: [key], state: pastState(key.state) });
@@ -226,12 +235,22 @@ export class Journal {
 	}
 
 	/** What a key has bought, or may have, holds in any execution, so it outranks what was bought by hand with another one, or with none. */
-	private async dropWhatKeyOutranks(one: Recalled) {
-		const { taken, key } = one;
-		if (!key || taken?.state.kind !== 'bought' || !isByHand(taken) || stateOfKey(key) === undefined) return;
-		if (await this.lookup.isOfKey(taken, key)) return;
-		this.past.takenNow.delete(taken);
-		one.taken = undefined;
+	private giveBackWhatKeysOutrank(recalled: Recalled[]) {
+		const isOutranked = ({ taken, key }: Recalled) =>
+			taken?.state.kind === 'bought' && isByHand(taken) && stateOfKey(key) !== undefined && taken.key !== key?.name;
+		const outranked = recalled.filter(isOutranked);
+		for (const one of outranked) {
+			if (!one.taken) continue;
+			this.past.takenNow.delete(one.taken);
+			Object.assign(one.taken, { call: undefined, place: undefined });
+			one.taken = undefined;
+		}
+		// It is that of an equal one, which has another key or none.
+		if (outranked.length > 0)
+			this.pair(
+				recalled.filter((one) => !one.taken && !outranked.includes(one)),
+				() => false,
+			);
 	}
 
 	/** An uncertain order of another call: what it came to decides whether the same one here is another order. */

@@ -6,7 +6,7 @@ import type { Link, List, Wanted } from './list';
 import { chainsOf } from './names';
 import type { PastOrder } from './past';
 import type { Recalled } from './recalled';
-import { CLAIM_LASTS, CLAIMED_WITHIN, isOfEditor, isOfItem, type FoundRecord, type RecordId } from './records';
+import { CLAIM_LASTS, CLAIMED_WITHIN, isByHand, isOfEditor, isOfItem, type FoundRecord, type RecordId } from './records';
 import { referenceOf } from './references';
 import type { Stores } from './stores';
 
@@ -59,11 +59,6 @@ export class Lookup {
 			const found = await list.look(wanted);
 			const untold = new Set(await this.findExchanged(list, found));
 			for (const one of recalled) if (one.names.item !== undefined && untold.has(NAME.item(one.names.item))) one.isOneOfMany = true;
-			const byName = groupBy(found, ({ name }) => name);
-			for (const one of recalled) {
-				const own = one.names.item === undefined ? [] : (byName.get(NAME.item(one.names.item)) ?? []);
-				if (own.length > 0) one.isRefused = own.every(({ state }) => state === 'void');
-			}
 			// An item's record may join that of its order, which is to be known first.
 			const inSequence = found.sort((a, b) => Number(isOfItem(a)) - Number(isOfItem(b)));
 			past.learn(
@@ -181,16 +176,11 @@ export class Lookup {
 		}
 	}
 
-	/** Adds to uncertain orders the keys that were claimed with them. */
+	/** Adds to uncertain orders, and to those that were bought by hand, the keys that were claimed with them. */
 	async joinKeys(recalled: Recalled[]) {
-		const isOpen = (order?: PastOrder): order is PastOrder => order?.state.kind === 'unknown' && isWithoutKey(order);
+		const isOpen = (order?: PastOrder): order is PastOrder =>
+			order !== undefined && isWithoutKey(order) && (order.state.kind === 'unknown' || isByHand(order));
 		await this.link(recalled.flatMap(({ taken, key }) => (key && isOpen(taken) ? [{ taken, key }] : [])));
-	}
-
-	/** Whether an order was claimed with this key. */
-	async isOfKey(taken: PastOrder, key: RecordId): Promise<boolean> {
-		await this.link([{ taken, key }]);
-		return taken.records.some(({ scope, name }) => scope === key.scope && name === key.name);
 	}
 
 	/** Adds keys to those orders that they were claimed with. */

@@ -3,7 +3,7 @@ import type { IDataObject } from 'n8n-workflow';
 import type { NotBought } from '../dispatch/outcome';
 import { groupBy } from './groups';
 import { isByHand, isOfEditor, isOfItem, type FoundRecord, type ListState, type RecordId } from './records';
-import { PAST_ORDERS } from '../../n8n/stored';
+import { NAME, PAST_ORDERS } from '../../n8n/stored';
 
 /** What an order goes by: see `names.ts`. */
 export interface Names {
@@ -53,6 +53,8 @@ interface Stored {
 	/** What this execution has sent before is known from n8n's database at most. `unmet`: none of it was recognised yet. */
 	lost?: 'unmet' | 'met';
 	usedReferences?: string[];
+	/** The names of items of which n8n's database says that they were sent, and certainly not bought. */
+	refused?: string[];
 	/** Whether the execution is one of an evaluation, which its retry does not say. */
 	isEvaluation?: true;
 	/** Lists that nobody was writing to when this execution came to them. */
@@ -191,6 +193,11 @@ export class PastOrders {
 		return counts;
 	}
 
+	/** Whether n8n's database says of an item that it was sent, and certainly not bought. */
+	wasRefused(item?: string): boolean {
+		return item !== undefined && this.stored.refused?.includes(NAME.item(item)) === true;
+	}
+
 	/** @returns the next number, which counts as given from now on */
 	next(scope: string, name: string): number {
 		const numbers = (this.stored.used[scope] ??= {});
@@ -213,6 +220,12 @@ export class PastOrders {
 	 */
 	learn(found: Array<{ record: FoundRecord; names: Names }>) {
 		const known = groupBy(this.orders, ({ order }) => order);
+		const items = groupBy(
+			found.filter(({ record }) => isOfItem(record)),
+			({ record }) => record.name,
+		);
+		for (const [name, records] of items)
+			if (records.every(({ record }) => record.state === 'void')) (this.stored.refused ??= []).push(name);
 		for (const { record, names } of found) {
 			const { state, order, ...id } = record;
 			const numbers = (this.stored.used[id.scope] ??= {});

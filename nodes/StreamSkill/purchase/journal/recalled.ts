@@ -39,9 +39,7 @@ export interface Recalled {
 	key?: FoundRecord & { owner?: KeyOwner };
 	/** Whether it is among more equal orders, or rows that have exchanged their orders, than can be told apart. */
 	isOneOfMany?: boolean;
-	/** Whether all that was sent for its item, after which n8n was killed, was certainly not bought. */
-	isRefused?: boolean;
-	/** Whether an equal order may be its own, or that of an item that has not come yet. */
+	/** Whether an equal order was bought that may be its own, or that of an item in a later round. */
 	isAnothers?: boolean;
 	/** Whether somebody else may have it on its way: one was faster to claim it, or may have confirmed the same just now. */
 	mayHaveRival: boolean;

@@ -112,7 +112,8 @@ export interface Unrecognised {
 	/**
 	 * - `noneInList`: the execution has lost its own data, and none of the orders on record is in the list.
 	 * - `moved`: it has sent an equal order, which may be this one, when the node stood elsewhere in the workflow.
+	 * - `refused`: its own item was refused before n8n was killed, and it has bought an equal order, perhaps of a later round.
 	 * - `tooMany`: it has sent more orders than can be told apart.
 	 */
-	why: 'noneInList' | 'moved' | 'tooMany';
+	why: 'noneInList' | 'moved' | 'refused' | 'tooMany';
 }

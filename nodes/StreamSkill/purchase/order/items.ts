@@ -11,7 +11,7 @@ import { hasGap } from './template';
 
 const LEFT_OUT: FieldProblems = {
 	leftOut: [
-		'a StreamSkill node before this one has left it out, and it has no purchase. Fill Channel and Idempotency Key from the node that the list comes from, but first take out of the list what this node has bought: with another key, it is bought again',
+		'the item has no purchase, since a StreamSkill node before this one has left it out: fill Channel and Idempotency Key from the node that the list comes from',
 	],
 };
 

@@ -110,7 +110,7 @@ export function whatIsOrdered(body: OrderBody): string {
  */
 export const nameOfChannel = (channel: string): string => (PAGE.exec(channel)?.[1] ?? channel).replace(/^@/, '');
 
-const PAGE = /^(?:https?:\/\/)?[\w-]+(?:\.[\w-]+)+\/(?:(?:s|c|channel|user|videos?)\/|watch\?v=)?([^/?#&]+)\/?$/i;
+const PAGE = /^(?:https?:\/\/)?[\w-]+(?:\.[\w-]+)+\/(?:(?:s|channel|videos?)\/|watch\?v=)?([^/?#&]+)\/?$/i;
 
 const valueAt = (body: OrderBody, key: string): unknown =>
 	key.split('.').reduce<unknown>((value, name) => (value as IDataObject | undefined)?.[name], body);

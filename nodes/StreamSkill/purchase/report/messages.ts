@@ -34,12 +34,21 @@ const EXECUTE_AGAIN = 'Then execute the workflow again';
 const EXECUTE_WITHOUT_BOUGHT =
 	'Then take out of the list what this node has bought, turn off Repeat Manual Orders in all other StreamSkill nodes, and execute the workflow again today: Repeat Manual Orders buys all of it again.';
 
+/** Under new Idempotency Keys, what the node has bought for the stored list would be new. */
+const NEW_ROWS =
+	'Do not retry this execution: with other Idempotency Keys, what this node has bought would be bought again. Take that out of the list, and order the rows that are left in a new execution.';
+
+/** Whether an item is no order since a node before this one has left it out. */
+const isLeftOut = (failure: Failure): boolean => failure.kind === 'invalid' && 'leftOut' in failure.problems;
+
 /** Obstacles whose advice says all there is to do. */
 const STANDS_ALONE = new Set<Obstacle['kind']>(['evaluation', 'unrecognised', 'stopped', 'defect']);
 
 const WHY_UNRECOGNISED: Record<Unrecognised['why'], string> = {
 	noneInList: 'This execution has placed orders before, and none of them is in the current list',
 	moved: 'This execution has bought an equal order before, and it is not clear whether it was this one',
+	refused:
+		'This order was refused before n8n was killed, and this execution has bought an equal one, which may be that of a row that comes later',
 	tooMany: 'This execution has placed orders before, and too many of them are equal or have changed to tell whether this one was bought',
 };
 
@@ -130,6 +139,7 @@ function lookUpUnread(recourse: Recourse): string[] {
 export function goOn(failures: Failure[], recourse: Recourse): string {
 	const isUncertain = failures.some(({ kind }) => kind === 'unknown');
 	const [first] = failures;
+	if (failures.some(isLeftOut)) return recourse === 'editor' ? `${EXECUTE_AGAIN} today.` : NEW_ROWS;
 	if (!isUncertain && first?.kind === 'heldBack' && STANDS_ALONE.has(first.obstacle.kind)) return '';
 	const isBought = first?.kind === 'duplicate';
 	const mayBeBought = isUncertain || isBought || (first !== undefined && mayBeBoughtBefore(first));
@@ -262,15 +272,16 @@ export function lookUp(
 ): string[] {
 	const one = isOther ? 'the other order' : 'the order';
 	const which = reference === undefined ? 'each order that may have been bought' : one;
-	const look = [
-		`Wait some minutes, then check whether ${which} is in your StreamSkill account, with the time when it was sent.`,
-		isOther && "n8n's log names it beside this reference, unless n8n was killed then.",
+	const how = [
+		isOther && "n8n's log names it beside its reference, unless n8n was killed then.",
 		mayBeMended && 'If its fields have been changed since it was sent, look for it as it was.',
 		isOneOfEqual &&
 			'Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought.',
-	]
-		.filter(Boolean)
-		.join(' ');
+	].filter((sentence): sentence is string => Boolean(sentence));
+	const look = [
+		`Wait some minutes, then check whether ${which} is in your StreamSkill account, with the time when it was sent.`,
+		...how,
+	].join(' ');
 	const named = reference ?? 'its reference';
 	const [ifBought, ifNot] = isOneOfEqual ? ['If it was bought', 'If it was not'] : ['If it is there', 'If it is not'];
 	const confirm = `${ifBought}, add ${named} to the option Confirmed Bought. ${ifNot}, add it to Confirmed Not Bought.`;
@@ -286,7 +297,7 @@ export function lookUp(
 			if (!isRepeated)
 				return [look, `${ifBought}, only what comes after this node is left to do. ${ifNot}, order this item alone in a new execution.`];
 			return [
-				'If this item is the order before it once more, do what the message on that one says, and nothing for this one. If it is meant as another order, order this item alone in a new execution.',
+				'If this item repeats the order before it, do what the message on that one says, and nothing for this one. If it is meant as another order, order this item alone in a new execution.',
 			];
 		case 'evaluation':
 			return isKeyed ? [look, confirm] : [look];
@@ -297,6 +308,7 @@ export function lookUp(
 				isKeyed || recourse === 'editorTool'
 					? `A person has to wait some minutes, to check whether ${isOther ? one : 'it'} is in the StreamSkill account, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`
 					: 'A person has to wait some minutes, and to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
+				...how,
 			];
 	}
 }
@@ -309,9 +321,11 @@ const OWN_KEY =
 function adviseConflict(conflict: Extract<Failure, { kind: 'conflict' }>['with'], recourse: Recourse): string[] {
 	switch (conflict) {
 		case 'list':
-			return [`To buy this order as well, ${OWN_KEY}`];
+			return ['Give each of these orders an Idempotency Key of its own, and leave all other keys as they are.'];
 		case 'record':
-			return [`If that was this one, before its fields were changed, ${leaveOut(recourse)} If this is a further order, ${OWN_KEY}`];
+			return [
+				`If the key has bought this very order, before its fields were changed, ${leaveOut(recourse)} If this is a further order, ${OWN_KEY}`,
+			];
 		case 'unclear':
 			return ['tool', 'editorTool'].includes(recourse)
 				? [
@@ -328,16 +342,16 @@ function leaveOut(recourse: Recourse): string {
 		case 'editor':
 		case 'editorRepeat':
 		case 'rest':
-			return 'it was bought: take its item out of the list.';
+			return 'take its item out of the list.';
 		case 'retry':
 			// A retry comes with the stored list.
-			return 'it was bought: order the rows that are left in a new execution, without it.';
+			return 'do not retry this execution, but order the rows that are left in a new one, without it.';
 		case 'anew':
 		case 'evaluation':
-			return 'it was bought, and only what comes after this node is left to do.';
+			return 'do not order it again: only what comes after this node is left to do.';
 		case 'tool':
 		case 'editorTool':
-			return 'it was bought: do not order it again.';
+			return 'do not order it again.';
 	}
 }
 
@@ -390,12 +404,12 @@ function tellObstacle(obstacle: Obstacle, recourse?: Recourse): [what: string, .
 		case 'unrecognised':
 			return [
 				WHY_UNRECOGNISED[obstacle.why],
-				...(recourse === 'anew' || obstacle.why === 'tooMany'
+				...(recourse === 'anew' || ['refused', 'tooMany'].includes(obstacle.why)
 					? // Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
 						[
 							'Look in your StreamSkill account for what this execution has bought.',
 							`Then ${ORDER_THE_REST}`,
-							...(obstacle.why === 'tooMany' ? ['With the same Idempotency Keys, it leaves those out by itself.'] : []),
+							...(['refused', 'tooMany'].includes(obstacle.why) ? ['With the same Idempotency Keys, it leaves those out by itself.'] : []),
 						]
 					: [
 							// The original workflow of a retry is the one that was saved by then.

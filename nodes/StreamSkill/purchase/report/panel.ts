@@ -112,7 +112,10 @@ function titleOf(first: FailedItem, failed: FailedItem[]): string {
 }
 
 /** Two addresses are of two sites, perhaps. */
-const isSameChannel = (one: string, other: string) => one === other || nameOfChannel(one) === other || nameOfChannel(other) === one;
+const isSameChannel = (one: string, other: string) => {
+	const [bare, otherBare] = [one, other].map((channel) => channel.replace(/^@/, ''));
+	return one === other || nameOfChannel(one) === otherBare || nameOfChannel(other) === bare;
+};
 
 /** Fields that were mended since are not those that it was bought with. */
 function describePurchase({ purchase: { id, channel, tarif }, order }: EndedRun['purchases'][number]): string {

@@ -2,10 +2,10 @@ import type { IDataObject, IExecuteFunctions, INode, INodeExecutionData } from '
 
 import { errorItem } from '../../n8n/errorItem';
 import {
-	comesAfterCall,
 	errorsLeadBack,
 	isCalled,
 	followersLike,
+	mayCallAgain,
 	isInLoop,
 	isTool,
 	othersLike,
@@ -228,6 +228,7 @@ export class Report {
 				this.mayDivideNodes([context.getNode(), ...others]) &&
 				'This workflow has several StreamSkill nodes: in a new execution, let an item go only to those that have not bought for it yet, and deactivate the others',
 			isCalled(context) &&
+				!isTool(context) &&
 				'The workflow that has called this one may have StreamSkill nodes as well: in a new execution, let an item go only to those that have not bought for it yet',
 			// An execution of a sub-workflow fails with the one that has called it, which n8n offers to retry.
 			isCalled(context) &&
@@ -237,8 +238,8 @@ export class Report {
 				others.some(repeats) &&
 				'In another StreamSkill node, Repeat Manual Orders is on: turn it off before you execute the workflow again, or that node buys again',
 			isByHand &&
-				comesAfterCall(context) &&
-				'A sub-workflow does not know what was bought by hand: if one buys, pin the output of the node that calls it before you execute the workflow again',
+				mayCallAgain(context) &&
+				'If a sub-workflow buys, it buys again whenever it is called, by hand as well: before you execute the workflow again, pin the output of the node that calls it (in a loop, or after this node, deactivate it, and order what is left to it in an execution of its own)',
 		].filter((remark): remark is string => Boolean(remark));
 	}
 
