@@ -127,14 +127,19 @@ export function othersLike(context: IExecuteFunctions): INode[] {
 }
 
 /**
- * Whether the next execution may call another workflow for what was bought by hand in this one: its execution is one in
- * production (n8n: workflow-execute-additional-data.js). After this node, it is called if another one like it follows, for
- * which this one puts out what it leaves out.
+ * Whether executing the workflow once more may call another one for what was bought by hand in this execution: that is an
+ * execution in production (n8n: workflow-execute-additional-data.js). A node that only comes after this one gets nothing
+ * that this one leaves out, unless another one like it follows.
  */
 export function mayCallAgain(context: IExecuteFunctions): boolean {
 	const { name } = context.getNode();
-	const reached = [...context.getParentNodes(name), ...(followersLike(context).length > 0 ? context.getChildNodes(name) : [])];
-	return reached.some(({ type, disabled }) => type === 'n8n-nodes-base.executeWorkflow' && !disabled);
+	const namesOf = (nodes: Array<{ name: string }>) => new Set(nodes.map((node) => node.name));
+	const [before, after] = [namesOf(context.getParentNodes(name)), namesOf(context.getChildNodes(name))];
+	const hasFollowers = followersLike(context).length > 0;
+	return nodesOf(context).some(
+		(node) =>
+			node.type === 'n8n-nodes-base.executeWorkflow' && !node.disabled && (hasFollowers || before.has(node.name) || !after.has(node.name)),
+	);
 }
 
 /** @returns those of them that come after it, and may have orders for the same items */

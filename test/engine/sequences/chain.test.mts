@@ -168,7 +168,7 @@ describe('both nodes have keys: the second one orders what it has not bought yet
 			expect(again.run.status).toBe('error');
 			const told = toldOfTwin(again);
 			expect(told).toContain('fill Channel and Idempotency Key from the node that the list comes from');
-			expect(told).toContain('Take that out of the list, and order the rows that are left in a new execution.');
+			expect(told).toContain('Do not retry this execution, which has the stored list, but order the rows that are left in a new one.');
 			expect(told).not.toContain('Retry with');
 			await order(['c'], { options, twin: second });
 			await order(['c'], { options, twin: second });

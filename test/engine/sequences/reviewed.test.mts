@@ -428,7 +428,7 @@ test.each([
 		// As the message says, the first row is ordered in a new execution: two of three are in the account.
 		expect(outcomes(last)).toEqual(['notSent']);
 		expect(wordsOf(last)).toContain(
-			'This order was refused before n8n was killed, and this execution has bought an equal one, which may be that of a row that comes later',
+			'This order was refused before n8n was killed, and this execution has ordered an equal one, which is perhaps that of another row',
 		);
 		expect(sold()).toEqual({ a: 2 });
 	},
@@ -512,4 +512,64 @@ test('by hand, a list of distinct orders with keys is executed again: n8n is ask
 	await order(rows, setup);
 	expect(sent()).toEqual(onceEach(rows.map(({ channel }) => channel)));
 	expect((deduplicator.calls - before) / rows.length).toBeLessThan(12);
+});
+
+describe('a refused row, and an equal one with a key of its own', () => {
+	const [x, y] = [1, 2].map((row) => ({ channel: 'a', row }));
+	const options = { idempotencyKey: '={{ $json.row }}', ...one };
+	const setup = { onError: 'continueErrorOutput', options } as const;
+
+	test('killed after the refusal; in the retry, the other one is refused: a second retry buys that', async () => {
+		refuse('a');
+		const killed = await kill([x, y], { at: 'send', channel: 'a', nth: 2 }, setup);
+		const references = referencesOf(await order([], { ...setup, retryOf: killed })).join();
+		setForward(LOOK_UP_TIME);
+		shop.sandbox.fault({ match: { channel: 'a' }, skip: 1, times: 1, fault: faults.rejected(422) });
+		const confirmed = { ...options, confirmedNotBought: references };
+		const retry = await order([], { options: confirmed, retryOf: killed });
+		await order([], { options: confirmed, retryOf: retry.data });
+		expect(sold()).toEqual({ a: 2 });
+	});
+
+	test.each([
+		['the other one is taken out of the list', undefined],
+		['two branches', halves],
+	])('killed after the other one was bought (%s): nothing is called bought that was not', async (_, wiring) => {
+		const list = [x, y, { channel: 'b', row: 3 }];
+		refuse('a');
+		const killed = wiring
+			? await kill(
+					list,
+					{ at: 'send', channel: 'b', ended: ['Start', 'Split', 'Branch 0', 'StreamSkill', 'Branch 1'] },
+					{ ...setup, wiring },
+				)
+			: await kill([{}], { at: 'send', channel: 'b' }, { ...setup, before: () => list });
+		expect(sold()).toEqual({ a: 1 });
+		const retry = await order([], { ...setup, ...(wiring ? { wiring } : { before: () => [x, list[2] as IDataObject] }), retryOf: killed });
+		expect(outcomes(retry)).toContain('notSent');
+		expect(wordsOf(retry)).toContain('This order was refused before n8n was killed');
+		await order([x], { options });
+		expect(sold()).toMatchObject({ a: 2 });
+	});
+
+	test('in a loop, the other one is uncertain: one purchase settles one row', async () => {
+		const looped = { ...setup, wiring: loop({ errorsToo: true }) };
+		refuse('a');
+		const killed = await kill([x, y], { at: 'answer', channel: 'a', nth: 2, ended: ['Start', 'Loop', 'StreamSkill'] }, looped);
+		const first = await order([], { ...looped, retryOf: killed });
+		expect(outcomes(first)).toEqual(['notSent', 'unknown']);
+		const confirmedBought = referencesOf(first).join();
+		const second = await order([], { ...looped, options: { ...options, confirmedBought }, retryOf: killed });
+		expect(outcomes(second)).toEqual(['notSent']);
+		expect(sold()).toEqual({ a: 1 });
+	});
+});
+
+test('by hand, several rows that production has bought with their keys: what was bought by hand stays that of another row', async () => {
+	const rows = [1, 2, 3].map((row) => ({ channel: 'a', row }));
+	const options = { idempotencyKey: '={{ $json.row }}' };
+	await order(rows.slice(0, 2), { options });
+	await order(rows.slice(2), { mode: 'manual', options });
+	await order(rows, { mode: 'manual', options: { idempotencyKey: '={{ $json.row }}{{ $json.row === 3 ? " changed" : "" }}' } });
+	expect(sold()).toEqual({ a: 3 });
 });

@@ -127,7 +127,6 @@ export class Journal {
 		for (const { taken } of recalled) if (taken) this.past.takenNow.delete(taken);
 		await this.unlessRefused(async () => await this.findPastOrders(recalled));
 		await this.unlessRefused(async () => await this.lookup.joinKeys(recalled));
-		this.giveBackWhatKeysOutrank(recalled);
 		for (const one of recalled) await this.unlessRefused(async () => void (one.known = await this.knowledgeOf(one)));
 		await this.unlessRefused(async () => {
 			// What could not be looked up says nothing of what is on record.
@@ -161,51 +160,48 @@ export class Journal {
 		const wanted = new Set(recalled);
 		const orders = new Set(recalled.map(({ names }) => names.order));
 		const equals = this.list.filter((one) => wanted.has(one) || (!isTaken(one) && orders.has(one.names.order)));
+		let isOutranked: Outranks = () => false;
 		try {
 			await this.lookup.learn(equals);
 			await this.lookup.readKeys(recalled);
-			await this.lookup.linkEquals(equals);
+			isOutranked = outranks(equals, await this.lookup.linkEquals(equals));
 		} finally {
 			// What is only shown takes no order from what is sent.
 			for (const isShown of [false, true]) {
 				const group = equals.filter(({ item }) => item.reading.treatment.dryRun === isShown);
-				this.pair(group, isOfOther);
+				this.pair(group, isOfOther, isOutranked);
 			}
 		}
 	}
 
 	/** Finds the past order of each of these items. */
-	private pair(group: Recalled[], isOfOther: (order: PastOrder) => boolean) {
+	private pair(group: Recalled[], isOfOther: (order: PastOrder) => boolean, isOutranked: Outranks) {
 		const { call } = this;
 		const before = new Set(group.map(({ taken }) => taken));
 		const isOfTry = ({ call: other, state }: PastOrder) =>
 			other === undefined || call.isTryOf(other, state.kind === 'bought' ? state : undefined);
 		const isFree = (order: PastOrder) =>
 			order.state.kind !== 'void' && !this.past.takenNow.has(order) && !isOfOther(order) && (before.has(order) || isOfTry(order));
-		// Of a refused item, its own record says that no equal order is its own.
-		const [others, refused] = [false, true].map((was) => group.filter(({ names }) => this.past.wasRefused(names.item) === was));
-		for (const some of [others ?? [], refused ?? []]) {
-			const found = match(
-				some.map(({ names }) => names),
-				this.past.orders.filter(isFree),
-			);
-			some.forEach((one, place) => {
-				const [order, ...further] = found[place] ?? [];
-				one.isAnothers = some === refused && this.mayComeLater([order, ...further]);
-				one.taken = one.isAnothers ? undefined : order;
-				if (!order || one.isAnothers) return;
-				for (const other of further) this.past.merge(order, other);
-				order.call = call.id;
-				order.place = one.names.place;
-				this.past.takenNow.add(order);
-			});
-		}
-	}
-
-	/** Whether this is the bought order of an item that may come in a later round: nothing ties it to an item of this one. */
-	private mayComeLater(orders: Array<PastOrder | undefined>): boolean {
-		const isUntied = (order?: PastOrder) => order?.state.kind === 'bought' && order.item === undefined;
-		return isInLoop(this.context) && orders.every(isUntied);
+		// Of a refused item, its own record says that an equal order is another item's.
+		const isOfAnother = (order: PastOrder, names: Names) => this.past.wasRefused(names.item) && !isByHand(order) && !isTied(order, names);
+		const found = match(
+			group.map(({ names }) => names),
+			this.past.orders.filter(isFree),
+			(order, names) => !isOfAnother(order, names) && !isOutranked(order, names),
+		);
+		group.forEach((one, place) => {
+			const [order, ...others] = found[place] ?? [];
+			one.taken = order;
+			if (!order) return;
+			for (const other of others) this.past.merge(order, other);
+			order.call = call.id;
+			order.place = one.names.place;
+			this.past.takenNow.add(order);
+		});
+		const left = groupBy(this.past.orders.filter(isFree), ({ order }) => order);
+		for (const one of group)
+			one.isAnothers =
+				!one.taken && (left.get(one.names.order) ?? []).some((order) => order.item === undefined && isOfAnother(order, one.names));
 	}
 
 	/** What is on record of an order, in the sequence in which one thing outranks the next. */
@@ -232,25 +228,6 @@ export class Journal {
 		if (known.kind === 'unknown' || known.kind === 'onItsWay') return { ...known, isOther: key.owner === 'other' };
 		// What is confirmed is the order that the key was claimed for.
 		return known.kind === 'bought' && known.because === 'confirmed' ? (conflictWith(key) ?? known) : known;
-	}
-
-	/** What a key has bought, or may have, holds in any execution, so it outranks what was bought by hand with another one, or with none. */
-	private giveBackWhatKeysOutrank(recalled: Recalled[]) {
-		const isOutranked = ({ taken, key }: Recalled) =>
-			taken?.state.kind === 'bought' && isByHand(taken) && stateOfKey(key) !== undefined && taken.key !== key?.name;
-		const outranked = recalled.filter(isOutranked);
-		for (const one of outranked) {
-			if (!one.taken) continue;
-			this.past.takenNow.delete(one.taken);
-			Object.assign(one.taken, { call: undefined, place: undefined });
-			one.taken = undefined;
-		}
-		// It is that of an equal one, which has another key or none.
-		if (outranked.length > 0)
-			this.pair(
-				recalled.filter((one) => !one.taken && !outranked.includes(one)),
-				() => false,
-			);
 	}
 
 	/** An uncertain order of another call: what it came to decides whether the same one here is another order. */
@@ -425,6 +402,33 @@ function wasSentBefore(order: PastOrder, other: PastOrder): boolean {
 	return records.some(({ scope, name, number }) =>
 		other.records.some((one) => one.scope === scope && one.name === name && one.number > number),
 	);
+}
+
+/** Whether something besides what is ordered says that a past order is this item's. */
+const isTied = (order: PastOrder, { item, key, place }: Names): boolean =>
+	[
+		[item, order.item],
+		[key, order.key],
+		[place, order.place],
+	].some(([own, other]) => own !== undefined && own === other);
+
+/** Whether what is known of an item's key outranks an order. */
+type Outranks = (order: PastOrder, names: Names) => boolean;
+
+/**
+ * What a key has bought, or may have, holds in any execution, so it outranks what was ordered by hand with another one, or
+ * with none. What is uncertain is held back all the same, unless another item may have ordered it.
+ *
+ * @param unlinked of which orders it is not known which keys they were claimed with
+ */
+function outranks(recalled: Recalled[], unlinked: ReadonlySet<string>): Outranks {
+	const [settled, others] = [true, false].map((is) => recalled.filter(({ key }) => (stateOfKey(key) !== undefined) === is));
+	const ofKeys = new Set(settled?.map(({ names }) => names));
+	const wanted = new Set(others?.flatMap(({ names }) => names.order ?? []));
+	return (order, names) => {
+		if (names.order === undefined || unlinked.has(names.order) || !ofKeys.has(names)) return false;
+		return isByHand(order) && order.key !== names.key && (order.state.kind === 'bought' || wanted.has(names.order));
+	};
 }
 
 const stateOfKey = (key: Recalled['key']): 'bought' | 'unknown' | undefined => {

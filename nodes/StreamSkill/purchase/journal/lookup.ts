@@ -160,26 +160,38 @@ export class Lookup {
 	/**
 	 * Tells which of several equal orders was claimed with which key. Their states do not tell: what becomes of an order is
 	 * said under each of its names, one after the other.
+	 *
+	 * @returns the names of those orders that are too many to ask
 	 */
-	async linkEquals(recalled: Recalled[]) {
+	async linkEquals(recalled: Recalled[]): Promise<ReadonlySet<string>> {
 		const { keys, past } = this.stores;
-		if (!keys) return;
+		const unlinked = new Set<string>();
+		if (!keys) return unlinked;
 		const open = groupBy(past.orders.filter(isWithoutKey), ({ order }) => order);
+		const pairs: Array<{ taken: PastOrder; key: RecordId }> = [];
 		for (const [order, group] of groupBy(recalled, ({ names }) => names.order)) {
 			const orders = open.get(order) ?? [];
-			if (order === undefined || orders.length === 0 || orders.length + group.length === 2) continue;
+			if (order === undefined || orders.length === 0) continue;
+			const [taken, one] = [orders[0], group[0]];
+			if (orders.length + group.length === 2) {
+				// Of one that was bought by hand, the key tells whether it outranks that.
+				if (taken && one?.key && isByHand(taken)) pairs.push({ taken, key: one.key });
+				continue;
+			}
 			const claims = await keys.look(group.flatMap(({ names }) => names.key ?? []));
 			const isTooMany = claims.size * orders.length > MOST_ASKED ** 2;
+			if (isTooMany || orders.length > MOST_ASKED) unlinked.add(order);
 			// By hand, what was bought is left out, whichever key it had.
 			if (isTooMany && !orders.every(({ records }) => records.every(isOfEditor))) for (const one of group) one.isOneOfMany = true;
-			else for (const taken of orders.slice(0, MOST_ASKED)) await this.link([...claims.values()].map((key) => ({ taken, key })));
+			else for (const taken of orders.slice(0, MOST_ASKED)) pairs.push(...[...claims.values()].map((key) => ({ taken, key })));
 		}
+		await this.link(pairs);
+		return unlinked;
 	}
 
-	/** Adds to uncertain orders, and to those that were bought by hand, the keys that were claimed with them. */
+	/** Adds to uncertain orders the keys that were claimed with them. */
 	async joinKeys(recalled: Recalled[]) {
-		const isOpen = (order?: PastOrder): order is PastOrder =>
-			order !== undefined && isWithoutKey(order) && (order.state.kind === 'unknown' || isByHand(order));
+		const isOpen = (order?: PastOrder): order is PastOrder => order?.state.kind === 'unknown' && isWithoutKey(order);
 		await this.link(recalled.flatMap(({ taken, key }) => (key && isOpen(taken) ? [{ taken, key }] : [])));
 	}
 

@@ -10,9 +10,14 @@ import { isOfEditor, isOfItem } from './records';
  *
  * @param seekers the names of each item
  * @param past the orders that may be taken; a record in n8n's database is an order with one name
+ * @param mayTake whether one of them may be that of an item
  * @returns for each item all that is known of its order: of several that are in the same state, one under each name
  */
-export function match(seekers: Names[], past: PastOrder[]): PastOrder[][] {
+export function match(
+	seekers: Names[],
+	past: PastOrder[],
+	mayTake: (order: PastOrder, names: Names) => boolean = () => true,
+): PastOrder[][] {
 	const free = new Set(past);
 	const sameOrder = indexOf(past, ({ order }) => order);
 	const sameItem = indexOf(past, ({ item }) => item);
@@ -30,7 +35,7 @@ export function match(seekers: Names[], past: PastOrder[]): PastOrder[][] {
 		seekers.forEach((names, place) => {
 			if (found[place]?.length !== 0) return;
 			for (const order of candidates(names)) {
-				if (!fits(order, names)) continue;
+				if (!fits(order, names) || !mayTake(order, names)) continue;
 				take(place, order);
 				return;
 			}
@@ -59,7 +64,7 @@ export function match(seekers: Names[], past: PastOrder[]): PastOrder[][] {
 		const isMended = first.order !== undefined && first.order !== names.order;
 		for (const other of [...(isMended ? [] : sameOrder(names)), ...sameItem(names)]) {
 			if (other.state.kind !== first.state.kind || scopesOf(other).some((scope) => scopes.has(scope))) continue;
-			if (!mayBeOfOneTry(first, other)) continue;
+			if (!mayBeOfOneTry(first, other) || !mayTake(other, names)) continue;
 			take(place, other);
 			for (const scope of scopesOf(other)) scopes.add(scope);
 		}

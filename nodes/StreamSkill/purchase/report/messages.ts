@@ -35,11 +35,13 @@ const EXECUTE_WITHOUT_BOUGHT =
 	'Then take out of the list what this node has bought, turn off Repeat Manual Orders in all other StreamSkill nodes, and execute the workflow again today: Repeat Manual Orders buys all of it again.';
 
 /** Under new Idempotency Keys, what the node has bought for the stored list would be new. */
-const NEW_ROWS =
-	'Do not retry this execution: with other Idempotency Keys, what this node has bought would be bought again. Take that out of the list, and order the rows that are left in a new execution.';
+const WITHOUT_BOUGHT =
+	'Take out of the list what this node has bought in any execution: with another Idempotency Key, it would be bought again.';
+
+const NEW_ROWS = `${WITHOUT_BOUGHT} Do not retry this execution, which has the stored list, but order the rows that are left in a new one.`;
 
 /** Whether an item is no order since a node before this one has left it out. */
-const isLeftOut = (failure: Failure): boolean => failure.kind === 'invalid' && 'leftOut' in failure.problems;
+export const isLeftOut = (failure: Failure): boolean => failure.kind === 'invalid' && 'leftOut' in failure.problems;
 
 /** Obstacles whose advice says all there is to do. */
 const STANDS_ALONE = new Set<Obstacle['kind']>(['evaluation', 'unrecognised', 'stopped', 'defect']);
@@ -48,7 +50,7 @@ const WHY_UNRECOGNISED: Record<Unrecognised['why'], string> = {
 	noneInList: 'This execution has placed orders before, and none of them is in the current list',
 	moved: 'This execution has bought an equal order before, and it is not clear whether it was this one',
 	refused:
-		'This order was refused before n8n was killed, and this execution has bought an equal one, which may be that of a row that comes later',
+		'This order was refused before n8n was killed, and this execution has ordered an equal one, which is perhaps that of another row',
 	tooMany: 'This execution has placed orders before, and too many of them are equal or have changed to tell whether this one was bought',
 };
 
@@ -139,7 +141,7 @@ function lookUpUnread(recourse: Recourse): string[] {
 export function goOn(failures: Failure[], recourse: Recourse): string {
 	const isUncertain = failures.some(({ kind }) => kind === 'unknown');
 	const [first] = failures;
-	if (failures.some(isLeftOut)) return recourse === 'editor' ? `${EXECUTE_AGAIN} today.` : NEW_ROWS;
+	if (failures.some(isLeftOut)) return ['editor', 'editorRepeat'].includes(recourse) ? `${WITHOUT_BOUGHT} ${EXECUTE_AGAIN}.` : NEW_ROWS;
 	if (!isUncertain && first?.kind === 'heldBack' && STANDS_ALONE.has(first.obstacle.kind)) return '';
 	const isBought = first?.kind === 'duplicate';
 	const mayBeBought = isUncertain || isBought || (first !== undefined && mayBeBoughtBefore(first));

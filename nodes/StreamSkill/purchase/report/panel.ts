@@ -5,7 +5,7 @@ import type { Recourse } from '../../n8n/host';
 import type { FieldProblems } from '../order/problems';
 import { nameOfChannel, type Order, type Treatment } from '../order/order';
 import { mayBeBoughtBefore, outcomeOf, type Failure } from './failure';
-import { advise, describe, goOn, lookUp, mend } from './messages';
+import { advise, describe, goOn, isLeftOut, lookUp, mend } from './messages';
 
 /** What a person knows an item by: its place, and its order if its fields are one. */
 export interface NamedItem {
@@ -138,11 +138,13 @@ function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recou
 	const reference = references.length === 1 ? references[0] : undefined;
 	const isEach = (is: 'isKeyed' | 'isOther') => uncertain.every(({ failure }) => failure.kind === 'unknown' && failure[is]);
 	const isSome = (is: 'mayBeMended' | 'isOneOfEqual') => uncertain.some(({ failure }) => failure.kind === 'unknown' && failure[is]);
+	// There, no reference of this execution counts, and no key of it.
+	const isNewList = certain.some(({ failure }) => isLeftOut(failure));
 	const sentences = [
 		...(references.length === 0
 			? []
-			: lookUp(reference, recourse, {
-					isKeyed: isEach('isKeyed'),
+			: lookUp(reference, isNewList ? 'rest' : recourse, {
+					isKeyed: isEach('isKeyed') && !isNewList,
 					isOther: isEach('isOther'),
 					mayBeMended: isSome('mayBeMended'),
 					isOneOfEqual: isSome('isOneOfEqual'),
