@@ -53,8 +53,8 @@ interface Stored {
 	/** What this execution has sent before is known from n8n's database at most. `unmet`: none of it was recognised yet. */
 	lost?: 'unmet' | 'met';
 	usedReferences?: string[];
-	/** The names of items of which n8n's database says that they were sent, and certainly not bought. */
-	refused?: string[];
+	/** By the names of items: n8n's database says that they were sent, and certainly not bought. */
+	refused?: Record<string, true>;
 	/** Whether the execution is one of an evaluation, which its retry does not say. */
 	isEvaluation?: true;
 	/** Lists that nobody was writing to when this execution came to them. */
@@ -195,7 +195,7 @@ export class PastOrders {
 
 	/** Whether n8n's database says of an item that it was sent, and certainly not bought. */
 	wasRefused(item?: string): boolean {
-		return item !== undefined && this.stored.refused?.includes(NAME.item(item)) === true;
+		return item !== undefined && this.stored.refused?.[NAME.item(item)] === true;
 	}
 
 	/** @returns the next number, which counts as given from now on */
@@ -225,7 +225,7 @@ export class PastOrders {
 			({ record }) => record.name,
 		);
 		for (const [name, records] of items)
-			if (records.every(({ record }) => record.state === 'void')) (this.stored.refused ??= []).push(name);
+			if (records.every(({ record }) => record.state === 'void')) (this.stored.refused ??= {})[name] = true;
 		for (const { record, names } of found) {
 			const { state, order, ...id } = record;
 			const numbers = (this.stored.used[id.scope] ??= {});
