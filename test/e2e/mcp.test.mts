@@ -59,7 +59,7 @@ async function serve(options: INodeParameters = {}) {
 
 test('each call is an order', async () => {
 	const call = await serve();
-	for (let times = 0; times < 2; times++) expect(await call('a')).toMatch(/\\"channel\\":\\"a\\"/);
+	for (let times = 0; times < 2; times++) expect(await call('a')).toMatch(/\\"channel\\":\\"https:\/\/www\.twitch\.tv\/a\\"/);
 	expect(bought(world.sandbox)).toEqual({ a: 2 });
 });
 

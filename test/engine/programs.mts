@@ -422,7 +422,9 @@ export class Program {
 		};
 		for (const { line, purchase, details, isEnded } of fates) {
 			const isCalledBought = details?.outcome === 'duplicate' || (!details && !purchase && !isEnded);
-			if (!isCalledBought) continue;
+			// What is told of one key in two branches is one purchase.
+			const key = this.keyOf(run.saved, line);
+			if (!isCalledBought || paid.some((one) => spoken.has(one.id) && this.isOfKey(one, key))) continue;
 			const one = findFor(line);
 			if (one) spoken.add(one.id);
 		}

@@ -573,3 +573,22 @@ test('by hand, several rows that production has bought with their keys: what was
 	await order(rows, { mode: 'manual', options: { idempotencyKey: '={{ $json.row }}{{ $json.row === 3 ? " changed" : "" }}' } });
 	expect(sold()).toEqual({ a: 3 });
 });
+
+test('an equal row is added in front, takes the order of another one in one branch, and is refused in the other: there are no more purchases than rows', async () => {
+	const [a, added] = [1, 2].map((row) => ({ channel: 'a', row }));
+	const both = branches(
+		(items) => items,
+		(items) => items,
+	);
+	const setup = (list: IDataObject[]): Orders => ({ onError: 'continueErrorOutput', wiring: both, before: () => list });
+	const killed = await kill([{}], { at: 'request', channel: 'a', ended: ['Start', 'Before', 'Split', 'Branch 0'] }, setup([a]));
+	setForward(LOOK_UP_TIME);
+	const confirmedNotBought = referencesOf(await order([{}], { ...setup([a]), retryOf: killed })).join();
+	await order([{}], { ...setup([a]), options: { confirmedNotBought }, retryOf: killed });
+	expect(sold()).toEqual({ a: 2 });
+	refuse('a');
+	await order([{}], { ...setup([added, a]), retryOf: killed });
+	const last = await order([{}], { ...setup([added, a]), retryOf: killed });
+	expect(sold().a).toBeLessThanOrEqual(4);
+	expect(outcomes(last)).toContain('notSent');
+});

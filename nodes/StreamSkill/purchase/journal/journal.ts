@@ -200,8 +200,7 @@ export class Journal {
 		});
 		const left = groupBy(this.past.orders.filter(isFree), ({ order }) => order);
 		for (const one of group)
-			one.isAnothers =
-				!one.taken && (left.get(one.names.order) ?? []).some((order) => order.item === undefined && isOfAnother(order, one.names));
+			one.isAnothers = !one.taken && (left.get(one.names.order) ?? []).some((order) => isOfAnother(order, one.names));
 	}
 
 	/** What is on record of an order, in the sequence in which one thing outranks the next. */
