@@ -23,7 +23,7 @@ export const mortal = (life: Life) => ({ accessToken: TOKEN, baseUrl: wire.url(l
 export interface Told {
 	ended: 'success' | 'error';
 	bought: Array<{ item: number; purchase: Record<string, unknown> }>;
-	failed: Array<{ outcome: string; order?: string; reference?: string }>;
+	failed: Array<{ outcome: string; order?: string; reference?: string; isLeft: boolean }>;
 	skipped: number;
 }
 
@@ -44,14 +44,15 @@ export function told({ run, error, data }: RunResult, size = Infinity): Told {
 	);
 	const context = (error?.context ?? {}) as {
 		purchases?: Told['bought'];
-		failedItems?: Array<{ details: IDataObject }>;
+		failedItems?: Array<{ error: string; details: IDataObject }>;
 	};
-	const failure = (details: IDataObject) => {
+	const failure = (error: string, details: IDataObject) => {
 		const { tarif, channel } = (details.order ?? {}) as { tarif?: { id: number }; channel?: string };
 		return {
 			outcome: details.outcome as string,
 			order: channel === undefined ? undefined : orderOf(tarif?.id, channel),
 			reference: details.reference as string | undefined,
+			isLeft: error.startsWith('This order was refused before n8n was killed'),
 		};
 	};
 	return {
@@ -61,8 +62,8 @@ export function told({ run, error, data }: RunResult, size = Infinity): Told {
 			...(context.purchases ?? []).map(({ item, purchase }) => ({ item: firstOf(calls.length - 1) + item, purchase })),
 		],
 		failed: [
-			...items.filter(({ json }) => 'error' in json).map(({ json }) => failure(json.details as IDataObject)),
-			...(context.failedItems ?? []).map(({ details }) => failure(details)),
+			...items.filter(({ json }) => 'error' in json).map(({ json }) => failure(json.error as string, json.details as IDataObject)),
+			...(context.failedItems ?? []).map(({ error, details }) => failure(error, details)),
 		],
 		skipped: calls
 			.flatMap((task) => task.hints ?? [])
@@ -330,6 +331,8 @@ export class Play {
 			const { ended, failed } = told(result, this.size);
 			const open = failed.filter(({ outcome }) => outcome !== 'duplicate');
 			if (ended === 'success' && open.length === 0) break;
+			// The message sends people to a new execution.
+			if (open.length > 0 && open.every(({ isLeft }) => isLeft)) return this.count(open.flatMap(({ order }) => order ?? []));
 			const { way, prefix } = this.cell;
 			const killed = way === 'the same execution run again' ? undefined : original;
 			const retryOf = ended === 'error' && (executions % 2 === 0 || !killed) ? result.data : killed;
