@@ -39,7 +39,7 @@ export interface Recalled {
 	key?: FoundRecord & { owner?: KeyOwner };
 	/** Whether it is among more equal orders, or rows that have exchanged their orders, than can be told apart. */
 	isOneOfMany?: boolean;
-	/** Whether an equal order was bought that may be its own, or that of an item in a later round. */
+	/** Whether its own record says that it was refused, and an equal order is left over, which is perhaps that of another item. */
 	isAnothers?: boolean;
 	/** Whether somebody else may have it on its way: one was faster to claim it, or may have confirmed the same just now. */
 	mayHaveRival: boolean;
