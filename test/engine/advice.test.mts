@@ -23,15 +23,15 @@ const answerB = (fault: Fault, times = 1) => shop.sandbox.fault({ match: { chann
 
 const causes: Record<string, Cause> = {
 	'a field is out of range': {
-		advice: 'Change the named fields, or the data that fills them.',
+		advice: 'Change the named fields',
 		wrong: () => ({ parameters: { tarifId: ofB('abc') } }),
 	},
 	'an option is blank that protects': {
-		advice: 'Change the named fields, or the data that fills them.',
+		advice: 'Change the named fields',
 		wrong: () => ({ options: { maxPurchases: '' } }),
 	},
 	'an option of the run is wrong': {
-		advice: 'Change the named fields, or the data that fills them.',
+		advice: 'Change the named fields',
 		wrong: () => ({ options: { timeout: -1 } }),
 	},
 	'StreamSkill refuses a field (422)': {
@@ -336,7 +336,7 @@ describe('a key', () => {
 		const first = await order(['a'], { ...setup, options: k });
 		reads(
 			first,
-			'If it is, do not order it again: only what comes after this node is left to do. If it is not, give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again. Then order this item alone in a new execution.',
+			'If it is, do not order it again: only what comes after this node is left to do. If it is not, give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again. If it is still to be ordered, order this item alone in a new execution.',
 		);
 		if (!('a' in sold())) await order(['a'], { ...setup, options: { idempotencyKey: 'k 2' } });
 		expect(sold()).toMatchObject({ a: 1 });

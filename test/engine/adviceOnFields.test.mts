@@ -6,7 +6,7 @@ import { openShop, TOKEN } from './shop.mts';
 
 const shop = openShop();
 
-const CHANGE = 'Change the named fields, or the data that fills them.';
+const CHANGE = 'Change the named fields';
 
 /** An expression for one of the three items, and what the others have. */
 const ofB = (expression: string, others = '$json.channel') => `={{ $json.channel === "b" ? ${expression} : ${others} }}`;

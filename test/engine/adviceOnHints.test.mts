@@ -41,7 +41,12 @@ describe('If Already Purchased = Fail ends the execution, and Skip goes on witho
 		lose('a', true);
 		const first = await order(['a'], tool);
 		const { success } = await order(['a'], { ...tool, options: { ...tool.options, ...lookUp(first) } });
-		expect(success.map(({ json }) => json)).toEqual([{ skipped: 'This order is confirmed as bought', message: 'Nothing was bought now.' }]);
+		expect(success.map(({ json }) => json)).toEqual([
+			{
+				skipped: 'This order is confirmed as bought',
+				message: 'Nothing was bought now. Do not order it again, unless a further one is asked for.',
+			},
+		]);
 		expect(sold()).toEqual({ a: 1 });
 	});
 

@@ -25,6 +25,27 @@ const handedOver = ({ error }: RunResult) => {
 /** What the execution's data holds apart from the output. */
 const kept = ({ data }: RunResult) => JSON.stringify(data.executionData?.contextData);
 
+describe('the nodes after this one do not get what was bought before another order failed', () => {
+	const NOT_HANDED_ON = 'The nodes after this one do not get what is listed as bought';
+
+	test.each([
+		['by hand', { mode: 'manual' }],
+		['in a sub-workflow', { mode: 'integrated' }],
+	] as const)('%s: the message says so, where something was bought', async (_, setup) => {
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: refused });
+		expect((await order(['a', 'b'], setup)).error!.description).toContain(NOT_HANDED_ON);
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: refused });
+		expect((await order(['b'], setup)).error!.description).not.toContain(NOT_HANDED_ON);
+	});
+
+	test('in production, a retry hands it on', async () => {
+		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: refused });
+		const first = await order(['a', 'b']);
+		expect(first.error!.description).not.toContain(NOT_HANDED_ON);
+		expect((await order([], { retryOf: first.data })).success.map(channelOf)).toEqual(['a', 'b']);
+	});
+});
+
 describe('Retry execution', () => {
 	test('buys what is missing once the fault is gone, and hands back the rest', async () => {
 		shop.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: refused });

@@ -110,7 +110,7 @@ test('a key that another execution has bought is told, not left out', async () =
 	expect(sold()).toEqual({ a: 1 });
 	expect(success[0].json).toEqual({
 		skipped: 'An order with the Idempotency Key "order-7" was bought before',
-		message: 'Nothing was bought now.',
+		message: 'Nothing was bought now. Do not order it again, unless a further one is asked for: then with another Idempotency Key.',
 	});
 });
 

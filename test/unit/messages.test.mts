@@ -171,7 +171,6 @@ describe('what to do', () => {
 	});
 
 	test.each<[Failure, string]>([
-		[invalid, 'Change the named fields, or the data that fills them.'],
 		[
 			failures['a key of another order: list'],
 			'Give each of these orders an Idempotency Key of its own, and leave all other keys as they are.',
@@ -189,17 +188,25 @@ describe('what to do', () => {
 		for (const recourse of recourses) expect(advise(failure, recourse)).toBe(`This order was not sent. ${advice} ${next[recourse]}`);
 	});
 
+	test('about an item that is not valid: what fills its fields is stored where it is retried', () => {
+		for (const recourse of recourses) {
+			const what = recourse === 'retry' ? 'the named fields' : 'the named fields, or the data that fills them';
+			expect(advise(invalid, recourse)).toBe(`This order was not sent. Change ${what}. ${next[recourse]}`);
+		}
+	});
+
 	test.each<[Recourse, string]>([
 		['editor', 'take its item out of the list.'],
 		['retry', 'do not retry this execution, but order the rows that are left in a new one, without it.'],
 		['rest', 'take its item out of the list.'],
 		['anew', 'do not order it again: only what comes after this node is left to do.'],
 	])('about a key that may have bought this very order: first to look, or to remember (%s)', (recourse, leaveOut) => {
+		const goOn = ['retry', 'anew'].includes(recourse) ? next[recourse].replace('Then', 'If it is still to be ordered,') : next[recourse];
 		expect(advise(failures['a key of another order: unclear'], recourse)).toBe(
-			`This order was not sent. Check whether this order is in your StreamSkill account. If it is, ${leaveOut} If it is not, ${OWN_KEY} ${next[recourse]}`,
+			`This order was not sent. Check whether this order is in your StreamSkill account. If it is, ${leaveOut} If it is not, ${OWN_KEY} ${goOn}`,
 		);
 		expect(advise(failures['a key of another order: record'], recourse)).toBe(
-			`This order was not sent. If the key has bought this very order, before its fields were changed, ${leaveOut} If this is a further order, ${OWN_KEY} ${next[recourse]}`,
+			`This order was not sent. If the key has bought this very order, before its fields were changed, ${leaveOut} If this is a further order, ${OWN_KEY} ${goOn}`,
 		);
 	});
 
@@ -207,6 +214,22 @@ describe('what to do', () => {
 		expect(advise(failures['a key of another order: unclear'], 'tool')).toBe(
 			'This order was not sent. Do not order it again. A person has to check whether it is in the StreamSkill account. It may be ordered with another Idempotency Key only if it is not there.',
 		);
+		expect(advise(failures['a key of another order: record'], 'tool')).toBe(
+			'This order was not sent. Do not order it again. A person has to say whether this is a further order: only then, order it with another Idempotency Key.',
+		);
+	});
+
+	test.each(['noneInList', 'refused', 'tooMany'] as const)(
+		'about orders that are not recognised (%s), to a model: a person has to look',
+		(why) => {
+			expect(advise({ kind: 'heldBack', obstacle: { kind: 'unrecognised', why } }, 'tool')).toBe(
+				'This order was not sent. Do not order it again. A person has to look in the StreamSkill account for what this execution has bought, and to order what is left in a new execution.',
+			);
+		},
+	);
+
+	test('of several, one that is not recognised decides on the next step', () => {
+		expect(goOn([uncertain(), heldBack('unrecognised')], 'retry')).toBe('');
 	});
 
 	test('about a list of which nothing is recognised, in an execution that ends well and so cannot be retried again', () => {
@@ -235,7 +258,7 @@ describe('what to do', () => {
 		],
 	])('about %j: it was not sent, and no other step than this', (failure, advice) => {
 		const isUnrecognised = failure.kind === 'heldBack' && failure.obstacle.kind === 'unrecognised';
-		for (const recourse of recourses.filter((one) => one !== 'anew' || !isUnrecognised))
+		for (const recourse of recourses.filter((one) => !['anew', 'tool', 'editorTool'].includes(one) || !isUnrecognised))
 			expect(advise(failure, recourse)).toBe(`This order was not sent. ${advice}`);
 	});
 
@@ -336,7 +359,7 @@ describe('what to do', () => {
 
 	test('about one of several equal orders: they are to be counted', () => {
 		expect(advise({ ...uncertain(), isOneOfEqual: true } as Failure, 'retry')).toContain(
-			`${LOOK} Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought. ${CONFIRM.replace('is there', 'was bought').replace('is not', 'was not')}`,
+			`${LOOK} Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought; which of them does not matter. ${CONFIRM.replace('is there', 'was bought').replace('is not', 'was not')}`,
 		);
 	});
 
@@ -362,7 +385,8 @@ describe('what to do', () => {
 		['earlier', 'retry', `${ELSEWHERE} ${SKIP} ${next.retry}`],
 		['key', 'tool', NOT_AGAIN],
 		['key', 'editorTool', NOT_AGAIN],
-		['earlier', 'tool', ELSEWHERE],
+		['earlier', 'tool', 'Do not order it again, unless a further one is asked for.'],
+		['editor', 'editorTool', 'Do not order it again, unless a further one is asked for.'],
 	])('about an order that was bought before (%s, %s)', (because, recourse, advice) => {
 		expect(advise({ kind: 'duplicate', because }, recourse)).toBe(`This order was not sent. ${advice}`);
 	});

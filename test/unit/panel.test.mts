@@ -288,6 +288,24 @@ describe('the error of a run', () => {
 		expect(context.failedItems).toEqual(failed.map((one) => ({ item: one.itemIndex, ...errorJson(one, 'retry') })));
 	});
 
+	test('hands over what was not tried, and with each failed item what a person is told besides', () => {
+		const failed = [item(1, refused({ lang: ['No'] }))];
+		const order = orderOf();
+		const { context } = ended({ failed, notTried: [{ itemIndex: 2, order }, { itemIndex: 3 }], remarks: ['Look'] });
+		expect(context.notTried).toEqual([{ item: 2, order: order.body }, { item: 3 }]);
+		expect(context.failedItems).toMatchObject([{ message: expect.stringMatching(/ Look\.$/) as unknown }]);
+	});
+
+	test.each(['refused', 'noneInList'] as const)(
+		'says one way to go on where one order is not recognised (%s), and another one is uncertain',
+		(why) => {
+			const unrecognised = item(1, { kind: 'heldBack', obstacle: { kind: 'unrecognised', why } });
+			const { description } = ended({ failed: [unrecognised, item(2, uncertain())] });
+			expect(description).toContain('If it is not, it is one of the rows that are left.');
+			expect(description).not.toMatch(/Confirmed Bought|currently saved workflow/);
+		},
+	);
+
 	test.each([401, 422, 500, 503])('has the status where there is one: %d', (httpCode) => {
 		const reason: Reason = { kind: 'status', httpCode };
 		const failure: Failure = httpCode < 500 ? { kind: 'rejected', reason } : uncertain(reason);

@@ -93,7 +93,7 @@ class Run {
 		const { report } = this;
 		const planned = this.plan(await this.journal.recall());
 		if (stopsOnFailure(this.context)) this.refuseRepeatedKeys(planned);
-		report.stopIfFailed();
+		this.stopIfFailed();
 
 		const orders = this.unobstructed(planned.filter(({ order }) => !order.dryRun));
 		const previews = planned.filter(({ order }) => order.dryRun);
@@ -107,7 +107,7 @@ class Run {
 		}
 		// Somebody else may have bought these meanwhile.
 		this.leaveToOthers(this.sentByOthers.filter((one) => !report.isOpen(one)));
-		report.stopIfFailed();
+		this.stopIfFailed();
 		this.sentByOthers = this.sentByOthers.filter(report.isOpen);
 
 		const previewed = shown.filter(report.isOpen);
@@ -246,6 +246,12 @@ class Run {
 			}
 			this.leaveToOthers(this.sentByOthers);
 		}
+	}
+
+	/** @throws NodeApiError or NodeOperationError if On Error is Stop and an item has failed */
+	private stopIfFailed() {
+		if (this.report.mustStop) this.leaveToOthers(this.sentByOthers);
+		this.report.stopIfFailed();
 	}
 
 	/** What others have sent, and nobody waits for here any more. */

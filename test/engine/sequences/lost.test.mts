@@ -3,7 +3,7 @@ import type { INodeExecutionData } from 'n8n-workflow';
 
 import { faults } from '../../../tools/sandbox/sandbox.mts';
 import { LOOK_UP_TIME, passTime } from '../clock.mts';
-import { deduplicator } from '../engine.mts';
+import { deduplicator, logLines } from '../engine.mts';
 import { agentWithTool, loop, earlierAgent } from '../wirings.mts';
 import {
 	failuresOf,
@@ -62,6 +62,7 @@ describe('12. Loop Over Items', () => {
 		const ended = await order(['a', 'b', 'c'], inLoop({ onError }));
 		expect(sold()).toEqual({ a: 1 });
 		expect(hintsOf(ended).join()).toMatch(/n8n ends the loop here: connect the error output/);
+		expect(logLines.map(({ message }) => message).join()).toMatch(/StreamSkill run \w+: n8n ends the loop here/);
 
 		shop.sandbox.reset();
 		refuse('b');

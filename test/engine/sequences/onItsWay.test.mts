@@ -53,6 +53,15 @@ describe('an order is to be waited for', () => {
 		return { ended };
 	};
 
+	test('and another item is wrong, with On Error = Stop: it is told as uncertain, not as not tried', async () => {
+		const { ended } = await begin();
+		const { error } = await order(['a', { channel: '' }], keyed({}, { onError: 'stopWorkflow' }));
+		expect(error!.description).toMatch(/May have been bought<.*channel a/);
+		expect(error!.description).not.toContain('Not tried');
+		await ended;
+		expect(sold()).toEqual({ a: 1 });
+	});
+
 	test('and Timeout is no number: it is told', async () => {
 		const { ended } = await begin();
 		expect(outcomes(await order(['a', 'x'], keyed({ timeout: 'soon' })))).toEqual(['invalid', 'invalid']);

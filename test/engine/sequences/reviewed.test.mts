@@ -374,7 +374,7 @@ test.each(['stopWorkflow', 'continueErrorOutput'] as const)(
 		const of = (channel: string) => failuresOf(retry).filter(({ order }) => order?.channel === channel);
 		expect(of('a').length).toBeGreaterThan(0);
 		expect(wordsOf(retry)).toContain(
-			'Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought.',
+			'Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought; which of them does not matter.',
 		);
 		// One is there. It is known as bought if its answer was recorded before n8n was killed.
 		const left = 1 - (2 - of('a').length);

@@ -43,8 +43,11 @@ const NEW_ROWS = `${WITHOUT_BOUGHT} Do not retry this execution, which has the s
 /** Whether an item is no order since a node before this one has left it out. */
 export const isLeftOut = (failure: Failure): boolean => failure.kind === 'invalid' && 'leftOut' in failure.problems;
 
+/** Whether it is not clear what the execution has bought: then that decides how all of it goes on. */
+export const isUnrecognised = (failure: Failure): boolean => failure.kind === 'heldBack' && failure.obstacle.kind === 'unrecognised';
+
 /** Obstacles whose advice says all there is to do. */
-const STANDS_ALONE = new Set<Obstacle['kind']>(['evaluation', 'unrecognised', 'stopped', 'defect']);
+const STANDS_ALONE = new Set<Obstacle['kind']>(['evaluation', 'stopped', 'defect']);
 
 const WHY_UNRECOGNISED: Record<Unrecognised['why'], string> = {
 	noneInList: 'This execution has placed orders before, and none of them is in the current list',
@@ -90,7 +93,11 @@ export const advise = (failure: Failure, recourse: Recourse): string =>
 export function mend(failure: Failure, recourse: Recourse): string[] {
 	switch (failure.kind) {
 		case 'invalid':
-			return ['This order was not sent.', 'Change the named fields, or the data that fills them.'];
+			// A retry comes with the stored list.
+			return [
+				'This order was not sent.',
+				recourse === 'retry' ? 'Change the named fields.' : 'Change the named fields, or the data that fills them.',
+			];
 		case 'rejected':
 			return ['This order was not bought.', adviseRejection(failure.reason)];
 		case 'unknown':
@@ -142,9 +149,12 @@ export function goOn(failures: Failure[], recourse: Recourse): string {
 	const isUncertain = failures.some(({ kind }) => kind === 'unknown');
 	const [first] = failures;
 	if (failures.some(isLeftOut)) return ['editor', 'editorRepeat'].includes(recourse) ? `${WITHOUT_BOUGHT} ${EXECUTE_AGAIN}.` : NEW_ROWS;
+	if (failures.some(isUnrecognised)) return '';
 	if (!isUncertain && first?.kind === 'heldBack' && STANDS_ALONE.has(first.obstacle.kind)) return '';
 	const isBought = first?.kind === 'duplicate';
 	const mayBeBought = isUncertain || isBought || (first !== undefined && mayBeBoughtBefore(first));
+	// What is bought already is not to be ordered again, and a retry would order it.
+	const lead = failures.some(isPerhapsItsOwn) ? 'If it is still to be ordered,' : 'Then';
 	switch (recourse) {
 		case 'editor':
 			// Some of the orders may have been placed yesterday: tomorrow, nothing is known of them any more.
@@ -155,14 +165,14 @@ export function goOn(failures: Failure[], recourse: Recourse): string {
 			return EXECUTE_WITHOUT_BOUGHT;
 		case 'retry':
 			return isUncertain
-				? `Then ${RETRY}. ${NOT_DEBUG}`
-				: `Then ${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, ${
+				? `${lead} ${RETRY}. ${NOT_DEBUG}`
+				: `${lead} ${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, ${
 						isUnread(first) ? 'check which rows are in your StreamSkill account, and order the others' : 'order the rows that are left'
 					} in a new execution.`;
 		case 'rest':
 			return `Then ${first?.kind === 'unknown' && first.isKeyed ? 'save and publish the workflow, and ' : ''}${ORDER_THE_REST}`;
 		case 'anew':
-			if (!mayBeBought || first?.kind === 'conflict') return 'Then order this item alone in a new execution.';
+			if (!mayBeBought || first?.kind === 'conflict') return `${lead} order this item alone in a new execution.`;
 			return first?.kind === 'unknown' && first.isKeyed
 				? 'Then save and publish the workflow, and run the item again with the same Idempotency Key.'
 				: '';
@@ -170,9 +180,15 @@ export function goOn(failures: Failure[], recourse: Recourse): string {
 			return 'Then run the evaluation again, if you still want it: where Dry Run is turned off, it buys all its orders again, except those that an Idempotency Key has bought.';
 		case 'tool':
 		case 'editorTool':
-			return mayBeBought ? '' : 'Then order it again if it is still wanted.';
+			return mayBeBought || failures.some(isPerhapsItsOwn) ? '' : 'Then order it again if it is still wanted.';
 	}
 }
+
+/** Whether it may be this very order that its Idempotency Key has bought. */
+const isPerhapsItsOwn = (failure: Failure): boolean => failure.kind === 'conflict' && failure.with !== 'list';
+
+/** Whether a model reads it. */
+const isForModel = (recourse: Recourse): recourse is 'tool' | 'editorTool' => recourse === 'tool' || recourse === 'editorTool';
 
 const joinProblems = (problems: FieldProblems) => Object.values(problems).flat().join('; ');
 
@@ -278,7 +294,7 @@ export function lookUp(
 		isOther && "n8n's log names it beside its reference, unless n8n was killed then.",
 		mayBeMended && 'If its fields have been changed since it was sent, look for it as it was.',
 		isOneOfEqual &&
-			'Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought.',
+			'Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought; which of them does not matter.',
 	].filter((sentence): sentence is string => Boolean(sentence));
 	const look = [
 		`Wait some minutes, then check whether ${which} is in your StreamSkill account, with the time when it was sent.`,
@@ -325,11 +341,16 @@ function adviseConflict(conflict: Extract<Failure, { kind: 'conflict' }>['with']
 		case 'list':
 			return ['Give each of these orders an Idempotency Key of its own, and leave all other keys as they are.'];
 		case 'record':
+			if (isForModel(recourse))
+				return [
+					'Do not order it again.',
+					'A person has to say whether this is a further order: only then, order it with another Idempotency Key.',
+				];
 			return [
 				`If the key has bought this very order, before its fields were changed, ${leaveOut(recourse)} If this is a further order, ${OWN_KEY}`,
 			];
 		case 'unclear':
-			return ['tool', 'editorTool'].includes(recourse)
+			return isForModel(recourse)
 				? [
 						'Do not order it again.',
 						'A person has to check whether it is in the StreamSkill account. It may be ordered with another Idempotency Key only if it is not there.',
@@ -339,7 +360,7 @@ function adviseConflict(conflict: Extract<Failure, { kind: 'conflict' }>['with']
 }
 
 /** What to do where an order turns out to be bought, in the words after "if". */
-function leaveOut(recourse: Recourse): string {
+function leaveOut(recourse: Exclude<Recourse, 'tool' | 'editorTool'>): string {
 	switch (recourse) {
 		case 'editor':
 		case 'editorRepeat':
@@ -351,18 +372,18 @@ function leaveOut(recourse: Recourse): string {
 		case 'anew':
 		case 'evaluation':
 			return 'do not order it again: only what comes after this node is left to do.';
-		case 'tool':
-		case 'editorTool':
-			return 'do not order it again.';
 	}
 }
 
-function adviseDuplicate(because: Because, recourse: Recourse): string[] {
-	if (['key', 'editorKey'].includes(because) && ['tool', 'editorTool'].includes(recourse))
-		return ['Do not order it again, unless a further one is asked for: then with another Idempotency Key.'];
+/** @returns what to do about an order that was bought before, in sentences */
+export function adviseDuplicate(because: Because, recourse: Recourse): string[] {
+	if (isForModel(recourse))
+		return [
+			`Do not order it again, unless a further one is asked for${['key', 'editorKey'].includes(because) ? ': then with another Idempotency Key' : ''}.`,
+		];
 	const advice = DUPLICATES[because];
 	// Otherwise the others have gone on already.
-	return ['anew', 'evaluation', 'tool', 'editorTool'].includes(recourse)
+	return ['anew', 'evaluation'].includes(recourse)
 		? [advice]
 		: [advice, 'To go on without buying it again, set If Already Purchased to Skip.'];
 }
@@ -404,21 +425,7 @@ function tellObstacle(obstacle: Obstacle, recourse?: Recourse): [what: string, .
 				'Turn on the option Dry Run to see what would be ordered, or add it and turn it off to place the orders in evaluations as well.',
 			];
 		case 'unrecognised':
-			return [
-				WHY_UNRECOGNISED[obstacle.why],
-				...(recourse === 'anew' || ['refused', 'tooMany'].includes(obstacle.why)
-					? // Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
-						[
-							'Look in your StreamSkill account for what this execution has bought.',
-							`Then ${ORDER_THE_REST}`,
-							...(['refused', 'tooMany'].includes(obstacle.why) ? ['With the same Idempotency Keys, it leaves those out by itself.'] : []),
-						]
-					: [
-							// The original workflow of a retry is the one that was saved by then.
-							'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow".',
-							'If the list is meant to be another one, look in your StreamSkill account for what this execution has bought, and order the other rows in a new execution.',
-						]),
-			];
+			return [WHY_UNRECOGNISED[obstacle.why], ...(recourse ? adviseUnrecognised(obstacle.why, recourse) : [])];
 		case 'stopped':
 			return [
 				'The execution was stopped',
@@ -430,4 +437,25 @@ function tellObstacle(obstacle: Obstacle, recourse?: Recourse): [what: string, .
 				"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, check whether it is in your StreamSkill account.",
 			];
 	}
+}
+
+function adviseUnrecognised(why: Unrecognised['why'], recourse: Recourse): string[] {
+	if (isForModel(recourse))
+		return [
+			'Do not order it again.',
+			'A person has to look in the StreamSkill account for what this execution has bought, and to order what is left in a new execution.',
+		];
+	const isOfSome = why === 'refused' || why === 'tooMany';
+	// Once a retry has ended well, n8n offers no other (n8n: shared-hook-functions.js, retrySuccessId).
+	if (recourse === 'anew' || isOfSome)
+		return [
+			'Look in your StreamSkill account for what this execution has bought.',
+			`Then ${ORDER_THE_REST}`,
+			...(isOfSome ? ['With the same Idempotency Keys, it leaves those out by itself.'] : []),
+		];
+	return [
+		// The original workflow of a retry is the one that was saved by then.
+		'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow".',
+		'If the list is meant to be another one, look in your StreamSkill account for what this execution has bought, and order the other rows in a new execution.',
+	];
 }

@@ -5,7 +5,7 @@ import type { Recourse } from '../../n8n/host';
 import type { FieldProblems } from '../order/problems';
 import { nameOfChannel, type Order, type Treatment } from '../order/order';
 import { mayBeBoughtBefore, outcomeOf, type Failure } from './failure';
-import { advise, describe, goOn, isLeftOut, lookUp, mend } from './messages';
+import { advise, describe, goOn, isLeftOut, isUnrecognised, lookUp, mend } from './messages';
 
 /** What a person knows an item by: its place, and its order if its fields are one. */
 export interface NamedItem {
@@ -98,7 +98,8 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, not
 	error.message = message;
 	error.description = description;
 	error.context.purchases = purchases.map(({ itemIndex, purchase }) => ({ item: itemIndex, purchase }));
-	error.context.failedItems = failed.map((item) => ({ item: item.itemIndex, ...errorJson(item, recourse) }));
+	error.context.failedItems = failed.map((item) => ({ item: item.itemIndex, ...errorJson(item, recourse, remarks) }));
+	error.context.notTried = notTried.map(({ itemIndex, order }) => ({ item: itemIndex, ...(order && { order: { ...order.body } }) }));
 	return error;
 }
 
@@ -138,8 +139,8 @@ function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recou
 	const reference = references.length === 1 ? references[0] : undefined;
 	const isEach = (is: 'isKeyed' | 'isOther') => uncertain.every(({ failure }) => failure.kind === 'unknown' && failure[is]);
 	const isSome = (is: 'mayBeMended' | 'isOneOfEqual') => uncertain.some(({ failure }) => failure.kind === 'unknown' && failure[is]);
-	// There, no reference of this execution counts, and no key of it.
-	const isNewList = certain.some(({ failure }) => isLeftOut(failure));
+	// There, no reference of this execution counts, and no key of it. A retry that also sent them would be one way too many.
+	const isNewList = certain.some(({ failure }) => isLeftOut(failure) || isUnrecognised(failure));
 	const sentences = [
 		...(references.length === 0
 			? []

@@ -19,10 +19,13 @@ import type { Because, ShownReference } from '../journal/records';
 import { leftOutJson } from '../order/leftOut';
 import { whatIsOrdered, type Item, type Order } from '../order/order';
 import type { Failure, Obstacle } from './failure';
-import { describeBought } from './messages';
+import { adviseDuplicate, describeBought } from './messages';
 import { errorJson, escapeHtml, runError, type FailedItem, type NamedItem } from './panel';
 import type { Result } from './result';
 import { summarise } from './summary';
+
+const LOOP_ENDS =
+	'n8n ends the loop here: connect the error output to the loop as well, through a Merge node if a round may have several orders';
 
 /** What a person is told besides the items. */
 export interface Remarks {
@@ -114,7 +117,7 @@ export class Report {
 				failed: this.all('failed').map(({ item, failure }) => failedItem(item, failure)),
 				purchases: this.all('bought').map(({ item, purchase }) => ({ ...namedItem(item), purchase })),
 				leftOut: this.all('leftOut').map(({ item, because }) => failedItem(item, { kind: 'duplicate', because })),
-				remarks: [...this.otherCallsRemark, ...this.otherNodesRemark, ...this.referenceRemarks],
+				remarks: [...this.otherCallsRemark, ...this.otherNodesRemark, ...this.lostOutputRemark, ...this.referenceRemarks],
 				notTried: this.items.filter((item) => !this.results.has(item)).map(namedItem),
 			},
 			this.recourse,
@@ -176,8 +179,13 @@ export class Report {
 			case 'leftOut': {
 				const { because } = result;
 				// Nothing at all would leave a model to guess.
-				if (isTool(this.context))
-					return { json: { skipped: describeBought(because, item.reading.treatment), message: 'Nothing was bought now.' }, pairedItem };
+				if (isTool(this.context)) {
+					const skipped = describeBought(because, item.reading.treatment);
+					return {
+						json: { skipped, message: ['Nothing was bought now.', ...adviseDuplicate(because, this.recourse)].join(' ') },
+						pairedItem,
+					};
+				}
 				return isWanted(because)
 					? { json: leftOutJson({ ...orderOf(item)?.body }, because === 'editorKey' ? 'editor' : because), pairedItem }
 					: undefined;
@@ -243,6 +251,13 @@ export class Report {
 		].filter((remark): remark is string => Boolean(remark));
 	}
 
+	/** What is told where no next execution hands on what was bought in this one. */
+	private get lostOutputRemark(): string[] {
+		const isHandedOn = !['editor', 'editorRepeat', 'rest'].includes(this.recourse);
+		if (isHandedOn || this.all('bought').length === 0) return [];
+		return ['The nodes after this one do not get what is listed as bought, in a later execution either: do for it by hand what they do'];
+	}
+
 	/** Whether what is left in the next execution may not be the same for all of these nodes. */
 	private mayDivideNodes(nodes: INode[]): boolean {
 		switch (this.recourse) {
@@ -286,12 +301,12 @@ export class Report {
 			failed: this.all('failed').map(({ failure }) => failure),
 		});
 		if (summary) this.context.logger.info(`StreamSkill run ${run}: ${summary}`);
+		if (this.endsLoop) this.context.logger.warn(`StreamSkill run ${run}: ${LOOP_ENDS}`);
 		const hints = [
 			summary,
 			leftOut.includes('earlier') &&
 				`The purchases of an earlier try are in its output, or in the lines of n8n's log that have "run":"${run}"`,
-			this.endsLoop &&
-				'n8n ends the loop here: connect the error output to the loop as well, through a Merge node if a round may have several orders',
+			this.endsLoop && LOOP_ENDS,
 			leftOut.includes('editor') && 'To buy again what this node has bought by hand, turn on the option Repeat Manual Orders',
 			...this.referenceRemarks,
 		].filter((hint): hint is string => Boolean(hint));
