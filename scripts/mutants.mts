@@ -33,11 +33,11 @@ const mutant = (name: string, at: string, change: Change, ...tests: Mutant['test
 
 const mutants: Mutant[] = [
 	// The run.
-	mutant('more than Max Purchases', 'limitOf', { returns: 'Infinity' }, 'ledger'),
-	mutant('a model buys more than Max Purchases', 'obstacleToSending', { condition: 'limit < Infinity', is: false }, 'tool'),
+	mutant('more than Max Purchases', 'limitOn', { value: 'limit', is: 'Infinity' }, 'ledger'),
+	mutant('a model buys more than Max Purchases', 'obstacleToSending', { value: 'limit', is: 'undefined' }, 'tool'),
 	mutant('a model orders again what has no answer', 'obstacleToSending', { condition: 'open', is: false }, 'tool'),
 	mutant('a model that is told nothing buys', 'dropsOutput', { returns: 'false' }, 'tool'),
-	mutant('two nodes with one ID buy', 'isTwin', { returns: 'false' }, 'misfit'),
+	mutant('two nodes with one ID buy', 'misfitOf', { value: 'twin', is: 'undefined' }, 'misfit'),
 	mutant('a model buys that n8n tells nothing of it', 'isLegacyOrder', { returns: 'false' }, 'misfit'),
 	mutant('a model buys what another one has asked for', 'isMixedUp', { returns: 'false' }, 'misfit'),
 	mutant("n8n's Chat buys", 'isOfChat', { returns: 'false' }, 'misfit'),
@@ -73,7 +73,7 @@ const mutants: Mutant[] = [
 		'counts the calls',
 	),
 	mutant('an agent that is a tool has no caller', 'callOfModel', { drops: 'steps.unshift(' }, 'agents'),
-	mutant('some are sent although others are no orders', 'stopIfFailed', { returns: '' }, 'purchase'),
+	mutant('some are sent although others are no orders', 'Report.stopIfFailed', { returns: '' }, 'purchase'),
 	mutant('sent although the database refused to look', 'obstacleTo', { condition: 'journal.refusal', is: false }, 'sequences/refusedLook'),
 	mutant('a key twice is found too late', 'refuseRepeatedKeys', { returns: '' }, 'keys'),
 	mutant('401 does not end the run', 'Run.send', { condition: 'connection.isAllRefused', is: false }, 'account'),
@@ -99,7 +99,7 @@ const mutants: Mutant[] = [
 		{ condition: "taken?.state.kind === 'bought'", is: false },
 		'sequences|ledger',
 	),
-	mutant('a key that was bought is new', 'knowledgeOf', { drops: "if (key && stateOfKey(key) === 'bought')" }, 'keys'),
+	mutant('a key that was bought is new', 'knowledgeOf', { drops: "if (key?.owner === 'same' && key.state === 'bought')" }, 'keys'),
 	mutant('a key of another order is new', 'knowledgeOf', { drops: "if (key.state === 'bought') return" }, 'keys'),
 	mutant('an uncertain order of another round is sent', 'openElsewhere', { returns: 'undefined' }, 'sequences|tool'),
 	mutant('an order is taken for an equal one with another key', 'Lookup.linkEquals', { returns: '' }, 'lateCalls', 'end comes late'),
@@ -120,7 +120,7 @@ const mutants: Mutant[] = [
 	mutant('a retry without a root is new', 'isBlind', { returns: 'false' }, 'noToken'),
 	mutant('a model that begins anew goes on', 'isBlind', { condition: '!isTool(this.context)', is: true }, 'noToken'),
 	mutant('a token that does not last is a root', 'tokenRoot', { condition: 'context.getExecutionId()', is: false }, 'engine2'),
-	mutant('what is not recognised is new', 'recognisesNone', { returns: 'false' }, 'sequences'),
+	mutant('what is not recognised is new', 'holdBackWhatIsUnrecognised', { returns: 'Promise.resolve()' }, 'sequences'),
 	mutant('a reference works while its order is on its way', 'judgeOpen', { condition: '!isQuiet', is: false }, 'sequences'),
 	mutant('it is not noticed that a workflow was rearranged', 'isRearranged', { returns: 'false' }, 'sequences/rearranged'),
 	mutant(
@@ -184,7 +184,7 @@ const mutants: Mutant[] = [
 	),
 	mutant(
 		'a retry goes on where its execution may write late',
-		'List.end',
+		'List.tail',
 		{ condition: 'await this.isLeft', is: true },
 		'lateCalls',
 		'writes late',
@@ -229,7 +229,7 @@ const mutants: Mutant[] = [
 		'adviceOnAddedKey',
 	),
 	mutant('the record of an earlier try is joined', 'mayBeOfOneTry', { returns: 'true' }, 'sequences/mendedAndBack'),
-	mutant('a list ends with its first row', 'findEnd', { returns: '' }, 'sequences|stored'),
+	mutant('a list ends with its first row', 'findTail', { returns: '' }, 'sequences|stored'),
 
 	// Whose order is whose.
 	mutant(

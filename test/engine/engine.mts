@@ -31,8 +31,8 @@ import { MemoryDeduplicator } from './deduplicator.mts';
 /** How long a retry waits in case its execution still runs in another process. Nearly all tests have one process. */
 export const patience = { isReal: false };
 
-jest.mock('../../nodes/StreamSkill/purchase/journal/records.ts', () => {
-	const records = jest.requireActual<{ SHARED_AFTER: number }>('../../nodes/StreamSkill/purchase/journal/records.ts');
+jest.mock('../../nodes/StreamSkill/purchase/journal/times.ts', () => {
+	const records = jest.requireActual<{ SHARED_AFTER: number }>('../../nodes/StreamSkill/purchase/journal/times.ts');
 	return Object.defineProperty({ ...records }, 'SHARED_AFTER', { get: () => (patience.isReal ? records.SHARED_AFTER : 0) });
 });
 

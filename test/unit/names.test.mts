@@ -69,7 +69,7 @@ describe('an order has a record under the name of', () => {
 	const list = { scope: 'node:orders:root' };
 	const byHand = { scope: 'node:editor:day' };
 	const underOrder = { name: 'order o', of: { order: 'o' } };
-	const underItem = { name: 'item i', of: { item: 'i' }, order: 'o' };
+	const underItem = { name: 'item i', of: { item: 'i' }, order: 'order o' };
 
 	test.each([
 		['what is ordered and the item', list, { order: 'o', item: 'i', key: 'k', place: 'p' }, [underOrder, underItem]],

@@ -1,7 +1,7 @@
 import { jsonParse, type IDataObject, type IExecuteData, type IExecuteFunctions, type IRunExecutionData } from 'n8n-workflow';
 
 import { digest } from './digest';
-import { isRunByAgent, isTool } from './host';
+import { executionOf, isRunByAgent, isTool } from './host';
 
 /** One call of the node, as far as the orders of an execution are told apart by it. */
 export interface Call {
@@ -52,15 +52,16 @@ interface Step {
  * Where nothing of it is to be seen, each order is taken for one of an earlier try, and not bought twice.
  */
 function callOfModel(context: IExecuteFunctions): Call {
-	const { closeFunctions, runExecutionData } = context as unknown as ToolInternals;
+	const { closeFunctions } = context as unknown as { closeFunctions?: object };
+	const execution = executionOf(context);
 	const isOlder = isRunByAgent(context);
 	const steps = isOlder && closeFunctions ? [tryOf(closeFunctions, context.getExecutionId())] : [];
 	/** What n8n runs: the node itself, or the agent of version 1 or 2 that calls it. */
 	const running = context.getExecuteData();
 	let caller: Running = running;
-	for (let step; (step = stepTo(caller, runExecutionData)); caller = step.agent) steps.unshift(step);
+	for (let step; (step = stepTo(caller, execution)); caller = step.agent) steps.unshift(step);
 	const name = (steps.length > 0 ? caller.node.name : running.source?.main?.[0]?.previousNode) ?? '';
-	const round = `${digest(name)} ${runExecutionData?.resultData?.runData[name]?.length ?? 0}`;
+	const round = `${digest(name)} ${execution?.resultData?.runData[name]?.length ?? 0}`;
 	return {
 		id: [round, ...steps.map(({ id }) => id)].join('/'),
 		isTryOf: (other, bought) => {
@@ -71,11 +72,6 @@ function callOfModel(context: IExecuteFunctions): Call {
 			return place < 0 || !steps[place]?.isBeside(others[place] ?? '', isCall ? bought : undefined);
 		},
 	};
-}
-
-interface ToolInternals {
-	closeFunctions?: object;
-	runExecutionData?: Partial<IRunExecutionData>;
 }
 
 /** A call of a tool as n8n keeps it for the model: what the tool has put out is JSON (n8n-nodes-langchain: buildSteps). */

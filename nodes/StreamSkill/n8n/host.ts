@@ -90,8 +90,12 @@ type Graph = Pick<Workflow, 'nodes' | 'connectionsBySourceNode'>;
 
 const graphOf = (context: IExecuteFunctions) => (context as unknown as { workflow?: Graph }).workflow;
 
+/** What n8n keeps of the execution, which it does not put into words for nodes either. Undefined where there is none. */
+export const executionOf = (context: IExecuteFunctions) =>
+	(context as unknown as { runExecutionData?: Partial<IRunExecutionData> }).runExecutionData;
+
 /** @returns all nodes of the workflow */
-export const nodesOf = (context: IExecuteFunctions): INode[] => Object.values(graphOf(context)?.nodes ?? {});
+const nodesOf = (context: IExecuteFunctions): INode[] => Object.values(graphOf(context)?.nodes ?? {});
 
 /**
  * Whether the workflow was rearranged before this retry: items came to a node, in what n8n has stored of the execution, on
@@ -101,9 +105,8 @@ export const nodesOf = (context: IExecuteFunctions): INode[] => Object.values(gr
  */
 export function isRearranged(context: IExecuteFunctions, names: readonly string[]): boolean {
 	if (context.getMode() !== 'retry') return false;
-	const { runExecutionData } = context as unknown as { runExecutionData?: Partial<IRunExecutionData> };
 	const { node, source } = context.getExecuteData();
-	const runs = Object.entries(runExecutionData?.resultData?.runData ?? {}).flatMap(([to, tasks]) =>
+	const runs = Object.entries(executionOf(context)?.resultData?.runData ?? {}).flatMap(([to, tasks]) =>
 		// n8n makes up the tasks of an execution that it recovers after a crash, so its types promise little.
 		tasks.flatMap((task) => (task.source as typeof task.source | undefined)?.map((from) => ({ to, from })) ?? []),
 	);

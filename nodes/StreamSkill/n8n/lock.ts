@@ -37,7 +37,11 @@ export interface Place {
 	lock(): string;
 	/** To be called when whoever has the lock gives no sign of life. */
 	giveUp(): Promise<void>;
-	/** Goes on in the other place if somebody has given this one up, and @returns whether that is so. */
+	/**
+	 * Goes on in the other place if somebody has given this one up.
+	 *
+	 * @returns whether somebody has
+	 */
 	follow(): Promise<boolean>;
 }
 
@@ -125,7 +129,7 @@ class Lock implements Lease {
 
 const patienceOfOne = () => PATIENCE * (1 + Math.random());
 
-/** As many entries as by chance: their number tells one owner of the lock from the next. */
+/** A random number of entries: it tells one owner of the lock from the next. */
 const ownerEntries = () => Array.from({ length: 1 + Math.floor(Math.random() * 64) }, (_, i) => `locked ${i}`);
 
 const queues = new Map<string, Promise<unknown>>();

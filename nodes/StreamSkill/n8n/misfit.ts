@@ -1,15 +1,11 @@
-import type { IExecuteFunctions, INode, INodeExecutionData, IRunExecutionData } from 'n8n-workflow';
+import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
-import { dropsOutput, isLegacyOrder, isRunByAgent, nodesOf } from './host';
+import { dropsOutput, executionOf, isLegacyOrder, isRunByAgent, othersLike } from './host';
 
 /** Why the node cannot order anything as it stands, whatever its items say, and what to do about it. */
 export interface Misfit {
 	error: string;
 	advice: string;
-}
-
-interface Internals {
-	runExecutionData?: Partial<IRunExecutionData>;
 }
 
 /** @returns undefined where the node may order */
@@ -23,22 +19,23 @@ export function misfitOf(context: IExecuteFunctions): Misfit | undefined {
 				'To buy, choose Purchase as Resource and Create as Operation. For another call of the API, use an HTTP Request node, and choose Base URL as Allowed HTTP Request Domains in the StreamSkill API credential. Nothing stops that node from buying twice.',
 		};
 	}
-	const { runExecutionData } = context as unknown as Internals;
+	const execution = executionOf(context);
 	// n8n's Agents run a node without an execution (n8n: ephemeral-node-executor.js).
-	if ((runExecutionData && !runExecutionData.executionData) || isOfChat(context)) {
+	if ((execution && !execution.executionData) || isOfChat(context)) {
 		return {
 			error: 'Nothing was bought now: n8n does not keep here what was ordered before',
 			advice: 'Use the AI Agent node in a workflow instead.',
 		};
 	}
-	if (isMixedUp(context, runExecutionData)) {
+	if (isMixedUp(context)) {
 		return {
 			error: 'Nothing was bought now: n8n has mixed up this order with another one that was placed at the same time',
 			advice:
 				'Order it again, one order after the other. So that it does not happen, a person can set Batch Size of the AI agent to 1, and have an AI Agent Tool place one order at a time.',
 		};
 	}
-	const twin = nodesOf(context).find((other) => isTwin(other, context.getNode()));
+	// What nodes have ordered is kept apart by their IDs, which stay when they are renamed.
+	const twin = othersLike(context).find(({ id }) => id === context.getNode().id);
 	if (twin) {
 		return {
 			error: `Nothing was bought now: the nodes ${twin.name} and ${context.getNode().name} have the same ID, so their orders cannot be told apart`,
@@ -70,17 +67,11 @@ const isOfChat = (context: IExecuteFunctions) =>
  * side by side each number their calls by themselves, and `$fromAI` goes by the number (n8n-core:
  * get-input-connection-data.js, supply-data-context.js; n8n-workflow: workflow-data-proxy.js).
  */
-function isMixedUp(context: IExecuteFunctions, runExecutionData?: Partial<IRunExecutionData>): boolean {
+function isMixedUp(context: IExecuteFunctions): boolean {
 	if (!isRunByAgent(context)) return false;
-	const runs = runExecutionData?.resultData?.runData[context.getNode().name];
+	const runs = executionOf(context)?.resultData?.runData[context.getNode().name];
 	const filledIn = runs?.[Number(context.getWorkflowDataProxy(0).$runIndex)]?.inputOverride?.ai_tool?.[0];
 	return filledIn !== undefined && contentOf(filledIn) !== contentOf(context.getInputData());
 }
 
 const contentOf = (items: INodeExecutionData[] | null) => JSON.stringify(items?.map(({ json }) => json));
-
-/** What nodes have ordered is kept apart by their IDs, which stay when they are renamed. */
-const isTwin = (other: INode, own: INode) =>
-	other.id === own.id && other.name !== own.name && !other.disabled && withoutTool(other.type) === withoutTool(own.type);
-
-const withoutTool = (type: string) => type.replace(/Tool$/, '');

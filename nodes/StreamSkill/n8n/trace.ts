@@ -6,8 +6,6 @@ import { CUSTOM_DATA } from './stored';
 const MAX_ENTRIES = 5;
 const MAX_LENGTH = 255;
 
-export type Trace = ReturnType<typeof orderTrace>;
-
 /**
  * Leaves a trace of each purchase outside the node's output, which n8n throws away when an execution is
  * stopped or crashes: a line in n8n's log, and the purchase ID in the execution's custom data, which

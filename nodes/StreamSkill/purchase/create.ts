@@ -6,7 +6,7 @@ import { connect, type Connection } from '../n8n/http';
 import { misfitOf } from '../n8n/misfit';
 import { pause } from '../n8n/pause';
 import { refusalIn } from '../n8n/rows';
-import { orderTrace, type Trace } from '../n8n/trace';
+import { orderTrace } from '../n8n/trace';
 import { decide } from './decide';
 import { readAnswer, readFailure } from './dispatch/answer';
 import { dispatch } from './dispatch/dispatch';
@@ -26,8 +26,10 @@ import { failAll, Report } from './report/report';
  * All items are read, and all that is on record of their orders, before the first one is sent. What was bought before is
  * not bought again, and what was sent without an answer is not sent again.
  *
- * @returns a purchase for each item, or an error item if On Error is Continue
- * @throws NodeApiError or NodeOperationError if On Error is Stop; its description and `context` say what was bought
+ * @returns for each item its purchase, what a Dry Run shows of it, or an error item; nothing for one that is left out, unless
+ * the next node, a loop or a model has to know of it
+ * @throws NodeApiError or NodeOperationError if On Error is Stop; its description and `context` say what was bought.
+ * NodeOperationError as well if the node cannot order at all, and n8n would drop its error items (see `refuseAll`)
  */
 export async function create(context: IExecuteFunctions): Promise<INodeExecutionData[]> {
 	const misfit = misfitOf(context);
@@ -70,6 +72,8 @@ class Run {
 
 	private readonly settings;
 
+	private readonly trace;
+
 	private readonly stopSignal;
 
 	/** Orders that somebody else has sent, and may still get the answer for. */
@@ -86,6 +90,7 @@ class Run {
 		this.settings = decisive?.settings ?? readSettings({}, {});
 		this.journal = new Journal(context, items, this.settings.timeout);
 		this.report = new Report(context, items, this.journal);
+		this.trace = orderTrace(context, this.journal.run);
 		this.stopSignal = context.getExecutionCancelSignal();
 	}
 
@@ -98,7 +103,17 @@ class Run {
 		const orders = this.unobstructed(planned.filter(({ order }) => !order.dryRun));
 		const previews = planned.filter(({ order }) => order.dryRun);
 		const shown = this.unlessHeldBack(previews, this.limitOn(previews));
-		const open = [...orders, ...shown, ...this.sentByOthers];
+		const connection = await this.connect([...orders, ...shown]);
+		this.stopIfFailed();
+
+		this.preview(shown.filter(report.isOpen), orders.filter(report.isOpen), connection);
+		await this.sendAll(orders.filter(report.isOpen), connection);
+	}
+
+	/** Reads the credential of these orders, and of those that others have sent, which may have to be sent after all. */
+	private async connect(orders: Planned[]): Promise<Connection> {
+		const { report } = this;
+		const open = [...orders, ...this.sentByOthers];
 		const itemIndexes = open.map(({ item }) => item.itemIndex);
 		const connection = await connect(this.context, this.settings.timeout, itemIndexes);
 		for (const { item } of open) {
@@ -107,21 +122,25 @@ class Run {
 		}
 		// Somebody else may have bought these meanwhile.
 		this.leaveToOthers(this.sentByOthers.filter((one) => !report.isOpen(one)));
-		this.stopIfFailed();
 		this.sentByOthers = this.sentByOthers.filter(report.isOpen);
+		return connection;
+	}
 
-		const previewed = shown.filter(report.isOpen);
-		const repeated = new Set(repeatedKeys([...orders.filter(report.isOpen), ...previewed]));
-		for (const planned of previewed) {
+	/**
+	 * Shows what a Dry Run would send.
+	 *
+	 * @param orders those that are sent: a key of theirs is taken
+	 */
+	private preview(previews: Planned[], orders: Planned[], connection: Connection) {
+		const repeated = new Set(repeatedKeys([...orders, ...previews]));
+		for (const planned of previews) {
 			const { item, order } = planned;
 			const wouldBeSent = !repeated.has(planned);
-			const request = orderRequest(order, connection.baseUrl(item.itemIndex));
 			const what = wouldBeSent
-				? { request }
+				? { request: orderRequest(order, connection.baseUrl(item.itemIndex)) }
 				: { instead: `Another item has its Idempotency Key, and this one would ${order.onDuplicate === 'fail' ? 'fail' : 'be left out'}` };
-			report.note(item, { kind: 'previewed', preview: { order: { ...order.body }, ...what }, wouldBeSent });
+			this.report.note(item, { kind: 'previewed', preview: { order: { ...order.body }, ...what }, wouldBeSent });
 		}
-		await this.sendAll(orders.filter(report.isOpen), connection);
 	}
 
 	/**
@@ -198,9 +217,12 @@ class Run {
 		return this.limitOn(orders);
 	}
 
+	/** What Max Purchases keeps back: all of these orders, or none of them. */
 	private limitOn(orders: Planned[]): Obstacle | undefined {
+		const limit = Math.min(...orders.map(({ order }) => order.maxPurchases ?? Infinity));
+		// To count takes as long as there are orders.
+		if (limit === Infinity) return undefined;
 		const { placed } = this.journal;
-		const limit = limitOf(orders);
 		const wanted = orders.length - repeatedKeys(orders).length;
 		return placed + wanted > limit ? { kind: 'limit', placed, wanted, limit } : undefined;
 	}
@@ -208,10 +230,9 @@ class Run {
 	/** Sends orders, and those that others have on their way once it shows that they were not bought. */
 	private async sendAll(orders: Planned[], connection: Connection) {
 		const { journal, stopSignal } = this;
-		const trace = orderTrace(this.context, journal.run);
 		const work = {
 			claim: async (planned: Planned[]) => await this.claim(planned),
-			send: async (claim: Claim) => await this.send(claim, connection, trace),
+			send: async (claim: Claim) => await this.send(claim, connection),
 			release: (claim: Claim) => {
 				claim.release();
 				return claim.planned;
@@ -233,7 +254,7 @@ class Run {
 					this.sentByOthers.push(...waiting);
 					break;
 				}
-				// What was sent before is settled: nothing of it may be held back once more.
+				// Of these only: what this run has sent has its result, which no obstacle may replace.
 				open = this.unobstructed(this.plan(waiting));
 			}
 		} finally {
@@ -256,11 +277,7 @@ class Run {
 
 	/** What others have sent, and nobody waits for here any more. */
 	private leaveToOthers(recalled: Recalled[]) {
-		for (const { item, known } of recalled)
-			if (known.kind === 'onItsWay') {
-				const { reference, isKeyed, isOther, mayBeMended } = known;
-				this.report.fail(item, { kind: 'unknown', reference, isKeyed, isOther, mayBeMended });
-			}
+		for (const { item, known } of recalled) if (known.kind === 'onItsWay') this.report.fail(item, { ...known, kind: 'unknown' });
 	}
 
 	/** Whether nothing more is to be sent. */
@@ -269,8 +286,8 @@ class Run {
 	}
 
 	/**
-	 * What becomes of orders that are left when the run is over. With On Error = Stop, they were not tried, unless n8n's
-	 * database refuses: that is nothing which another order has come to.
+	 * What becomes of orders that are left when the run is over. With On Error = Stop, the failure of another one has ended
+	 * it, and they are told as not tried. If n8n's database refuses, each is told so.
 	 */
 	private leave(unsent: Planned[]) {
 		const obstacle = this.obstacle ?? (this.stopSignal?.aborted ? { kind: 'stopped' as const } : undefined);
@@ -294,13 +311,13 @@ class Run {
 		}
 	}
 
-	private async send(claim: Claim, connection: Connection, trace: Trace, rateLimit = new RateLimit()) {
-		const { report } = this;
+	private async send(claim: Claim, connection: Connection, rateLimit = new RateLimit()) {
+		const { report, trace } = this;
 		const { item, order } = claim.planned;
 		const { itemIndex } = item;
 		if (claim.isStale) {
 			claim.release();
-			if (!(await this.sendAnew(claim.planned, connection, trace, rateLimit))) this.leave([claim.planned]);
+			if (!(await this.sendAnew(claim.planned, connection, rateLimit))) this.leave([claim.planned]);
 			return;
 		}
 		const obstacle = this.obstacleToSending(claim.planned, connection);
@@ -324,8 +341,7 @@ class Run {
 				report.fail(item, { kind: 'unknown', ...claim.shown, reason: outcome.reason });
 				break;
 			case 'rejected':
-				if ((await this.mayResendAfter(rateLimit.waitAfter(outcome))) && (await this.sendAnew(claim.planned, connection, trace, rateLimit)))
-					break;
+				if ((await this.mayResendAfter(rateLimit.waitAfter(outcome))) && (await this.sendAnew(claim.planned, connection, rateLimit))) break;
 				report.fail(item, { kind: 'rejected', reason: outcome.reason });
 				if (connection.isAllRefused()) this.obstacle = { kind: 'token' };
 				break;
@@ -337,7 +353,7 @@ class Run {
 	 *
 	 * @returns whether it is known what became of it; otherwise nothing more is to be sent by now
 	 */
-	private async sendAnew(planned: Planned, connection: Connection, trace: Trace, rateLimit: RateLimit): Promise<boolean> {
+	private async sendAnew(planned: Planned, connection: Connection, rateLimit: RateLimit): Promise<boolean> {
 		this.report.forget(planned.item);
 		await this.journal.settle();
 		for (const claim of await this.claim([planned])) {
@@ -345,7 +361,7 @@ class Run {
 				claim.release();
 				return false;
 			}
-			await this.send(claim, connection, trace, rateLimit);
+			await this.send(claim, connection, rateLimit);
 		}
 		return true;
 	}
@@ -364,11 +380,8 @@ class Run {
 		if (connection.isRefused(planned.item.itemIndex)) return { kind: 'heldBack', obstacle: { kind: 'token' } };
 		const open = isTool(this.context) ? journal.openBesides(planned) : undefined;
 		if (open) return { kind: 'unknown', ...open };
-		const limit = planned.order.maxPurchases ?? Infinity;
-		if (limit < Infinity && journal.placed >= limit) {
-			return { kind: 'heldBack', obstacle: { kind: 'limit', placed: journal.placed, wanted: 1, limit } };
-		}
-		return undefined;
+		const limit = this.limitOn([planned]);
+		return limit && { kind: 'heldBack', obstacle: limit };
 	}
 }
 
@@ -382,8 +395,6 @@ function repeatedKeys(orders: Planned[]): Planned[] {
 		return isRepeated;
 	});
 }
-
-const limitOf = (orders: Planned[]) => Math.min(...orders.map(({ order }) => order.maxPurchases ?? Infinity));
 
 /** What the line in n8n's log says of an order. */
 const traced = (item: number, { body, idempotencyKey }: Order) => ({

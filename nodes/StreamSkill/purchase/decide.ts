@@ -6,7 +6,7 @@ import type { Result } from './report/result';
 export type Decision =
 	/** Place the order, or show it if it is a Dry Run. */
 	| { kind: 'send'; order: Order }
-	/** Wait whether somebody else gets an answer for it. */
+	/** Wait to see whether somebody else gets an answer for it. */
 	| { kind: 'wait' }
 	/** Send nothing: that is what became of it. */
 	| Result;

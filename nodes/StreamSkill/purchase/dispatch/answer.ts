@@ -80,17 +80,17 @@ const wasNeverSent = ({ code, text, syscall, socket }: Innermost) =>
 	socket === null ||
 	(socket?.secureConnecting ?? FAILED_HANDSHAKE.test(text));
 
-/** What a failure may have, of what is asked for here. */
-interface Failure {
+/** What an error that was thrown may have, as far as it is looked at here. */
+interface Thrown {
 	code?: unknown;
 	message?: unknown;
 	/** What n8n before 2.41 makes of it where it leaves out the cause: its code, and the text of it. */
 	httpCode?: unknown;
 	messages?: unknown[];
 	syscall?: string;
-	errors?: Failure[];
+	errors?: Thrown[];
 	request?: { socket?: Socket };
-	cause?: Failure;
+	cause?: Thrown;
 }
 
 /** Of a request; `secureConnecting` is true from the start of a TLS connection until its handshake is complete. */
@@ -108,7 +108,7 @@ interface Innermost {
 /** n8n wraps the failure of the socket a few times over: the innermost code is the socket's. */
 function innermost(error: unknown): Innermost {
 	const found: Innermost = { code: '', text: '' };
-	let cause = error as Failure | undefined;
+	let cause = error as Thrown | undefined;
 	for (let depth = 0; cause && typeof cause === 'object' && depth < 6; depth++) {
 		const text = String(cause.messages?.[0] ?? cause.message);
 		const code = cause.code ?? cause.httpCode;

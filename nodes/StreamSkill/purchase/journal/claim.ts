@@ -1,8 +1,10 @@
 import type { Call } from '../../n8n/calls';
 import type { NotBought, Outcome } from '../dispatch/outcome';
 import type { PastOrder, PastOrders } from './past';
-import { CLAIM_LASTS, type End, type RecordId, type ShownReference } from './records';
+import type { End, RecordId } from './records';
+import { CLAIM_LASTS } from './times';
 import type { Planned } from './recalled';
+import type { ShownReference } from './knowledge';
 import { shownReference } from './references';
 
 const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };

@@ -10,13 +10,15 @@ import { NAME } from '../../n8n/stored';
 import { Claim } from './claim';
 import { Confirmations } from './confirmations';
 import { groupBy } from './groups';
+import { conflictWith, isOfThisOrder, outranks, refuseKeysOfSeveralOrders, type Outranks } from './keyed';
 import { Lookup } from './lookup';
 import { match } from './match';
 import { chainsOf, namesOf } from './names';
-import { pastState, type Names, type PastOrder, type PastOrders } from './past';
+import { isTied, pastState, wasSentBefore, type Names, type PastOrder, type PastOrders } from './past';
 import type { Knowledge, Planned, Recalled } from './recalled';
 import { Recorder, type Attempt } from './recorder';
-import { isByHand, isOfItem, type ShownReference } from './records';
+import { isByHand } from './records';
+import type { ShownReference } from './knowledge';
 import { referenceOf, shownReference } from './references';
 import { openStores, type Stores } from './stores';
 
@@ -133,7 +135,7 @@ export class Journal {
 			if (this.refusal) return;
 			if (this.past.isMoved) await this.holdBackWhatMayBeAnotherCalls(recalled);
 			if (this.isBlind(recalled)) await this.holdBackBlindly(recalled);
-			if (this.recognisesNone(recalled)) await this.holdBackWhatIsUnrecognised(recalled);
+			await this.holdBackWhatIsUnrecognised(recalled);
 		});
 		const { refusal } = this;
 		if (refusal && this.mayBeOfOthers) {
@@ -154,9 +156,9 @@ export class Journal {
 	/**
 	 * Finds the past order of each, and of those equal ones that are still to be sent: what is on record by now may be theirs.
 	 *
-	 * @param isOfOther whether a past order is of another item
+	 * @param isOver whether a past order cannot be that of any of them
 	 */
-	private async findPastOrders(recalled: Recalled[], isOfOther: (order: PastOrder) => boolean = () => false) {
+	private async findPastOrders(recalled: Recalled[], isOver: (order: PastOrder) => boolean = () => false) {
 		const wanted = new Set(recalled);
 		const orders = new Set(recalled.map(({ names }) => names.order));
 		const equals = this.list.filter((one) => wanted.has(one) || (!isTaken(one) && orders.has(one.names.order)));
@@ -169,25 +171,25 @@ export class Journal {
 			// What is only shown takes no order from what is sent.
 			for (const isShown of [false, true]) {
 				const group = equals.filter(({ item }) => item.reading.treatment.dryRun === isShown);
-				this.pair(group, isOfOther, isOutranked);
+				this.pair(group, isOver, isOutranked);
 			}
 		}
 	}
 
 	/** Finds the past order of each of these items. */
-	private pair(group: Recalled[], isOfOther: (order: PastOrder) => boolean, isOutranked: Outranks) {
+	private pair(group: Recalled[], isOver: (order: PastOrder) => boolean, isOutranked: Outranks) {
 		const { call } = this;
 		const before = new Set(group.map(({ taken }) => taken));
 		const isOfTry = ({ call: other, state }: PastOrder) =>
 			other === undefined || call.isTryOf(other, state.kind === 'bought' ? state : undefined);
 		const isFree = (order: PastOrder) =>
-			order.state.kind !== 'void' && !this.past.takenNow.has(order) && !isOfOther(order) && (before.has(order) || isOfTry(order));
+			order.state.kind !== 'void' && !this.past.takenNow.has(order) && !isOver(order) && (before.has(order) || isOfTry(order));
 		// Of a refused item, its own record says that an equal order is another item's.
-		const isOfAnother = (order: PastOrder, names: Names) => this.past.wasRefused(names.item) && !isByHand(order) && !isTied(order, names);
+		const isUntied = (order: PastOrder, names: Names) => this.past.wasRefused(names.item) && !isByHand(order) && !isTied(order, names);
 		const found = match(
 			group.map(({ names }) => names),
 			this.past.orders.filter(isFree),
-			(order, names) => !isOfAnother(order, names) && !isOutranked(order, names),
+			(order, names) => !isUntied(order, names) && !isOutranked(order, names),
 		);
 		group.forEach((one, place) => {
 			const [order, ...others] = found[place] ?? [];
@@ -199,8 +201,7 @@ export class Journal {
 			this.past.takenNow.add(order);
 		});
 		const left = groupBy(this.past.orders.filter(isFree), ({ order }) => order);
-		for (const one of group)
-			one.isAnothers = !one.taken && (left.get(one.names.order) ?? []).some((order) => isOfAnother(order, one.names));
+		for (const one of group) one.isAnothers = !one.taken && (left.get(one.names.order) ?? []).some((order) => isUntied(order, one.names));
 	}
 
 	/** What is on record of an order, in the sequence in which one thing outranks the next. */
@@ -209,12 +210,12 @@ export class Journal {
 		if (one.isOneOfMany) return { kind: 'unrecognised', why: 'tooMany' };
 		if (taken?.state.kind === 'bought') {
 			this.confirmations.refute(taken.records.map(referenceOf));
-			const byHand = stateOfKey(key) === undefined ? 'editor' : 'editorKey';
+			const byHand = isOfThisOrder(key) ? 'editorKey' : 'editor';
 			const { purchase, because = isByHand(taken) ? byHand : 'earlier' } = taken.state;
 			return { kind: 'bought', purchase, because };
 		}
 		if (taken) return await this.judgeOpen(one, taken);
-		if (key && stateOfKey(key) === 'bought') {
+		if (key?.owner === 'same' && key.state === 'bought') {
 			this.confirmations.refute([referenceOf(key)]);
 			return { kind: 'bought', because: 'key' };
 		}
@@ -317,23 +318,19 @@ export class Journal {
 	 * A net for what no name catches: the execution has lost its data, its list has records, and none of them is of what
 	 * is ordered now.
 	 */
-	private recognisesNone(recalled: Recalled[]): boolean {
+	private async holdBackWhatIsUnrecognised(recalled: Recalled[]) {
 		const { own } = this.stores;
-		if (!own || this.past.lost !== 'unmet') return false;
+		if (!own || this.past.lost !== 'unmet') return;
 		const isOnRecord = ({ names }: Recalled) => chainsOf(names, own).some(({ name }) => this.past.used(own.scope, name) > 0);
 		if (recalled.some(isOnRecord)) this.past.lost = 'met';
-		return this.past.lost === 'unmet';
-	}
-
-	private async holdBackWhatIsUnrecognised(recalled: Recalled[]) {
 		// A loop shows one round at a time: what was sent before may come in a later one, so a person decides on this one.
-		if (isInLoop(this.context)) await this.holdBackBlindly(recalled);
+		else if (isInLoop(this.context)) await this.holdBackBlindly(recalled);
 		else for (const one of recalled) if (one.known.kind === 'new') one.known = { kind: 'unrecognised', why: 'noneInList' };
 	}
 
 	/**
-	 * Waits, as long as Timeout at most, whether somebody else gets an answer for these orders; then looks
-	 * up anew what is on record of them. Who has not got one by then is taken to be silent.
+	 * Waits, for Timeout at most, to see whether somebody else gets an answer for these orders, and looks up anew what is on
+	 * record of them. Whoever has not got one by then is taken to be silent.
 	 */
 	async wait(recalled: Recalled[], stopSignal?: AbortSignal): Promise<void> {
 		const until = performance.now() + this.timeout;
@@ -394,56 +391,3 @@ export class Journal {
 
 /** Whether it has a past order, or is one by now. */
 const isTaken = ({ taken }: Recalled) => taken !== undefined && taken.state.kind !== 'void';
-
-/** Whether an order was sent before an equal one: each takes the next number. */
-function wasSentBefore(order: PastOrder, other: PastOrder): boolean {
-	const records = order.records.filter((record) => !isOfItem(record));
-	return records.some(({ scope, name, number }) =>
-		other.records.some((one) => one.scope === scope && one.name === name && one.number > number),
-	);
-}
-
-/** Whether something besides what is ordered says that a past order is this item's. */
-const isTied = (order: PastOrder, { item, key, place }: Names): boolean =>
-	[
-		[item, order.item],
-		[key, order.key],
-		[place, order.place],
-	].some(([own, other]) => own !== undefined && own === other);
-
-/** Whether what is known of an item's key outranks an order. */
-type Outranks = (order: PastOrder, names: Names) => boolean;
-
-/**
- * What a key has bought, or may have, holds in any execution, so it outranks what was ordered by hand with another one, or
- * with none. What is uncertain is held back all the same, unless another item may have ordered it.
- *
- * @param unlinked of which orders it is not known which keys they were claimed with
- */
-function outranks(recalled: Recalled[], unlinked: ReadonlySet<string>): Outranks {
-	const [settled, others] = [true, false].map((is) => recalled.filter(({ key }) => (stateOfKey(key) !== undefined) === is));
-	const ofKeys = new Set(settled?.map(({ names }) => names));
-	const wanted = new Set(others?.flatMap(({ names }) => names.order ?? []));
-	return (order, names) => {
-		if (names.order === undefined || unlinked.has(names.order) || !ofKeys.has(names)) return false;
-		return isByHand(order) && order.key !== names.key && (order.state.kind === 'bought' || wanted.has(names.order));
-	};
-}
-
-const stateOfKey = (key: Recalled['key']): 'bought' | 'unknown' | undefined => {
-	if (key?.owner !== 'same' || key.state === 'void') return undefined;
-	return key.state === 'bought' ? 'bought' : 'unknown';
-};
-
-/** Of an item that is no order by now, or where n8n's database refuses, nothing tells whose the key is. */
-const conflictWith = ({ owner }: NonNullable<Recalled['key']>): Knowledge | undefined =>
-	owner === undefined || owner === 'same' ? undefined : { kind: 'conflict', with: owner === 'other' ? 'record' : 'unclear' };
-
-/** The same key for different orders: which of them it is meant for cannot be told. */
-function refuseKeysOfSeveralOrders(recalled: Recalled[]) {
-	const keyed = recalled.filter(({ names, known }) => names.key !== undefined && known.kind === 'new');
-	for (const group of groupBy(keyed, ({ names }) => names.key).values()) {
-		const orders = new Set(group.flatMap(({ names }) => names.order ?? []));
-		if (orders.size > 1) for (const one of group) one.known = { kind: 'conflict', with: 'list' };
-	}
-}

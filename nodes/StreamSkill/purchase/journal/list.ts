@@ -4,7 +4,8 @@ import { pause } from '../../n8n/pause';
 import type { Lease, Rows } from '../../n8n/rows';
 import { groupBy } from './groups';
 import { Probe } from './probe';
-import { ALONE_FOR, NOTICED_WITHIN, SHARED_AFTER, type Ending, type FoundRecord, type ListState, type RecordId } from './records';
+import type { Ending, FoundRecord, ListState, RecordId } from './records';
+import { ALONE_FOR, NOTICED_WITHIN, SHARED_AFTER } from './times';
 import { ENTRY, GENERATION, ROW } from '../../n8n/stored';
 
 /** How many entries a row has before the list goes on in the next one: n8n writes a row whole each time. */
@@ -24,17 +25,17 @@ const AHEAD_BY = 60 * MINUTE;
 
 const minuteOf = (time: number) => Math.floor(time / MINUTE);
 
-/** Where a list ends. */
-type ListEnd = Pick<ListState, 'part' | 'earlier' | 'length'>;
+/** The end of a list, where it is written to. */
+type Tail = Pick<ListState, 'part' | 'earlier' | 'length'>;
 
-const goOn = ({ part, earlier, length }: ListEnd, next: number): ListEnd => ({
+const goOn = ({ part, earlier, length }: Tail, next: number): Tail => ({
 	part: next,
 	earlier: length > 0 ? [...earlier, part] : earlier,
 	length: 0,
 });
 
 /** A part that is full is not the last one. */
-const endPart = (end: ListEnd): ListEnd => (end.length < PART_LENGTH ? end : goOn(end, end.part + 1));
+const withRoom = (tail: Tail): Tail => (tail.length < PART_LENGTH ? tail : goOn(tail, tail.part + 1));
 
 /** The entry that claims a record. */
 const claimOf = ({ name, number }: RecordId) => ENTRY.claimed(name, number);
@@ -67,7 +68,7 @@ export class List {
 	/** Looks at links, which is seldom: they are still known where a look at how records have ended was broken off. */
 	private readonly links: Probe;
 
-	/** The first part that may have records which the look at all orders of this call has not seen: a later one is at some of them. */
+	/** The first part that may have records which this call has not seen when it looked at all its orders. Later looks are at some of them only. */
 	private unseenFrom?: number;
 
 	/** @param scope the ID of the list's first row */
@@ -112,12 +113,14 @@ export class List {
 	}
 
 	/**
-	 * Goes on in the last generation, if others have begun one since, and @returns whether they have. What counts of the
-	 * one before is there by then: after each write its writer looks for the mark as well, or has done so in time.
+	 * Goes on in the last generation, if others have begun one since. What counts of the one before is there by then: after
+	 * each write its writer looks for the mark as well, or has done so in time.
+	 *
+	 * @returns whether others have begun one
 	 */
 	private async follow(): Promise<boolean> {
 		if (!(await this.isLeft(this.state.part))) return false;
-		Object.assign(this.state, await this.end());
+		Object.assign(this.state, await this.tail());
 		return true;
 	}
 
@@ -142,7 +145,7 @@ export class List {
 
 	/** Only reads. */
 	async isEmpty(): Promise<boolean> {
-		const { length, earlier } = await this.end();
+		const { length, earlier } = await this.tail();
 		return length === 0 && earlier.length === 0;
 	}
 
@@ -162,7 +165,7 @@ export class List {
 	async look(wanted: Map<string, Wanted>): Promise<FoundRecord[]> {
 		if (wanted.size === 0) return [];
 		return await this.exclusively(async (lease) => {
-			await this.findEnd();
+			await this.findTail();
 			const found: RecordId[] = [];
 			let ranges = [...wanted].map(([name, { from, count }]) => ({ name, from, to: from + count - 1 }));
 			while (ranges.length > 0) {
@@ -214,7 +217,7 @@ export class List {
 		const found = new Set<Link>();
 		if (links.length === 0) return found;
 		return await this.exclusively(async (lease) => {
-			await this.findEnd();
+			await this.findTail();
 			const linked = new Set<RecordId>();
 			for (const part of lastGenerationFirst(this.parts)) {
 				const open = links.filter(({ record }) => !linked.has(record));
@@ -248,12 +251,12 @@ export class List {
 		return found;
 	}
 
-	/** Notes of items' records whether this is what was bought for them. */
+	/** Notes in items' records whether this is the order that was bought for them. */
 	async markOrder(records: FoundRecord[], order: string) {
 		await this.exclusively(async (lease) => await this.markOrders(records, () => order, lease));
 	}
 
-	/** Notes of items' records whether what was bought is what the item orders now. */
+	/** Notes in each of these records the order that is asked for, if that was bought for it. */
 	private async markOrders(records: FoundRecord[], orderOf: (record: RecordId) => string | undefined, lease: Lease) {
 		const asked = records.filter((record) => orderOf(record) !== undefined);
 		for (const [part, group] of groupBy(asked, ({ part }) => part)) {
@@ -273,7 +276,7 @@ export class List {
 		const unseenFrom = (this.unseenFrom ??= this.state.part);
 		return await this.exclusively(async (lease) => {
 			const { isShared } = this.state;
-			if (isShared) await this.findEnd();
+			if (isShared) await this.findTail();
 			const wanted = claims();
 			const { part } = this.state;
 			const endsByPart = groupBy(ends, ({ record }) => record.part);
@@ -300,7 +303,7 @@ export class List {
 			// It took so long that a retry may not have seen it.
 			await this.notice(NOTICED_WITHIN);
 			if (this.state.isShared !== isShared) throw new TooBusy();
-			Object.assign(this.state, endPart(this.state));
+			Object.assign(this.state, withRoom(this.state));
 			for (const record of wanted) record.part = taken.get(claimOf(record))?.part ?? part;
 			return lost;
 		});
@@ -319,7 +322,7 @@ export class List {
 	 */
 	async isQuiet(ms: number): Promise<boolean> {
 		return await this.exclusively(async (lease) => {
-			await this.findEnd();
+			await this.findTail();
 			const last = minuteOf(Date.now() + AHEAD_BY);
 			const minutes = Array.from({ length: Math.ceil((ms + AHEAD_BY) / MINUTE) + 1 }, (_, i) => ENTRY.written(last - i));
 			for (const part of [...this.parts].reverse()) {
@@ -343,24 +346,23 @@ export class List {
 	}
 
 	/** Others may have made the list longer. */
-	private async findEnd() {
-		Object.assign(this.state, endPart(await this.endOfGeneration(this.state)));
+	private async findTail() {
+		Object.assign(this.state, withRoom(await this.tailOfGeneration(this.state)));
 	}
 
 	/** @returns where the list ends by now */
-	private async end(): Promise<ListEnd> {
-		const { part, earlier } = this.state;
-		for (let from: ListEnd = { part, earlier, length: 0 }; ; ) {
-			const end = await this.endOfGeneration(from);
-			if (!(await this.isLeft(end.part))) return endPart(end);
-			from = goOn(end, markAfter(end.part) + 1);
+	private async tail(): Promise<Tail> {
+		for (let from: Tail = this.state; ; ) {
+			const tail = await this.tailOfGeneration(from);
+			if (!(await this.isLeft(tail.part))) return withRoom(tail);
+			from = goOn(tail, markAfter(tail.part) + 1);
 		}
 	}
 
-	private async endOfGeneration({ part, earlier }: ListEnd): Promise<ListEnd> {
-		for (let end: ListEnd = { part, earlier, length: 0 }; ; end = goOn(end, end.part + 1)) {
-			end.length = await this.rows.count(this.rowOf(end.part));
-			if (end.length === 0 || (await this.rows.count(this.rowOf(end.part + 1))) === 0) return end;
+	private async tailOfGeneration({ part, earlier }: Omit<Tail, 'length'>): Promise<Tail> {
+		for (let tail: Tail = { part, earlier, length: 0 }; ; tail = goOn(tail, tail.part + 1)) {
+			tail.length = await this.rows.count(this.rowOf(tail.part));
+			if (tail.length === 0 || (await this.rows.count(this.rowOf(tail.part + 1))) === 0) return tail;
 		}
 	}
 

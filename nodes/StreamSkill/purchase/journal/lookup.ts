@@ -1,12 +1,12 @@
 import { NAME } from '../../n8n/stored';
-import type { Item } from '../order/order';
 import { groupBy } from './groups';
 import { sideBySide } from './keys';
 import type { Link, List, Wanted } from './list';
 import { chainsOf } from './names';
 import type { PastOrder } from './past';
 import type { Recalled } from './recalled';
-import { CLAIM_LASTS, CLAIMED_WITHIN, isByHand, isOfEditor, isOfItem, type FoundRecord, type RecordId } from './records';
+import { isByHand, isOfEditor, isOfItem, type FoundRecord, type RecordId } from './records';
+import { CLAIMED_WITHIN, CLAIM_LASTS } from './times';
 import { referenceOf } from './references';
 import type { Stores } from './stores';
 
@@ -37,42 +37,49 @@ export class Lookup {
 		if (saysByHand) await own?.sayByHand();
 		const { hasNotBought, timeout } = this.purpose;
 		for (const list of unread) {
-			const chains = recalled.flatMap(({ names }) => chainsOf(names, list));
 			if (list === own && isRetry && !list.isShared) await list.share();
 			await this.refresh(list);
 			const hasLostData = list === own && past.isNew && !past.knows(list.scope);
 			const isEmpty = await list.isEmpty();
+			// The lists that this adds are gone through here as well.
 			if (hasLostData && (isRetry || !isEmpty) && (await list.wasByHand())) this.stores.joinEditor();
 			if (isEmpty) continue;
 			if (hasLostData && !isRetry) await list.share();
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
 			if (hasNotBought) past.isQuiet[list.scope] ??= await list.isQuiet(CLAIMED_WITHIN + CLAIM_LASTS + timeout);
-			const wanted = new Map<string, Wanted>();
-			for (const { name, order } of chains) {
-				const count = (wanted.get(name)?.count ?? 0) + 1;
-				wanted.set(name, { from: past.used(list.scope, name) + 1, count, ...(order !== undefined && { order: NAME.order(order) }) });
-			}
-			const names = new Map(chains.map(({ name, of }) => [name, of]));
-			const kept = new Set(recalled.flatMap(({ item, names: { order } }) => (repeatsManualOrders(item) ? [] : order)));
-			const isRepeated = ({ scope, state, name }: FoundRecord) =>
-				isOfEditor({ scope }) && state === 'bought' && !kept.has(names.get(name)?.order);
-			const found = await list.look(wanted);
-			const untold = new Set(await this.findExchanged(list, found));
-			for (const one of recalled) if (one.names.item !== undefined && untold.has(NAME.item(one.names.item))) one.isOneOfMany = true;
-			// An item's record may join that of its order, which is to be known first.
-			const inSequence = found.sort((a, b) => Number(isOfItem(a)) - Number(isOfItem(b)));
-			past.learn(
-				inSequence.map((record) => {
-					const isMended = isOfItem(record) && record.state === 'bought' && wanted.get(record.name)?.order !== undefined;
-					const { order = isMended ? ANOTHER_ORDER : undefined } = names.get(record.order ?? '') ?? {};
-					return {
-						record: isRepeated(record) ? { ...record, state: 'void' } : record,
-						names: { ...names.get(record.name), ...(order !== undefined && { order }) },
-					};
-				}),
-			);
+			await this.learnFrom(list, recalled);
 			if (hasLostData) past.lost = 'unmet';
 		}
+	}
+
+	/** Reads the records of these orders that nobody has seen yet. */
+	private async learnFrom(list: List, recalled: Recalled[]) {
+		const { past } = this.stores;
+		const chains = recalled.flatMap(({ names }) => chainsOf(names, list));
+		const wanted = new Map<string, Wanted>();
+		for (const { name, order } of chains) {
+			const count = (wanted.get(name)?.count ?? 0) + 1;
+			wanted.set(name, { from: past.used(list.scope, name) + 1, count, order });
+		}
+		const found = await list.look(wanted);
+		const untold = new Set(await this.findExchanged(list, found));
+		for (const one of recalled) if (one.names.item !== undefined && untold.has(NAME.item(one.names.item))) one.isOneOfMany = true;
+		const names = new Map(chains.map(({ name, of }) => [name, of]));
+		const kept = new Set(recalled.flatMap(({ item, names: { order } }) => (item.reading.treatment.repeatManualOrders ? [] : order)));
+		const isRepeated = ({ scope, state, name }: FoundRecord) =>
+			isOfEditor({ scope }) && state === 'bought' && !kept.has(names.get(name)?.order);
+		// An item's record may join that of its order, which is to be known first.
+		const inSequence = found.sort((a, b) => Number(isOfItem(a)) - Number(isOfItem(b)));
+		past.learn(
+			inSequence.map((record) => {
+				const isMended = isOfItem(record) && record.state === 'bought' && wanted.get(record.name)?.order !== undefined;
+				const { order = isMended ? ANOTHER_ORDER : undefined } = names.get(record.order ?? '') ?? {};
+				return {
+					record: isRepeated(record) ? { ...record, state: 'void' } : record,
+					names: { ...names.get(record.name), ...(order !== undefined && { order }) },
+				};
+			}),
+		);
 	}
 
 	/** @returns the records of what this execution has sent of these orders, in whatever call, unless they are void */
@@ -216,7 +223,5 @@ export class Lookup {
 		}
 	}
 }
-
-const repeatsManualOrders = ({ reading }: Item) => reading.treatment.repeatManualOrders;
 
 const isWithoutKey = ({ key, state }: PastOrder) => key === undefined && state.kind !== 'void';

@@ -48,7 +48,7 @@ export function match(
 	pass(own, ({ order }) => order !== undefined && !ordered.has(order));
 	// Equal orders that were recorded apart: which of them is whose shows by their state.
 	pass(sameOrder, ({ state }, names) => state.kind === [...sameItem(names)][0]?.state.kind);
-	// A record of the item alone, and none of an order that could be it: nothing in the list orders that any more.
+	// Of an order that is not in the list any more, only the item's record is found: no order's record in that state is left.
 	const withoutItem = new Set([...free].flatMap(({ item, state }) => (item === undefined ? state.kind : [])));
 	pass(sameItem, ({ order, state }) => order === undefined && !withoutItem.has(state.kind));
 	pass(sameOrder, ({ state }) => state.kind === 'bought' && state.purchase !== undefined);

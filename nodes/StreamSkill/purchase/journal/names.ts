@@ -46,12 +46,15 @@ interface Chain {
 	name: string;
 	/** What a record in it says of its order. */
 	of: Names;
-	/** For that of an item: what it orders. */
+	/** For that of an item: the name of what it orders. */
 	order?: string;
 }
 
 /** The chains of a list that an order has a record in. By hand, a row with other fields is another order. */
-export const chainsOf = ({ order, item }: Names, list: Pick<RecordId, 'scope'>): Chain[] => [
-	...(order === undefined ? [] : [{ name: NAME.order(order), of: { order } }]),
-	...(item === undefined || isOfEditor(list) ? [] : [{ name: NAME.item(item), of: { item }, order }]),
-];
+export function chainsOf({ order, item }: Names, list: Pick<RecordId, 'scope'>): Chain[] {
+	const ordered = order === undefined ? undefined : NAME.order(order);
+	return [
+		...(ordered === undefined ? [] : [{ name: ordered, of: { order } }]),
+		...(item === undefined || isOfEditor(list) ? [] : [{ name: NAME.item(item), of: { item }, order: ordered }]),
+	];
+}

@@ -121,7 +121,7 @@ export class PastOrders {
 		if (node.isMoved(this.stored.names) || (namesake ?? this.nodeId) !== this.nodeId) this.stored.isMoved = true;
 		if (!this.stored.names.includes(name)) this.stored.names.push(name);
 		if (id !== this.nodeId && !this.stored.copies.includes(id)) this.stored.copies.push(id);
-		if (isEvaluation) stored.isEvaluation = true;
+		if (isEvaluation) this.stored.isEvaluation = true;
 		if (this.stored.quiet?.executionId !== executionId) this.stored.quiet = { executionId, scopes: {} };
 		this.isQuiet = this.stored.quiet.scopes;
 	}
@@ -239,7 +239,11 @@ export class PastOrders {
 		}
 	}
 
-	/** Learns of a record that somebody else was faster to claim, and @returns the order that it is of, unless that is void. */
+	/**
+	 * Takes up the order that a record in n8n's database stands for, so that an item may take it.
+	 *
+	 * @returns that order; none if the record is void
+	 */
 	adopt({ state, ...record }: FoundRecord, names: Names): PastOrder[] {
 		if (state === 'void') return [];
 		const order: PastOrder = { ...names, records: [record], state: pastState(state) };
@@ -297,3 +301,19 @@ function joinOrder(record: RecordId, { item }: Names, equals: PastOrder[]): bool
 	if (bought) bought.item ??= item;
 	return bought !== undefined || open.length === 0;
 }
+
+/** Whether an order was sent before an equal one: each takes the next number. */
+export function wasSentBefore(order: PastOrder, other: PastOrder): boolean {
+	const records = order.records.filter((record) => !isOfItem(record));
+	return records.some(({ scope, name, number }) =>
+		other.records.some((one) => one.scope === scope && one.name === name && one.number > number),
+	);
+}
+
+/** Whether something besides what is ordered says that a past order is this item's. */
+export const isTied = (order: PastOrder, { item, key, place }: Names): boolean =>
+	[
+		[item, order.item],
+		[key, order.key],
+		[place, order.place],
+	].some(([own, other]) => own !== undefined && own === other);

@@ -66,7 +66,7 @@ export class Probe {
 	private async recordUnderMark(part: number, mark: string, entries: string[], lease: Lease): Promise<Set<string>> {
 		if (!this.isShared()) return await this.recordAndRemove(part, [mark, ...entries], lease);
 		const row = ROW.part(this.scope, part);
-		// By chance, so that what a late look leaves behind is not as long as what it wipes out.
+		// A random number of them, so that what a late look leaves behind is not as long as what it wipes out.
 		const filler = Array.from({ length: 1 + Math.floor(Math.random() * 64) }, () => ENTRY.looking(Math.random()));
 		const before = await this.rows.count(row);
 		const there = await this.recordAndRemove(part, [mark, ...filler, ...entries], lease, mark);

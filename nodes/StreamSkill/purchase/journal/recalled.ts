@@ -4,8 +4,9 @@ import type { DatabaseRefusal } from '../../n8n/rows';
 import type { Reason } from '../dispatch/outcome';
 import type { Item, Order } from '../order/order';
 import type { KeyOwner } from './keys';
+import type { Because, Conflict, Uncertain, Unrecognised } from './knowledge';
 import type { Names, PastOrder } from './past';
-import type { Because, FoundRecord, ShownReference, Unrecognised } from './records';
+import type { FoundRecord } from './records';
 
 /** What is on record of an item's order. */
 export type Knowledge =
@@ -13,16 +14,11 @@ export type Knowledge =
 	| { kind: 'new' }
 	/** Without its purchase where that is not at hand. */
 	| { kind: 'bought'; purchase?: IDataObject; because: Because }
-	/**
-	 * Sent, with what came of it where that is at hand, or perhaps not sent: it cannot be told. `isRepeated`: what was sent
-	 * is an equal order of another call, and this one may be that once more, or another. `isOther`: what was sent is another
-	 * order, with this one's Idempotency Key. `mayBeMended`: the item's fields may have been changed since.
-	 */
-	| ({ kind: 'unknown'; reason?: Reason; isRepeated?: boolean; isOther?: boolean; mayBeMended?: boolean } & ShownReference)
+	/** Sent, with what came of it where that is at hand, or perhaps not sent: it cannot be told. */
+	| ({ kind: 'unknown'; reason?: Reason } & Uncertain)
 	/** Somebody else has sent it, and may still get the answer. With the references of all its records. */
-	| ({ kind: 'onItsWay'; references: string[]; isOther?: boolean; mayBeMended?: boolean } & ShownReference)
-	/** Its Idempotency Key has bought another order, or is that of another order in the list. */
-	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
+	| ({ kind: 'onItsWay'; references: string[] } & Uncertain)
+	| Conflict
 	/** Nothing tells whether this order was sent. */
 	| Unrecognised
 	/** Another execution may have sent it, and n8n's database refuses to tell. */

@@ -7,7 +7,8 @@ import type { List } from './list';
 import { chainsOf } from './names';
 import type { Names } from './past';
 import type { Recalled } from './recalled';
-import { CLAIMED_WITHIN, isOfItem, type End, type Ending, type RecordId } from './records';
+import { isOfItem, type End, type Ending, type RecordId } from './records';
+import { CLAIMED_WITHIN } from './times';
 import type { Stores } from './stores';
 
 /** An order that is being claimed, with the records that were won for it. */
@@ -41,12 +42,12 @@ export class Recorder {
 		const attempts = orders.map((planned): Attempt<R> => ({ planned, won: [], isLost: false }));
 		let lost = attempts;
 		let firstWrite = Infinity;
-		const isWriting = () => void (firstWrite = Math.min(firstWrite, performance.now()));
+		const beforeWrite = () => void (firstWrite = Math.min(firstWrite, performance.now()));
 		try {
-			// What is given back below has to be known of all of them.
-			const claimed = await Promise.allSettled(attempts.map(async (attempt) => await this.claimKey(attempt, isWriting)));
+			// All have to end before what they have won can be given back below.
+			const claimed = await Promise.allSettled(attempts.map(async (attempt) => await this.claimKey(attempt, beforeWrite)));
 			for (const result of claimed) if (result.status === 'rejected') throw result.reason;
-			await this.claimInLists(attempts, isWriting);
+			await this.claimInLists(attempts, beforeWrite);
 			if (performance.now() - firstWrite > CLAIMED_WITHIN) throw new TooBusy();
 			lost = attempts.filter(({ isLost }) => isLost);
 		} finally {
@@ -56,14 +57,14 @@ export class Recorder {
 		return attempts;
 	}
 
-	private async claimKey(attempt: Attempt, isWriting: () => void) {
+	private async claimKey(attempt: Attempt, beforeWrite: () => void) {
 		const { keys } = this.stores;
 		const { names, key } = attempt.planned;
 		if (!keys || names.key === undefined || names.order === undefined) return;
 		const record = keys.record(names.key, (key?.number ?? 0) + 1);
 		// What was read as void may have been answered since: it was bought after all.
 		const isBought = key !== undefined && (await keys.state(key)) === 'bought';
-		isWriting();
+		beforeWrite();
 		attempt.isLost = isBought || !(await keys.claim(record, names.order));
 		if (!attempt.isLost) attempt.won.push(record);
 	}
@@ -71,16 +72,16 @@ export class Recorder {
 	/**
 	 * Claims what orders go by besides their keys.
 	 *
-	 * @param isWriting called before each write
+	 * @param beforeWrite called before each write
 	 */
-	async claimInLists(attempts: Attempt[], isWriting = () => {}) {
+	async claimInLists(attempts: Attempt[], beforeWrite = () => {}) {
 		for (const list of this.stores.lists) {
 			const open = attempts.filter(({ isLost }) => !isLost);
-			await this.write(list, open, isWriting);
+			await this.write(list, open, beforeWrite);
 		}
 	}
 
-	private async write(list: List, attempts: Attempt[], isWriting = () => {}) {
+	private async write(list: List, attempts: Attempt[], beforeWrite = () => {}) {
 		const { past, keys, isPreview } = this.stores;
 		const given: Array<{ attempt: Attempt; record: RecordId; of: Names }> = [];
 		const keyOf = new Map<RecordId, RecordId>();
@@ -92,7 +93,7 @@ export class Recorder {
 			const lost = await list.write(
 				ends,
 				() => {
-					isWriting();
+					beforeWrite();
 					for (const attempt of attempts) {
 						const key = attempt.won.find(({ scope }) => scope === keys?.scope);
 						for (const { name, of } of chainsOf(attempt.planned.names, list)) {

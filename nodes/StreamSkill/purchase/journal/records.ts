@@ -25,15 +25,6 @@ export type RecordState = 'claimed' | 'silent' | 'bought' | 'void';
 /** What a record can end as, or what is said of one that has no end yet. */
 export type End = Exclude<RecordState, 'claimed'>;
 
-/**
- * How many milliseconds it may take to claim an order, from the first write on. By then somebody may have found the order
- * uncertain, have looked in the account, and have confirmed that it was not bought.
- */
-export const CLAIMED_WITHIN = 15_000;
-
-/** For how many milliseconds a claim is good that is not used. */
-export const CLAIM_LASTS = 1000;
-
 /** How a record ends. */
 export interface Ending {
 	record: RecordId;
@@ -46,13 +37,6 @@ export interface FoundRecord extends RecordId {
 	state: RecordState;
 	/** Of an item's record that was bought: the name of what was ordered then, if that was asked for. */
 	order?: string;
-}
-
-/** By what a person settles an uncertain order. */
-export interface ShownReference {
-	reference: string;
-	/** Whether the item's Idempotency Key is uncertain with it: then the reference counts in any execution that has the key. */
-	isKeyed: boolean;
 }
 
 /** Whether a record is under the name of an input item. */
@@ -68,15 +52,6 @@ export const isOfEditor = ({ scope }: Pick<RecordId, 'scope'>) => scope.includes
 export const isByHand = ({ records }: { records: RecordId[] }): boolean =>
 	records.some(isOfEditor) && records.every((record) => isOfEditor(record) || isOfKey(record));
 
-/** For how many milliseconds an execution that has its list for itself need not look whether others have come to share it. */
-export const ALONE_FOR = 500;
-
-/** After so many milliseconds it has noticed them, or what it has written does not count. */
-export const NOTICED_WITHIN = 1900;
-
-/** For how many milliseconds those wait who come: a little longer. */
-export const SHARED_AFTER = 2000;
-
 /** What is remembered of a list. It outlives the call of the node, so that a loop does not look anew in each round. */
 export interface ListState {
 	/** Whether a row says that the execution was started by hand. */
@@ -91,29 +66,4 @@ export interface ListState {
 	isShared: boolean;
 	/** When it was last seen that nobody shares it. */
 	aloneAt?: Moment;
-}
-
-/** How it is known that an order was bought whose purchase is not at hand. */
-export type Because =
-	/** In an earlier try of this execution. */
-	| 'earlier'
-	/** With the same Idempotency Key. */
-	| 'key'
-	/** A person has said so. */
-	| 'confirmed'
-	/** By hand, today or yesterday. */
-	| 'editor'
-	/** The same, with the same Idempotency Key: Repeat Manual Orders does not change that. */
-	| 'editorKey';
-
-/** Why an order is not recognised. */
-export interface Unrecognised {
-	kind: 'unrecognised';
-	/**
-	 * - `noneInList`: the execution has lost its own data, and none of the orders on record is in the list.
-	 * - `moved`: it has sent an equal order, which may be this one, when the node stood elsewhere in the workflow.
-	 * - `refused`: it was refused before n8n was killed, and the execution has sent an equal order, perhaps for another item.
-	 * - `tooMany`: it has sent more orders than can be told apart.
-	 */
-	why: 'noneInList' | 'moved' | 'refused' | 'tooMany';
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'crypto';
 
 import { DIGEST } from '../../n8n/stored';
-import { isOfEditor, isOfItem, isOfKey, type RecordId, type ShownReference } from './records';
+import type { ShownReference } from './knowledge';
+import { isOfEditor, isOfItem, isOfKey, type RecordId } from './records';
 
 /** Without what looks alike: 0 and O, 1 and I and L, 5 and S, 2 and Z, 8 and B, U and V. */
 const ALPHABET = '34679ACDEFGHJKMNPQRTWXY';

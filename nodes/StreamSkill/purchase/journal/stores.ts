@@ -25,7 +25,7 @@ export interface Stores {
 	readonly unread: List[];
 	/** Whether this is the retry of another execution, which may still run. */
 	isRetry: boolean;
-	/** Whether it is the other one: it still runs, and is being retried. */
+	/** Whether a retry of this execution has begun, while it still runs. */
 	readonly isRetried: boolean;
 	/** Whether nothing may be recorded. */
 	isPreview: boolean;

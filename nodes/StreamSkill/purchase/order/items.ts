@@ -20,19 +20,17 @@ export function readItems(context: IExecuteFunctions): Item[] {
 	const written = context.getNode().parameters as IDataObject;
 	const filled = isTool(context) ? filledReferences(written) : [];
 	return context.getInputData().flatMap((input, itemIndex) => {
-		const parameters = readParameters(context, itemIndex, written, filled);
-		if (!isLeftOutByKey(input)) return { itemIndex, json: input.json, ...parameters };
-		if (isWithoutKey(parameters)) return [];
-		const { reading } = parameters;
-		if (reading.kind === 'invalid') parameters.reading = withProblems(reading, LEFT_OUT);
-		return { itemIndex, json: input.json, ...parameters };
+		const item: Item = { itemIndex, json: input.json, ...readParameters(context, itemIndex, written, filled) };
+		if (!isLeftOutByKey(input)) return item;
+		if (isWithoutKey(item)) return [];
+		return item.reading.kind === 'invalid' ? { ...item, reading: withProblems(item.reading, LEFT_OUT) } : item;
 	});
 }
 
-type Parameters = Pick<Item, 'reading' | 'settings' | 'options'>;
+type ReadParameters = Omit<Item, 'itemIndex' | 'json'>;
 
 /** Reads an item's parameters once each: every expression takes n8n half a millisecond. */
-function readParameters(context: IExecuteFunctions, item: number, written: IDataObject, filled: ReferenceOption[]): Parameters {
+function readParameters(context: IExecuteFunctions, item: number, written: IDataObject, filled: ReferenceOption[]): ReadParameters {
 	const failures: FieldProblems = {};
 	/** @param otherwise is asked where it cannot be evaluated */
 	const evaluate = (name: string, otherwise: (error: Error) => unknown): unknown => {
@@ -89,7 +87,7 @@ function evaluateAlone(context: IExecuteFunctions, expression: string, item: num
 	}
 }
 
-const isWithoutKey = ({ reading }: Parameters) =>
+const isWithoutKey = ({ reading }: Item) =>
 	reading.treatment.idempotencyKey === undefined && !(reading.kind === 'invalid' && 'idempotencyKey' in reading.problems);
 
 /** A field's key, by its name in the editor. */

@@ -1,7 +1,7 @@
 import { TooBusy } from '../../n8n/lock';
 import { UnknownN8n, type DatabaseRefusal } from '../../n8n/rows';
 import type { Reason } from '../dispatch/outcome';
-import type { Because, ShownReference, Unrecognised } from '../journal/records';
+import type { Because, Conflict, Uncertain, Unrecognised } from '../journal/knowledge';
 import type { FieldProblems } from '../order/problems';
 
 /** What keeps orders back that are valid themselves. */
@@ -32,19 +32,13 @@ export const databaseObstacle = (refusal: DatabaseRefusal, mayBeBought: boolean)
 	mayBeBought: mayBeBought || refusal instanceof TooBusy,
 });
 
-/**
- * It may have been bought, or the equal one before it, or another one with its Idempotency Key, perhaps with other fields
- * than the item has now. Without a reason where the answer is not known any more.
- */
-export type Uncertain = {
+/** It may have been bought. Without a reason where the answer is not known any more. */
+export interface UncertainItem extends Uncertain {
 	kind: 'unknown';
 	reason?: Reason;
-	isRepeated?: boolean;
-	isOther?: boolean;
-	mayBeMended?: boolean;
 	/** Whether other items, or other rounds, have the same order, and it was bought, or may have been. */
 	isOneOfEqual?: boolean;
-} & ShownReference;
+}
 
 /** Why an item came to no purchase. */
 export type Failure =
@@ -52,20 +46,24 @@ export type Failure =
 	| { kind: 'invalid'; problems: FieldProblems }
 	/** It was sent or tried, and certainly not bought. */
 	| { kind: 'rejected'; reason: Reason }
-	| Uncertain
+	| UncertainItem
 	/** It was bought before, and its purchase is not at hand. */
 	| { kind: 'duplicate'; because: Because }
-	/** Its Idempotency Key is that of another order. */
-	| { kind: 'conflict'; with: 'record' | 'list' | 'unclear' }
+	| Conflict
 	/** Another item of the list is the same order with the same Idempotency Key. */
 	| { kind: 'repeatedKey' }
 	| { kind: 'heldBack'; obstacle: Obstacle };
 
+export const isUncertain = (failure: Failure): failure is UncertainItem => failure.kind === 'unknown';
+
+/** Whether it is not known what was ordered before, since n8n's database refuses to tell. */
+export const isUnread = (failure?: Failure): boolean =>
+	failure?.kind === 'heldBack' && failure.obstacle.kind === 'database' && failure.obstacle.mayBeBought;
+
 /** Whether it was not sent now, and may have been bought before: it is not known what was. */
 export function mayBeBoughtBefore(failure: Failure): boolean {
 	if (failure.kind === 'conflict') return failure.with === 'unclear';
-	if (failure.kind !== 'heldBack') return false;
-	return failure.obstacle.kind === 'unrecognised' || (failure.obstacle.kind === 'database' && failure.obstacle.mayBeBought);
+	return isUnread(failure) || (failure.kind === 'heldBack' && failure.obstacle.kind === 'unrecognised');
 }
 
 /** What a workflow can branch on (`details.outcome`). */

@@ -1,10 +1,10 @@
 import type { Recourse } from '../../n8n/host';
-import type { Reason } from '../dispatch/outcome';
-import type { Because, Unrecognised } from '../journal/records';
+import type { Reason, Status } from '../dispatch/outcome';
+import type { Because, Conflict, Unrecognised } from '../journal/knowledge';
 import type { FieldProblems } from '../order/problems';
 import { LABELS } from '../order/table';
 import type { Treatment } from '../order/order';
-import { mayBeBoughtBefore, type Failure, type Obstacle, type Uncertain } from './failure';
+import { isUnread, mayBeBoughtBefore, type Failure, type Obstacle, type UncertainItem } from './failure';
 
 /** Characters of what the API says that still make a readable message; the rest is in the details. */
 const MAX_MESSAGE = 1000;
@@ -58,7 +58,7 @@ const WHY_UNRECOGNISED: Record<Unrecognised['why'], string> = {
 };
 
 /** What follows the Idempotency Key in a sentence. */
-const CONFLICTS: Record<Extract<Failure, { kind: 'conflict' }>['with'], string> = {
+const CONFLICTS: Record<Conflict['with'], string> = {
 	record: 'has bought another order before',
 	list: 'is also used by another order in the list',
 	unclear: 'has bought an order before, and it is not clear which one',
@@ -119,10 +119,6 @@ export function mend(failure: Failure, recourse: Recourse): string[] {
 		}
 	}
 }
-
-/** Whether it is not known what was ordered before. */
-const isUnread = (failure?: Failure): boolean =>
-	failure?.kind === 'heldBack' && failure.obstacle.kind === 'database' && failure.obstacle.mayBeBought;
 
 /** In the editor, and in a retry, the next try shows what was bought. A model's next order is another one, and no reference is known to confirm. */
 function lookUpUnread(recourse: Recourse): string[] {
@@ -209,12 +205,12 @@ export function describeBought(because: Because, treatment?: Treatment): string 
 
 function describeRejection(reason: Reason): string {
 	switch (reason.kind) {
+		case 'status':
+			return describeStatus(reason);
 		case 'proxy':
 			return reason.httpCode === 407
 				? 'The proxy asks for a user name and password (407)'
 				: `The proxy did not connect to StreamSkill (${reason.httpCode})`;
-		case 'status':
-			break;
 		case 'network':
 			return `StreamSkill could not be reached (${reason.code})`;
 		case 'blocked':
@@ -225,7 +221,9 @@ function describeRejection(reason: Reason): string {
 		case 'abandoned':
 			return 'StreamSkill could not be reached';
 	}
-	const { httpCode, apiMessage, fieldErrors } = reason;
+}
+
+function describeStatus({ httpCode, apiMessage, fieldErrors }: Status): string {
 	if (fieldErrors) {
 		const text = Object.entries(fieldErrors)
 			.map(([field, messages]) => `${Object.hasOwn(LABELS, field) ? LABELS[field] : field}: ${messages.join(', ')}`)
@@ -251,7 +249,7 @@ function adviseRejection(reason: Reason): string {
 	);
 }
 
-function describeUnknown({ reason, isKeyed, isOther }: Uncertain, treatment?: Treatment): string {
+function describeUnknown({ reason, isKeyed, isOther }: UncertainItem, treatment?: Treatment): string {
 	switch (reason?.kind) {
 		case 'timeout':
 			return 'StreamSkill did not answer in time';
@@ -286,7 +284,7 @@ export function lookUp(
 		isOther,
 		mayBeMended,
 		isOneOfEqual,
-	}: Pick<Uncertain, 'isKeyed' | 'isRepeated' | 'isOther' | 'mayBeMended' | 'isOneOfEqual'>,
+	}: Pick<UncertainItem, 'isKeyed' | 'isRepeated' | 'isOther' | 'mayBeMended' | 'isOneOfEqual'>,
 ): string[] {
 	const one = isOther ? 'the other order' : 'the order';
 	const which = reference === undefined ? 'each order that may have been bought' : one;
@@ -336,7 +334,7 @@ const OWN_KEY =
 	'give it an Idempotency Key of its own, and leave the other keys as they are: under another key, an order that was bought is bought again.';
 
 /** The key may have bought this very order, before its fields were changed: with another key, it would be bought twice. */
-function adviseConflict(conflict: Extract<Failure, { kind: 'conflict' }>['with'], recourse: Recourse): string[] {
+function adviseConflict(conflict: Conflict['with'], recourse: Recourse): string[] {
 	switch (conflict) {
 		case 'list':
 			return ['Give each of these orders an Idempotency Key of its own, and leave all other keys as they are.'];

@@ -4,7 +4,7 @@ import type { ErrorJson } from '../../n8n/errorItem';
 import type { Recourse } from '../../n8n/host';
 import type { FieldProblems } from '../order/problems';
 import { nameOfChannel, type Order, type Treatment } from '../order/order';
-import { mayBeBoughtBefore, outcomeOf, type Failure } from './failure';
+import { isUncertain, mayBeBoughtBefore, outcomeOf, type Failure } from './failure';
 import { advise, describe, goOn, isLeftOut, isUnrecognised, lookUp, mend } from './messages';
 
 /** What a person knows an item by: its place, and its order if its fields are one. */
@@ -65,8 +65,8 @@ export function errorJson(
  * with the run.
  */
 export function runError(node: INode, { failed, purchases, leftOut, remarks, notTried }: EndedRun, recourse: Recourse) {
-	const uncertain = failed.filter(({ failure }) => failure.kind === 'unknown');
-	const certain = failed.filter(({ failure }) => failure.kind !== 'unknown');
+	const uncertain = failed.filter(({ failure }) => isUncertain(failure));
+	const certain = failed.filter(({ failure }) => !isUncertain(failure));
 	const boughtBefore = certain.filter(({ failure }) => failure.kind === 'duplicate');
 	const unclear = certain.filter(({ failure }) => mayBeBoughtBefore(failure));
 	const notBought = certain.filter(({ failure }) => failure.kind !== 'duplicate' && !mayBeBoughtBefore(failure));
@@ -84,7 +84,10 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, not
 		...group('Not bought', notBought, whatHappened),
 		...group('Not tried', notTried, () => ''),
 		...remarks.map((remark) => `${escapeHtml(remark)}.`),
-		...stepsOf(uncertain, certain, recourse),
+		...stepsOf(
+			failed.map(({ failure }) => failure),
+			recourse,
+		),
 	].join('<br><br>');
 
 	const reason = first.failure.kind === 'rejected' || first.failure.kind === 'unknown' ? first.failure.reason : undefined;
@@ -134,27 +137,24 @@ const whatHappened = ({ failure, treatment }: FailedItem) => describe(failure, t
 const describeUncertain = ({ failure, treatment, problems = {} }: FailedItem) =>
 	[describe(failure, treatment), ...Object.values(problems).flat()].join('; ');
 
-function stepsOf(uncertain: FailedItem[], certain: FailedItem[], recourse: Recourse): string[] {
-	const references = [...new Set(uncertain.flatMap(({ failure }) => (failure.kind === 'unknown' ? failure.reference : [])))];
+function stepsOf(failures: Failure[], recourse: Recourse): string[] {
+	const uncertain = failures.filter(isUncertain);
+	const certain = failures.filter((failure) => !isUncertain(failure));
+	const references = [...new Set(uncertain.map(({ reference }) => reference))];
 	const reference = references.length === 1 ? references[0] : undefined;
-	const isEach = (is: 'isKeyed' | 'isOther') => uncertain.every(({ failure }) => failure.kind === 'unknown' && failure[is]);
-	const isSome = (is: 'mayBeMended' | 'isOneOfEqual') => uncertain.some(({ failure }) => failure.kind === 'unknown' && failure[is]);
 	// There, no reference of this execution counts, and no key of it. A retry that also sent them would be one way too many.
-	const isNewList = certain.some(({ failure }) => isLeftOut(failure) || isUnrecognised(failure));
+	const isNewList = certain.some((failure) => isLeftOut(failure) || isUnrecognised(failure));
 	const sentences = [
 		...(references.length === 0
 			? []
 			: lookUp(reference, isNewList ? 'rest' : recourse, {
-					isKeyed: isEach('isKeyed') && !isNewList,
-					isOther: isEach('isOther'),
-					mayBeMended: isSome('mayBeMended'),
-					isOneOfEqual: isSome('isOneOfEqual'),
+					isKeyed: uncertain.every(({ isKeyed }) => isKeyed) && !isNewList,
+					isOther: uncertain.every(({ isOther }) => isOther),
+					mayBeMended: uncertain.some(({ mayBeMended }) => mayBeMended),
+					isOneOfEqual: uncertain.some(({ isOneOfEqual }) => isOneOfEqual),
 				})),
-		...certain.flatMap(({ failure }) => mend(failure, recourse)),
-		goOn(
-			[...uncertain, ...certain].map(({ failure }) => failure),
-			recourse,
-		),
+		...certain.flatMap((failure) => mend(failure, recourse)),
+		goOn([...uncertain, ...certain], recourse),
 	];
 	return [
 		...(references.length > 1 ? [`References: ${references.join(' ')}`] : []),

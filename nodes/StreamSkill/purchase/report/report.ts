@@ -15,10 +15,10 @@ import {
 } from '../../n8n/host';
 import type { Confirmations } from '../journal/confirmations';
 import { groupBy } from '../journal/groups';
-import type { Because, ShownReference } from '../journal/records';
+import type { Because, ShownReference } from '../journal/knowledge';
 import { leftOutJson } from '../order/leftOut';
 import { whatIsOrdered, type Item, type Order } from '../order/order';
-import type { Failure, Obstacle } from './failure';
+import { isUncertain, type Failure, type Obstacle, type UncertainItem } from './failure';
 import { adviseDuplicate, describeBought } from './messages';
 import { errorJson, escapeHtml, runError, type FailedItem, type NamedItem } from './panel';
 import type { Result } from './result';
@@ -94,6 +94,11 @@ export class Report {
 		});
 	}
 
+	/** The items whose order may have been bought. */
+	private get uncertain(): Array<{ item: Item; failure: UncertainItem }> {
+		return this.all('failed').flatMap(({ item, failure }) => (isUncertain(failure) ? [{ item, failure }] : []));
+	}
+
 	/** Whether nothing can be tried again: Retry On Fail repeats a node whose first output has an `error`, also the API's own. */
 	get isComplete(): boolean {
 		return !this.anyFailed && !this.all('bought').some(({ purchase }) => purchase.error !== undefined);
@@ -132,7 +137,7 @@ export class Report {
 		this.stopIfFailed();
 		this.tellEqualOrders();
 		// n8n would end the loop here, and with it orders that nobody has tried (seen in n8n 2.41.1).
-		const keepsLoopGoing = this.isSilent && isInLoop(this.context);
+		const keepsLoopGoing = this.onlyLeavesOut && isInLoop(this.context);
 		const followers = followersLike(this.context);
 		// The next node may have orders of its own for what this one has left out. Of what a key has bought, only its own keys tell which.
 		// Of a caller, nothing is known: it may have such a node, or be a loop.
@@ -147,7 +152,7 @@ export class Report {
 	}
 
 	/** Whether nothing is to be put out but what was left out. */
-	private get isSilent(): boolean {
+	private get onlyLeavesOut(): boolean {
 		return this.items.every((item) => ['leftOut', undefined].includes(this.results.get(item)?.kind));
 	}
 
@@ -197,29 +202,28 @@ export class Report {
 
 	/** An uncertain order is looked up in the account, where several that are the same look alike. */
 	private tellEqualOrders() {
-		const uncertain = this.all('failed').filter(({ failure }) => failure.kind === 'unknown');
+		const { uncertain } = this;
 		if (uncertain.length === 0) return;
 		const inAccount = [...uncertain, ...this.all('bought'), ...this.all('leftOut')];
 		const orderedBy = ({ item }: { item: Item }) => (item.reading.kind === 'valid' ? whatIsOrdered(item.reading.value.body) : item);
 		const equals = groupBy(inAccount, orderedBy);
 		const repeated = this.remarks.repeated();
-		for (const one of uncertain) {
-			const isAlone = equals.get(orderedBy(one))?.length === 1 && !repeated.has(one.item);
-			if (!isAlone && one.failure.kind === 'unknown') this.fail(one.item, { ...one.failure, isOneOfEqual: true });
+		for (const { item, failure } of uncertain) {
+			const isAlone = equals.get(orderedBy({ item }))?.length === 1 && !repeated.has(item);
+			if (!isAlone) this.fail(item, { ...failure, isOneOfEqual: true });
 		}
 	}
 
 	/** Whether a reference that has met no order may be that of one in a later round of the loop, since nothing here is uncertain. */
 	private get mayComeLater(): boolean {
-		return isInLoop(this.context) && !this.all('failed').some(({ failure }) => failure.kind === 'unknown');
+		return isInLoop(this.context) && this.uncertain.length === 0;
 	}
 
 	/** What is told where the next execution would buy again what earlier rounds of a loop have bought. */
 	private get otherCallsRemark(): string[] {
 		const { placed, run } = this.remarks;
-		const uncertain = this.all('failed').filter(({ failure }) => failure.kind === 'unknown');
 		const leftOut = this.all('leftOut').filter(({ because }) => because !== 'key');
-		const listed = this.all('bought').length + leftOut.length + uncertain.length;
+		const listed = this.all('bought').length + leftOut.length + this.uncertain.length;
 		if (!['retry', 'rest', 'editorRepeat'].includes(this.recourse) || placed <= listed) return [];
 		return [
 			`This lists one round only. What others have bought is in the node's output, or in the lines of n8n's log that have "run":"${run}"`,

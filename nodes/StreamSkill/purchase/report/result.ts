@@ -1,6 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { Because } from '../journal/records';
+import type { Because } from '../journal/knowledge';
 import type { Failure } from './failure';
 
 /** What became of an item. */

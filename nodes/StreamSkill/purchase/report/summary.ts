@@ -1,6 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { Because } from '../journal/records';
+import type { Because } from '../journal/knowledge';
 import { mayBeBoughtBefore, outcomeOf, type FailedOutcome, type Failure } from './failure';
 
 type WhyLeftOut = Because | 'nodeBefore';
@@ -34,7 +34,7 @@ const WHY_NOT_BOUGHT: Record<Exclude<FailedOutcome, 'unknown' | 'duplicate'>, st
 	conflict: 'with the Idempotency Key of another order',
 };
 
-/** Tells in one line what a run did: how many purchases, at what price, and what came of the other items. Blank if there were none. */
+/** Tells in one line what a run did: how many purchases, at what price, and what came of the other items. Blank if there is nothing to tell. */
 export function summarise({ purchases, handedBack, leftOut, previewed, failed }: Tally): string {
 	const price = priceOf(purchases);
 	const unclear = failed.filter(mayBeBoughtBefore).length;
