@@ -430,6 +430,32 @@ describe('a defect of the node', () => {
 		expect(sent()).toEqual({});
 	});
 
+	test.each([1, 2, 3])('forgets nothing of what was bought where it ends the execution (after order %d)', async (orders) => {
+		const { bought } = Report.prototype;
+		let count = 0;
+		jest.spyOn(Report.prototype, 'bought').mockImplementation(function (this: Report, ...args) {
+			if (++count === orders) broken();
+			bought.apply(this, args);
+		});
+		const first = await order(list, { tries: 2 });
+		expect(first.error).toBeUndefined();
+		expect(sold()).toEqual(onceEach(list));
+		count = 0;
+		const second = await order(['d', 'e']);
+		const failed = orders > 2 ? undefined : second.error?.message;
+		expect(failed).toBe(orders > 2 ? undefined : 'x is not a function');
+		count = 3;
+		await order([], { retryOf: second.data });
+		expect(sold()).toEqual(onceEach([...list, 'd', 'e']));
+	});
+
+	test.each(onContinue)('puts out no item as if it were a purchase where it is met at the end (%s)', async (onError) => {
+		jest.spyOn(Report.prototype, 'output').mockImplementationOnce(broken);
+		const first = await order(list, { onError });
+		expect(outcomes(first)).toEqual(['notSent', 'notSent', 'notSent']);
+		reads(first, 'Before you order the item again, check whether it is in your StreamSkill account.');
+	});
+
 	test('loses no purchase where it is met after the last order', async () => {
 		jest.spyOn(Report.prototype, 'summarise').mockImplementationOnce(broken);
 		expect(told((await order(list, { onError: 'continueRegularOutput' })).success)).toEqual([

@@ -113,13 +113,13 @@ export function openShop() {
 		refuse: (channel: string, times = 1) => sandbox.fault({ match: { channel }, times, fault: faults.rejected(422) }),
 		/** Orders for a channel, or those that match `/…/`, take so many milliseconds. */
 		slow: (channel: string, ms: number) => sandbox.fault({ match: { channel }, fault: faults.latency(ms) }),
-		/** Runs the node until n8n is killed, and gives what n8n has stored of the execution then. */
+		/** Runs the node until n8n is killed, and gives what n8n has stored of the execution then: of a retry, what it began with. */
 		kill: async (
 			items: Array<string | IDataObject>,
 			{ at, channel, nth = 1, ended = ['Start'] }: Death,
 			setup: Orders = {},
 		): Promise<IRunExecutionData> => {
-			const created = createExecution(items.map(toItem));
+			const created = setup.retryOf ?? createExecution(items.map(toItem));
 			let seen = 0;
 			const life: Life = new Life((moment, of) =>
 				at === 'settle' ? life.answered.has(channel) && moment === 'database' : moment === at && of === channel && ++seen === nth,
@@ -127,10 +127,17 @@ export function openShop() {
 			const credentials = { accessToken: TOKEN, baseUrl: wire.url(life) };
 			const running = life.live(
 				async () =>
-					await order([], { mode: 'trigger', streamSkill: processOf(`doomed ${deaths++}`), ...setup, retryOf: created, credentials }),
+					await order([], {
+						mode: setup.retryOf ? 'retry' : 'trigger',
+						streamSkill: processOf(`doomed ${deaths++}`),
+						...setup,
+						retryOf: created,
+						credentials,
+					}),
 			);
 			if (await Promise.race([running, life.end])) throw new Error('The execution ended before it was killed');
 			await Promise.all(life.orders);
+			if (setup.retryOf) return created;
 			// Of a node that had run before, n8n's event log tells that.
 			return recovered(created, [...ended, ...(setup.before ? ['Before'] : [])], ended.includes('StreamSkill') ? undefined : 'StreamSkill');
 		},

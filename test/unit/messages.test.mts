@@ -238,6 +238,14 @@ describe('what to do', () => {
 		);
 	});
 
+	test('about a defect of the node: nothing tells whether the order was sent', () => {
+		for (const recourse of recourses) {
+			expect(advise(heldBack('defect'), recourse)).toBe(
+				"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, check whether it is in your StreamSkill account.",
+			);
+		}
+	});
+
 	test('about a workflow that is not saved, the message says it already', () => {
 		expect(advise(heldBack('unsaved'), 'editor')).toBe(`This order was not sent. ${next.editor}`);
 	});
@@ -252,10 +260,6 @@ describe('what to do', () => {
 			'Open the Executions tab, select the execution that failed first, of which this one is a retry, click the Retry arrow, and choose "Retry with original workflow". If the list is meant to be another one, look in your StreamSkill account for what this execution has bought, and order the other rows in a new execution.',
 		],
 		[heldBack('stopped'), 'If the order is still wanted, place it in a new execution, without the items that were bought.'],
-		[
-			heldBack('defect'),
-			"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, check whether it is in your StreamSkill account.",
-		],
 	])('about %j: it was not sent, and no other step than this', (failure, advice) => {
 		const isUnrecognised = failure.kind === 'heldBack' && failure.obstacle.kind === 'unrecognised';
 		for (const recourse of recourses.filter((one) => !['anew', 'tool', 'editorTool'].includes(one) || !isUnrecognised))

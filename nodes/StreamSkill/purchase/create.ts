@@ -34,20 +34,19 @@ import { failAll, Report } from './report/report';
 export async function create(context: IExecuteFunctions): Promise<INodeExecutionData[]> {
 	const misfit = misfitOf(context);
 	if (misfit) return refuseAll(context, misfit);
-	let run: Run;
 	try {
-		run = new Run(context, readItems(context));
+		const run = new Run(context, readItems(context));
+		try {
+			await run.execute();
+		} catch (error) {
+			run.survive(error);
+		} finally {
+			run.close();
+		}
+		return run.report.output();
 	} catch (error) {
 		return failAll(context, { kind: 'defect', message: survive(context, error) });
 	}
-	try {
-		await run.execute();
-	} catch (error) {
-		run.survive(error);
-	} finally {
-		run.close();
-	}
-	return run.report.output();
 }
 
 /**

@@ -52,7 +52,7 @@ export function told({ run, error, data }: RunResult, size = Infinity): Told {
 			outcome: details.outcome as string,
 			order: channel === undefined ? undefined : orderOf(tarif?.id, channel),
 			reference: details.reference as string | undefined,
-			isLeft: error.startsWith('This order was refused before n8n was killed'),
+			isLeft: error.startsWith('An earlier try of this order was not bought'),
 		};
 	};
 	return {

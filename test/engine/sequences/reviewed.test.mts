@@ -428,7 +428,7 @@ test.each([
 		// As the message says, the first row is ordered in a new execution: two of three are in the account.
 		expect(outcomes(last)).toEqual(['notSent']);
 		expect(wordsOf(last)).toContain(
-			'This order was refused before n8n was killed, and this execution has ordered an equal one, which is perhaps that of another row',
+			'An earlier try of this order was not bought, and this execution has ordered an equal one, which is perhaps that of another row',
 		);
 		expect(sold()).toEqual({ a: 2 });
 	},
@@ -547,7 +547,7 @@ describe('a refused row, and an equal one with a key of its own', () => {
 		expect(sold()).toEqual({ a: 1 });
 		const retry = await order([], { ...setup, ...(wiring ? { wiring } : { before: () => [x, list[2] as IDataObject] }), retryOf: killed });
 		expect(outcomes(retry)).toContain('notSent');
-		expect(wordsOf(retry)).toContain('This order was refused before n8n was killed');
+		expect(wordsOf(retry)).toContain('An earlier try of this order was not bought');
 		await order([x], { options });
 		expect(sold()).toMatchObject({ a: 2 });
 	});

@@ -198,6 +198,7 @@ export class Journal {
 			for (const other of others) this.past.merge(order, other);
 			order.call = call.id;
 			order.place = one.names.place;
+			order.item ??= one.names.item;
 			this.past.takenNow.add(order);
 		});
 		const left = groupBy(this.past.orders.filter(isFree), ({ order }) => order);

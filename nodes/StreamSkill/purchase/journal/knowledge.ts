@@ -40,7 +40,7 @@ export interface Unrecognised {
 	/**
 	 * - `noneInList`: the execution has lost its own data, and none of the orders on record is in the list.
 	 * - `moved`: it has sent an equal order, which may be this one, when the node stood elsewhere in the workflow.
-	 * - `refused`: it was refused before n8n was killed, and the execution has sent an equal order, perhaps for another item.
+	 * - `refused`: an earlier try of it was not bought, and the execution has sent an equal order, perhaps for another item.
 	 * - `tooMany`: it has sent more orders than can be told apart.
 	 */
 	why: 'noneInList' | 'moved' | 'refused' | 'tooMany';

@@ -224,8 +224,11 @@ export class PastOrders {
 			found.filter(({ record }) => isOfItem(record)),
 			({ record }) => record.name,
 		);
-		for (const [name, records] of items)
-			if (records.every(({ record }) => record.state === 'void')) (this.stored.refused ??= {})[name] = true;
+		const refused = (this.stored.refused ??= {});
+		for (const [name, records] of items) {
+			if (records.every(({ record }) => record.state === 'void')) refused[name] = true;
+			else delete refused[name];
+		}
 		for (const { record, names } of found) {
 			const { state, order, ...id } = record;
 			const numbers = (this.stored.used[id.scope] ??= {});
@@ -246,6 +249,8 @@ export class PastOrders {
 	 */
 	adopt({ state, ...record }: FoundRecord, names: Names): PastOrder[] {
 		if (state === 'void') return [];
+		// Somebody else has sent it once more since.
+		if (isOfItem(record)) delete this.stored.refused?.[record.name];
 		const order: PastOrder = { ...names, records: [record], state: pastState(state) };
 		this.stored.orders.push(order);
 		return [order];
@@ -293,8 +298,9 @@ function joinByHand(record: RecordId, state: FoundRecord['state'], { order }: Na
  * @returns whether the record is no order by itself
  */
 function joinOrder(record: RecordId, { item }: Names, equals: PastOrder[]): boolean {
+	const isOthers = (order: PastOrder) => order.item !== undefined && order.item !== item;
 	const open = equals.filter(
-		({ state, records }) => state.kind !== 'void' && !records.some((one) => one.scope === record.scope && isOfItem(one)),
+		(order) => order.state.kind !== 'void' && !isOthers(order) && !order.records.some((one) => one.scope === record.scope && isOfItem(one)),
 	);
 	const bought = open.find(({ state }) => state.kind === 'bought');
 	bought?.records.push(record);

@@ -53,7 +53,7 @@ const WHY_UNRECOGNISED: Record<Unrecognised['why'], string> = {
 	noneInList: 'This execution has placed orders before, and none of them is in the current list',
 	moved: 'This execution has bought an equal order before, and it is not clear whether it was this one',
 	refused:
-		'This order was refused before n8n was killed, and this execution has ordered an equal one, which is perhaps that of another row',
+		'An earlier try of this order was not bought, and this execution has ordered an equal one, which is perhaps that of another row',
 	tooMany: 'This execution has placed orders before, and too many of them are equal or have changed to tell whether this one was bought',
 };
 
@@ -113,6 +113,8 @@ export function mend(failure: Failure, recourse: Recourse): string[] {
 			];
 		case 'heldBack': {
 			const advice = tellObstacle(failure.obstacle, recourse).slice(1);
+			// It may have been met when all was sent.
+			if (failure.obstacle.kind === 'defect') return advice;
 			return isUnread(failure)
 				? ['This order was not sent now. It may have been sent before.', ...advice, ...lookUpUnread(recourse)]
 				: ['This order was not sent.', ...advice];

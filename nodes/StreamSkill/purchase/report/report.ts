@@ -101,7 +101,10 @@ export class Report {
 
 	/** Whether nothing can be tried again: Retry On Fail repeats a node whose first output has an `error`, also the API's own. */
 	get isComplete(): boolean {
-		return !this.anyFailed && !this.all('bought').some(({ purchase }) => purchase.error !== undefined);
+		return this.items.every((item) => {
+			const result = this.results.get(item);
+			return result !== undefined && result.kind !== 'failed' && !(result.kind === 'bought' && result.purchase.error !== undefined);
+		});
 	}
 
 	/**

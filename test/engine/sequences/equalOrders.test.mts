@@ -1,0 +1,31 @@
+/** Rows that order the same, of which one was not bought: it takes nothing from the others, whichever way it became known. */
+import { LOOK_UP_TIME, setForward } from '../clock.mts';
+import { openShop, outcomes, referencesOf, wordsOf, type Orders } from '../shop.mts';
+
+const shop = openShop();
+const { order, refuse, kill, sold } = shop;
+
+const rowsOf = (channels: string) => [...channels].map((channel, row) => ({ channel, row }));
+
+describe('refused, corrected, and killed in the retry', () => {
+	const tarif = (tarifId: number, more: Orders = {}): Orders => ({ parameters: { tarifId }, ...more });
+
+	test('what is confirmed as bought stays that of its row, where an equal one is refused afterwards', async () => {
+		refuse('a');
+		const first = await order(rowsOf('aa'), tarif(1));
+		const killed = await kill([], { at: 'answer', channel: 'a' }, tarif(2, { retryOf: first.data }));
+		expect(sold()).toEqual({ a: 1 });
+		const references = referencesOf(await order([], tarif(2, { retryOf: killed }))).join();
+		refuse('a');
+		setForward(LOOK_UP_TIME);
+		const options = { confirmedBought: references };
+		const refused = await order([], tarif(2, { options, retryOf: killed }));
+		expect(outcomes(refused)).toEqual(['rejected']);
+		const last = await order(
+			[],
+			tarif(2, { options: { ...options, onDuplicate: 'fail' }, onError: 'continueErrorOutput', retryOf: refused.data }),
+		);
+		expect(wordsOf(last)).not.toContain('may have been bought');
+		expect(sold()).toEqual({ a: 2 });
+	});
+});
