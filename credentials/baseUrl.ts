@@ -30,7 +30,7 @@ export function checkedBaseUrl(text: unknown): string {
 		throw refuse('contains a relative path');
 	}
 	if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
-		throw refuse('would send the access token unencrypted: http:// is for 127.0.0.1 only');
+		throw refuse('would send the access token unencrypted: http:// is for this machine only');
 	}
 	return base.replace(/\/+$/, '');
 }

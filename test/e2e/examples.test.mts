@@ -577,12 +577,12 @@ describeExample(
 
 describeExample('error-workflow.json', () => {
 	/** What is reported when a workflow that buys for these channels fails. */
-	async function reported(name: string, channels: string[]) {
+	async function reported(name: string, channels: string[], batchSize = 10) {
 		const handler = await createCalled(world, example('error-workflow.json'));
 		const purchase = streamSkill({
 			tarifId: 1,
 			channel: `={{ ${ITEM} }}`,
-			options: { batching: { batch: { batchSize: 10, batchInterval: 0 } } },
+			options: { batching: { batch: { batchSize, batchInterval: 0 } } },
 		});
 		const workflow = webhookWorkflow(name, purchase);
 		workflow.settings!.errorWorkflow = handler.id;
@@ -621,6 +621,15 @@ describeExample('error-workflow.json', () => {
 					/If it is there, add \S{9} to the option Confirmed Bought\. If it is not, add it to Confirmed Not Bought/,
 				) as string,
 			},
+		]);
+	});
+
+	test('reports in one line what was not tried', async () => {
+		misbehave('b', refusal);
+		const { reports } = await reported('not tried', ['a', 'b', 'c', 'd'], 1);
+		expect(reports).toMatchObject([
+			{ channel: 'b', outcome: 'rejected' },
+			{ channel: 'c, d', outcome: 'notSent', reason: 'Not tried: the run ended before' },
 		]);
 	});
 

@@ -40,7 +40,7 @@ test.each<[string, Partial<Tally>, string]>([
 	[
 		'failures of each kind',
 		{ purchases: usd(1), failed: [rejected, invalid, stopped, duplicate, rejected, repeated, conflict] },
-		'1 purchase for 1 usd. Not bought again: 2 orders. Not bought: 2 refused; 1 not valid; 1 held back; 1 with the Idempotency Key of another order',
+		'1 purchase for 1 usd. Not bought again: 1 order. Not bought: 2 refused; 1 not valid; 1 held back; 1 with the Idempotency Key of another item; 1 with the Idempotency Key of another order',
 	],
 	['a Dry Run', { previewed: 1 }, 'Dry Run: nothing was sent. 1 order would be sent'],
 	['a Dry Run of some', { previewed: 2, failed: [invalid] }, 'Dry Run: nothing was sent. 2 orders would be sent. Not bought: 1 not valid'],

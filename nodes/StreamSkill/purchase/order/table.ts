@@ -114,7 +114,7 @@ export const ORDER_OPTIONS = {
 		default: true,
 		otherwise: false,
 		isGuard: true,
-		description: 'Whether to output the request that would be sent instead of buying anything',
+		description: 'Whether to output the request that would be sent instead of buying anything. To buy, remove the option: turned off, it buys in evaluations as well.',
 		// The builder takes what the editor fills in for what holds without the option.
 		builderHint: 'Left out, it is off, and the node buys: set it to true until the user asks to buy.',
 	},
@@ -144,7 +144,7 @@ export const ORDER_OPTIONS = {
 		default: 'skip',
 		otherwise: 'skip',
 		description:
-			'What to do with an item that was bought before, by its Idempotency Key or in an earlier try of the execution, if its purchase is not at hand',
+			'What to do with an item that was bought before, by its Idempotency Key, in an earlier try of the execution, or by hand today or yesterday, if its purchase is not at hand',
 	},
 	maxPurchases: {
 		label: 'Max Purchases',

@@ -66,6 +66,15 @@ export function mayBeBoughtBefore(failure: Failure): boolean {
 	return isUnread(failure) || (failure.kind === 'heldBack' && failure.obstacle.kind === 'unrecognised');
 }
 
+/** In which group a person reads of it. `unclear`: not sent now, and perhaps bought before. */
+export type FailureGroup = 'uncertain' | 'boughtBefore' | 'unclear' | 'notBought';
+
+export function groupOf(failure: Failure): FailureGroup {
+	if (isUncertain(failure)) return 'uncertain';
+	if (failure.kind === 'duplicate') return 'boughtBefore';
+	return mayBeBoughtBefore(failure) ? 'unclear' : 'notBought';
+}
+
 /** What a workflow can branch on (`details.outcome`). */
 export type FailedOutcome = 'invalid' | 'rejected' | 'unknown' | 'notSent' | 'duplicate' | 'conflict';
 

@@ -52,8 +52,7 @@ const STANDS_ALONE = new Set<Obstacle['kind']>(['evaluation', 'stopped', 'defect
 const WHY_UNRECOGNISED: Record<Unrecognised['why'], string> = {
 	noneInList: 'This execution has placed orders before, and none of them is in the current list',
 	moved: 'This execution has bought an equal order before, and it is not clear whether it was this one',
-	refused:
-		'An earlier try of this order was not bought, and this execution has ordered an equal one, which is perhaps that of another row',
+	refused: 'An earlier try of this order was not bought, and this execution has ordered an equal one, which is perhaps that of another row',
 	tooMany: 'This execution has placed orders before, and too many of them are equal or have changed to tell whether this one was bought',
 };
 

@@ -4,7 +4,7 @@ import type { ErrorJson } from '../../n8n/errorItem';
 import type { Recourse } from '../../n8n/host';
 import type { FieldProblems } from '../order/problems';
 import { nameOfChannel, type Order, type Treatment } from '../order/order';
-import { isUncertain, mayBeBoughtBefore, outcomeOf, type Failure } from './failure';
+import { groupOf, isUncertain, outcomeOf, type Failure, type FailureGroup } from './failure';
 import { advise, describe, goOn, isLeftOut, isUnrecognised, lookUp, mend } from './messages';
 
 /** What a person knows an item by: its place, and its order if its fields are one. */
@@ -65,12 +65,9 @@ export function errorJson(
  * with the run.
  */
 export function runError(node: INode, { failed, purchases, leftOut, remarks, notTried }: EndedRun, recourse: Recourse) {
-	const uncertain = failed.filter(({ failure }) => isUncertain(failure));
-	const certain = failed.filter(({ failure }) => !isUncertain(failure));
-	const boughtBefore = certain.filter(({ failure }) => failure.kind === 'duplicate');
-	const unclear = certain.filter(({ failure }) => mayBeBoughtBefore(failure));
-	const notBought = certain.filter(({ failure }) => failure.kind !== 'duplicate' && !mayBeBoughtBefore(failure));
-	const [first] = [...uncertain, ...certain];
+	const all = (group: FailureGroup) => failed.filter(({ failure }) => groupOf(failure) === group);
+	const uncertain = all('uncertain');
+	const [first] = [...uncertain, ...failed];
 	if (!first) throw new Error('a run without a failed item does not end with an error');
 
 	// n8n takes an error with "canceled" in its message for a Stop, and offers no retry then (n8n-core: workflow-execute.js,
@@ -79,9 +76,9 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, not
 	const description = [
 		...group('Bought', purchases, describePurchase),
 		...group('May have been bought', uncertain, describeUncertain, Infinity),
-		...group('Not bought again', [...boughtBefore, ...leftOut], whatHappened),
-		...group('Not sent now', unclear, whatHappened),
-		...group('Not bought', notBought, whatHappened),
+		...group('Not bought again', [...all('boughtBefore'), ...leftOut], whatHappened),
+		...group('Not sent now', all('unclear'), whatHappened),
+		...group('Not bought', all('notBought'), whatHappened),
 		...group('Not tried', notTried, () => ''),
 		...remarks.map((remark) => `${escapeHtml(remark)}.`),
 		...stepsOf(

@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import type { Because } from '../journal/knowledge';
-import { mayBeBoughtBefore, outcomeOf, type FailedOutcome, type Failure } from './failure';
+import { groupOf, type Failure, type FailureGroup } from './failure';
 
 type WhyLeftOut = Because | 'nodeBefore';
 
@@ -27,20 +27,19 @@ const WHY_LEFT_OUT: Record<WhyLeftOut, string> = {
 	nodeBefore: 'by a StreamSkill node before this one',
 };
 
-const WHY_NOT_BOUGHT: Record<Exclude<FailedOutcome, 'unknown' | 'duplicate'>, string> = {
+const WHY_NOT_BOUGHT: Record<Exclude<Failure['kind'], 'unknown' | 'duplicate'>, string> = {
 	rejected: 'refused',
 	invalid: 'not valid',
-	notSent: 'held back',
+	heldBack: 'held back',
 	conflict: 'with the Idempotency Key of another order',
+	repeatedKey: 'with the Idempotency Key of another item',
 };
 
 /** Tells in one line what a run did: how many purchases, at what price, and what came of the other items. Blank if there is nothing to tell. */
 export function summarise({ purchases, handedBack, leftOut, previewed, failed }: Tally): string {
 	const price = priceOf(purchases);
-	const unclear = failed.filter(mayBeBoughtBefore).length;
-	const outcomes = failed.filter((failure) => !mayBeBoughtBefore(failure)).map(outcomeOf);
-	const uncertain = outcomes.filter((outcome) => outcome === 'unknown').length;
-	const boughtBefore = outcomes.filter((outcome) => outcome === 'duplicate').length;
+	const all = (group: FailureGroup) => failed.filter((failure) => groupOf(failure) === group);
+	const [uncertain, boughtBefore, unclear] = [all('uncertain').length, all('boughtBefore').length, all('unclear').length];
 	// It may be on for some items only.
 	const isDry = purchases.length === 0 && failed.every(({ kind }) => kind !== 'unknown' && kind !== 'rejected');
 	return [
@@ -52,7 +51,7 @@ export function summarise({ purchases, handedBack, leftOut, previewed, failed }:
 		boughtBefore > 0 && `Not bought again: ${counted(boughtBefore, 'order')}`,
 		unclear > 0 && `Not sent now, perhaps bought before: ${counted(unclear, 'order')}`,
 		...parts(
-			outcomes.filter((outcome) => outcome !== 'unknown' && outcome !== 'duplicate'),
+			all('notBought').flatMap(({ kind }) => (kind === 'unknown' || kind === 'duplicate' ? [] : kind)),
 			WHY_NOT_BOUGHT,
 			'Not bought',
 		),
