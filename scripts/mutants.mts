@@ -243,7 +243,7 @@ const mutants: Mutant[] = [
 	mutant('equal items have no place', 'match', { value: 'samePlace', is: '(_: Names) => new Set<PastOrder>()' }, 'sequences'),
 	mutant('one past order is taken twice', 'match', { drops: 'orders.delete(' }, 'sequences|sameOrder'),
 	mutant('a refused number is given again', 'next', { returns: '1' }, 'ledger|purchase|sequences'),
-	mutant('a complete call is not forgotten', 'PastOrders.close', { returns: '' }, 'ledger|stored'),
+	mutant('a complete call is not forgotten', 'PastOrders.forgetBought', { returns: '' }, 'ledger|stored'),
 
 	// n8n's database.
 	mutant('no queue within a process', 'oneAtATime', { value: 'turn', is: 'work()' }, 'tool|rivals'),

@@ -456,6 +456,28 @@ describe('a defect of the node', () => {
 		reads(first, 'Before you order the item again, check whether it is in your StreamSkill account.');
 	});
 
+	test.each(['stopWorkflow', ...onContinue] as const)(
+		'buys nothing again where it is met at the end, and the node is tried again (%s)',
+		async (onError) => {
+			const { output } = Report.prototype;
+			const breakOnce = () => jest.spyOn(Report.prototype, 'output').mockImplementationOnce(broken).mockImplementation(output);
+			breakOnce();
+			expect((await order(list, { onError, tries: 2 })).error).toBeUndefined();
+			expect(sold()).toEqual(onceEach(list));
+			if (onError !== 'stopWorkflow') return;
+			breakOnce();
+			const failed = await order(['d']);
+			await order([], { retryOf: failed.data });
+			expect(sold()).toEqual(onceEach([...list, 'd']));
+		},
+	);
+
+	test('is not for a model to try again', async () => {
+		jest.spyOn(Report.prototype, 'output').mockImplementationOnce(broken);
+		const { success } = await order(['a'], { node: { tool: true }, onError: 'continueRegularOutput' });
+		expect(JSON.stringify(success)).toContain('Do not order it again. A person has to check whether it is in the StreamSkill account');
+	});
+
 	test('loses no purchase where it is met after the last order', async () => {
 		jest.spyOn(Report.prototype, 'summarise').mockImplementationOnce(broken);
 		expect(told((await order(list, { onError: 'continueRegularOutput' })).success)).toEqual([

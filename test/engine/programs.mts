@@ -87,6 +87,8 @@ export class Program {
 	private readonly sentToAccount = new Set<Root>();
 	/** The purchases that somebody has found for an uncertain order. */
 	private readonly confirmed: Array<{ root: Root; id: number; channel: string; key?: string }> = [];
+	/** The purchases that were recognised as those of a line: whoever retries that has the same line. */
+	private readonly recognised: Array<{ root: Root; id: number; line: string }> = [];
 	/** The orders that somebody was told may be bought: by run and channel. */
 	private readonly uncertain: Array<{ root: Root; channel: string }> = [];
 
@@ -313,6 +315,7 @@ export class Program {
 			(one) =>
 				(one.run.root === run.root && (textOf(one.line) === textOf(line) || one.order === `${run.saved.tarif} ${line.channel}`)) ||
 				this.confirmed.some(({ root, id, channel }) => root === run.root && id === one.id && channel === line.channel) ||
+				this.recognised.some(({ root, id, line: of }) => root === run.root && id === one.id && of === textOf(line)) ||
 				this.isOfKey(one, key),
 		);
 	}
@@ -361,6 +364,7 @@ export class Program {
 		if (thrown) this.fail(`${number}: the node has thrown ${thrown.error!.stack}`);
 		for (const { line, call, purchase, details, isEnded } of fates) {
 			const standing = this.paidFor(run, line, paid);
+			if (!details) for (const { id } of standing) this.recognised.push({ root: run.root, id, line: textOf(line) });
 			if (purchase) {
 				this.told.add(purchase.id as number);
 				if (!standing.some(({ id }) => id === purchase.id))
@@ -434,7 +438,10 @@ export class Program {
 			// By its time, a person can tell what this execution has sent from what another one has sent with the same key, and from
 			// what was sent before.
 			const isOwn = /^(Channel .*: )?This order was sent before/.test(error!);
-			const made = findFor(line, { isOwn, isOlder: error!.includes('was sent before') });
+			// What is told of a key in one branch, and of its order in another, is one purchase.
+			const isOther = /^(Channel .*: )?Another order with the Idempotency Key/.test(error!);
+			const ofKey = paid.find((one) => isOther && spoken.has(one.id) && this.isOfKey(one, this.keyOf(run.saved, line)));
+			const made = ofKey ?? findFor(line, { isOwn, isOlder: error!.includes('was sent before') });
 			if (made) {
 				spoken.add(made.id);
 				this.told.add(made.id);

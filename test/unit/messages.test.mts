@@ -239,7 +239,7 @@ describe('what to do', () => {
 	});
 
 	test('about a defect of the node: nothing tells whether the order was sent', () => {
-		for (const recourse of recourses) {
+		for (const recourse of recourses.filter((one) => !['tool', 'editorTool'].includes(one))) {
 			expect(advise(heldBack('defect'), recourse)).toBe(
 				"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, check whether it is in your StreamSkill account.",
 			);

@@ -18,7 +18,7 @@ const item = (itemIndex: number, failure: FailedItem['failure'], order = orderOf
 const purchase = (itemIndex: number, id: number) => ({ itemIndex, purchase: { id }, order: orderOf(`channel-${itemIndex}`) });
 
 const ended = (run: Partial<EndedRun>, recourse: Recourse = 'retry') =>
-	runError(node, { failed: [], purchases: [], leftOut: [], remarks: [], notTried: [], ...run }, recourse);
+	runError(node, { failed: [], purchases: [], leftOut: [], remarks: [], itemRemarks: [], notTried: [], ...run }, recourse);
 
 /** The paragraphs of what is shown under an error. */
 const paragraphs = (run: Partial<EndedRun>, recourse?: Recourse) => ended(run, recourse).description!.split('<br><br>');
@@ -291,7 +291,7 @@ describe('the error of a run', () => {
 	test('hands over what was not tried, and with each failed item what a person is told besides', () => {
 		const failed = [item(1, refused({ lang: ['No'] }))];
 		const order = orderOf();
-		const { context } = ended({ failed, notTried: [{ itemIndex: 2, order }, { itemIndex: 3 }], remarks: ['Look'] });
+		const { context } = ended({ failed, notTried: [{ itemIndex: 2, order }, { itemIndex: 3 }], itemRemarks: ['Look'] });
 		expect(context.notTried).toEqual([{ item: 2, order: order.body }, { item: 3 }]);
 		expect(context.failedItems).toMatchObject([{ message: expect.stringMatching(/ Look\.$/) as unknown }]);
 	});

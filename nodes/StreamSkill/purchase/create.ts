@@ -43,7 +43,7 @@ export async function create(context: IExecuteFunctions): Promise<INodeExecution
 		} finally {
 			run.close();
 		}
-		return run.report.output();
+		return run.output();
 	} catch (error) {
 		return failAll(context, { kind: 'defect', message: survive(context, error) });
 	}
@@ -65,7 +65,7 @@ function survive(context: IExecuteFunctions, error: unknown): string {
 
 /** One run of the operation. */
 class Run {
-	readonly report: Report;
+	private readonly report: Report;
 
 	private readonly journal: Journal;
 
@@ -157,11 +157,21 @@ class Run {
 		const { journal, report } = this;
 		try {
 			report.summarise();
-			// An agent may be tried again after its tool was called.
-			journal.close(report.isComplete && !isTool(this.context));
+			journal.close();
 		} catch (error) {
 			this.survive(error);
 		}
+	}
+
+	/**
+	 * @returns the node's output: what was bought is forgotten once it is there
+	 * @throws NodeApiError or NodeOperationError if On Error is Stop and an item has failed
+	 */
+	output(): INodeExecutionData[] {
+		const output = this.report.output();
+		// An agent may be tried again after its tool was called.
+		if (this.report.isComplete && !isTool(this.context)) this.journal.forgetBought();
+		return output;
 	}
 
 	/** Decides on each item by what is on record of it, and gives the orders that are left to be placed or shown. */

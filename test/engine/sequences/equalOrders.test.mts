@@ -7,6 +7,14 @@ const { order, refuse, kill, sold } = shop;
 
 const rowsOf = (channels: string) => [...channels].map((channel, row) => ({ channel, row }));
 
+test('by hand, bought before, and corrected in the retry of another execution: that is another order', async () => {
+	await order(['a'], { mode: 'manual' });
+	refuse('b');
+	const failed = await order(['a', 'b'], { mode: 'manual' });
+	await order([], { parameters: { tarifId: 2 }, retryOf: failed.data });
+	expect(sold()).toEqual({ a: 2, b: 1 });
+});
+
 describe('refused, corrected, and killed in the retry', () => {
 	const tarif = (tarifId: number, more: Orders = {}): Orders => ({ parameters: { tarifId }, ...more });
 

@@ -198,7 +198,6 @@ export class Journal {
 			for (const other of others) this.past.merge(order, other);
 			order.call = call.id;
 			order.place = one.names.place;
-			order.item ??= one.names.item;
 			this.past.takenNow.add(order);
 		});
 		const left = groupBy(this.past.orders.filter(isFree), ({ order }) => order);
@@ -211,6 +210,8 @@ export class Journal {
 		if (one.isOneOfMany) return { kind: 'unrecognised', why: 'tooMany' };
 		if (taken?.state.kind === 'bought') {
 			this.confirmations.refute(taken.records.map(referenceOf));
+			// It stays that item's, also once its fields are corrected. By hand, a row with other fields is another order.
+			if (!isByHand(taken)) taken.item ??= names.item;
 			const byHand = isOfThisOrder(key) ? 'editorKey' : 'editor';
 			const { purchase, because = isByHand(taken) ? byHand : 'earlier' } = taken.state;
 			return { kind: 'bought', purchase, because };
@@ -258,6 +259,7 @@ export class Journal {
 			case 'bought':
 				await this.recorder.settleNow(records, 'bought', open.order);
 				open.state = { kind: 'bought', because: 'confirmed' };
+				open.item ??= names.item;
 				// Also of one that another call has sent: its error output may be looped back, and this is the same order again.
 				return { kind: 'bought', because: 'confirmed' };
 			case 'notBought':
@@ -380,13 +382,14 @@ export class Journal {
 		await this.recorder.settle();
 	}
 
-	/**
-	 * To be called at the end of the call.
-	 *
-	 * @param isComplete whether nothing of it can be tried again, so that n8n stores each purchase once
-	 */
-	close(isComplete: boolean) {
-		this.past.close(this.call.id, isComplete);
+	/** To be called at the end of the call. */
+	close() {
+		this.past.forgetVoid();
+	}
+
+	/** To be called once nothing of the call can be tried again, so that n8n stores each purchase once. */
+	forgetBought() {
+		this.past.forgetBought(this.call.id);
 	}
 }
 

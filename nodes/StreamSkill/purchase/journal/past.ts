@@ -268,13 +268,17 @@ export class PastOrders {
 		this.takenNow.add(order);
 	}
 
-	/** To be called at the end of a call: what is over is forgotten, and what was bought if nothing of it can be tried again. */
-	close(call: string, isComplete: boolean) {
-		const { orders } = this.stored;
-		const isOver = ({ call: owner, state }: PastOrder) => isComplete && owner === call && state.kind === 'bought';
-		const { complete } = this.stored;
+	/** Forgets what was certainly not bought. */
+	forgetVoid() {
+		this.stored.orders = this.stored.orders.filter(({ state }) => state.kind !== 'void');
+	}
+
+	/** Forgets what a call has bought, but for how many they are. */
+	forgetBought(call: string) {
+		const { complete, orders } = this.stored;
+		const isOver = ({ call: owner, state }: PastOrder) => owner === call && state.kind === 'bought';
 		for (const one of orders) if (isOver(one) && !isByHand(one)) complete[one.order ?? ''] = (complete[one.order ?? ''] ?? 0) + 1;
-		this.stored.orders = orders.filter((order) => order.state.kind !== 'void' && !isOver(order));
+		this.stored.orders = orders.filter((order) => !isOver(order));
 	}
 }
 

@@ -63,7 +63,7 @@ export const isUnread = (failure?: Failure): boolean =>
 /** Whether it was not sent now, and may have been bought before: it is not known what was. */
 export function mayBeBoughtBefore(failure: Failure): boolean {
 	if (failure.kind === 'conflict') return failure.with === 'unclear';
-	return isUnread(failure) || (failure.kind === 'heldBack' && failure.obstacle.kind === 'unrecognised');
+	return isUnread(failure) || (failure.kind === 'heldBack' && ['unrecognised', 'defect'].includes(failure.obstacle.kind));
 }
 
 /** In which group a person reads of it. `unclear`: not sent now, and perhaps bought before. */

@@ -151,7 +151,8 @@ export function goOn(failures: Failure[], recourse: Recourse): string {
 	const isBought = first?.kind === 'duplicate';
 	const mayBeBought = isUncertain || isBought || (first !== undefined && mayBeBoughtBefore(first));
 	// What is bought already is not to be ordered again, and a retry would order it.
-	const lead = failures.some(isPerhapsItsOwn) ? 'If it is still to be ordered,' : 'Then';
+	const which = failures.length > 1 ? 'all of them are' : 'it is';
+	const lead = failures.some(isPerhapsItsOwn) ? `If ${which} still to be ordered,` : 'Then';
 	switch (recourse) {
 		case 'editor':
 			// Some of the orders may have been placed yesterday: tomorrow, nothing is known of them any more.
@@ -433,7 +434,14 @@ function tellObstacle(obstacle: Obstacle, recourse?: Recourse): [what: string, .
 		case 'defect':
 			return [
 				`The StreamSkill node stopped unexpectedly: ${obstacle.message}`,
-				"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, check whether it is in your StreamSkill account.",
+				...(recourse && isForModel(recourse)
+					? [
+							'Do not order it again.',
+							"A person has to check whether it is in the StreamSkill account, and to report this to the node's maintainers, with the lines of n8n's log.",
+						]
+					: [
+							"Report this to the node's maintainers, with the lines of n8n's log. Before you order the item again, check whether it is in your StreamSkill account.",
+						]),
 			];
 	}
 }

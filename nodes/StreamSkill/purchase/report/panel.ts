@@ -31,6 +31,8 @@ export interface EndedRun {
 	leftOut: FailedItem[];
 	/** What a person is told besides, in sentences without a full stop. */
 	remarks: string[];
+	/** Those of them that hold for each failed item by itself. */
+	itemRemarks: string[];
 	/** Items whose turn had not come. */
 	notTried: NamedItem[];
 }
@@ -64,7 +66,7 @@ export function errorJson(
  * order and the one next step. Its `context` has the purchases and the failed items as data, so that nothing is lost
  * with the run.
  */
-export function runError(node: INode, { failed, purchases, leftOut, remarks, notTried }: EndedRun, recourse: Recourse) {
+export function runError(node: INode, { failed, purchases, leftOut, remarks, itemRemarks, notTried }: EndedRun, recourse: Recourse) {
 	const all = (group: FailureGroup) => failed.filter(({ failure }) => groupOf(failure) === group);
 	const uncertain = all('uncertain');
 	const [first] = [...uncertain, ...failed];
@@ -98,7 +100,7 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, not
 	error.message = message;
 	error.description = description;
 	error.context.purchases = purchases.map(({ itemIndex, purchase }) => ({ item: itemIndex, purchase }));
-	error.context.failedItems = failed.map((item) => ({ item: item.itemIndex, ...errorJson(item, recourse, remarks) }));
+	error.context.failedItems = failed.map((item) => ({ item: item.itemIndex, ...errorJson(item, recourse, itemRemarks) }));
 	error.context.notTried = notTried.map(({ itemIndex, order }) => ({ item: itemIndex, ...(order && { order: { ...order.body } }) }));
 	return error;
 }

@@ -19,7 +19,7 @@ import type { Because, ShownReference } from '../journal/knowledge';
 import { leftOutJson } from '../order/leftOut';
 import { whatIsOrdered, type Item, type Order } from '../order/order';
 import { isUncertain, type Failure, type Obstacle, type UncertainItem } from './failure';
-import { adviseDuplicate, describeBought } from './messages';
+import { adviseDuplicate, describeBought, isLeftOut, isUnrecognised } from './messages';
 import { errorJson, escapeHtml, runError, type FailedItem, type NamedItem } from './panel';
 import type { Result } from './result';
 import { summarise } from './summary';
@@ -126,7 +126,8 @@ export class Report {
 				purchases: this.all('bought').map(({ item, purchase }) => ({ ...namedItem(item), purchase })),
 				leftOut: this.all('leftOut').map(({ item, because }) => failedItem(item, { kind: 'duplicate', because })),
 				remarks: [...this.otherCallsRemark, ...this.otherNodesRemark, ...this.lostOutputRemark, ...this.referenceRemarks],
-				notTried: this.items.filter((item) => !this.results.has(item)).map(namedItem),
+				itemRemarks: this.otherNodesRemark,
+				notTried: this.items.filter((item) => !this.results.has(item) && !item.reading.treatment.dryRun).map(namedItem),
 			},
 			this.recourse,
 		);
@@ -260,9 +261,14 @@ export class Report {
 
 	/** What is told where no next execution hands on what was bought in this one. */
 	private get lostOutputRemark(): string[] {
-		const isHandedOn = !['editor', 'editorRepeat', 'rest'].includes(this.recourse);
+		const { context, recourse } = this;
+		const isNewList = this.all('failed').some(({ failure }) => isLeftOut(failure) || isUnrecognised(failure));
+		const isHandedOn = !['editor', 'editorRepeat', 'rest'].includes(recourse) && !(recourse === 'retry' && isNewList);
 		if (isHandedOn || this.all('bought').length === 0) return [];
-		return ['The nodes after this one do not get what is listed as bought, in a later execution either: do for it by hand what they do'];
+		const others = followersLike(context).length > 0 ? ', except what other StreamSkill nodes order: leave that to them' : '';
+		return [
+			`The nodes after this one do not get what is listed as bought, in a later execution either: do for it by hand what they do${others}`,
+		];
 	}
 
 	/** Whether what is left in the next execution may not be the same for all of these nodes. */
