@@ -18,11 +18,11 @@ afterAll(() => void (patience.isReal = false));
 afterEach(() => jest.restoreAllMocks());
 
 /** Others find the order uncertain, a person looks it up, and it is bought. */
-async function settle(run: (more?: Orders) => ReturnType<typeof order>) {
+async function settle(run: (more?: Orders) => ReturnType<typeof order>, pass = passTime) {
 	const uncertain = await run();
 	expect(outcomes(uncertain)).toEqual(['unknown']);
 	expect(sold()).toEqual({});
-	passTime(LOOK_UP_TIME);
+	pass(LOOK_UP_TIME);
 	expect(outcomes(await run({ options: lookUp(uncertain) }))).toEqual([]);
 	expect(sold()).toEqual({ a: 1 });
 }
@@ -51,7 +51,10 @@ test('what a retry has claimed, and cannot give the lock free, it does not send'
 	expect(sold()).toEqual({ a: 1 });
 });
 
-test('an execution by itself does not send what it has claimed under its key, and much later in its list', async () => {
+test.each([
+	['much later', passTime],
+	['after the machine has slept', setForward],
+])('an execution by itself does not send what it has claimed under its key, and %s in its list', async (_name, pass) => {
 	const claim = gate();
 	deduplicator.pause = async (before, entries) => {
 		if (who.getStore() === 'late' && before === 'write' && isClaim(entries) && !claim.isHeld) await claim.hold();
@@ -59,7 +62,7 @@ test('an execution by itself does not send what it has claimed under its key, an
 	const keyed = { ...setup.options, idempotencyKey: 'k' };
 	const late = who.run('late', async () => await order(['a'], { ...setup, options: keyed, streamSkill: processOf('main') }));
 	await until(() => claim.isHeld);
-	await settle(async ({ options } = {}) => await order(['a'], { ...setup, options: { ...keyed, ...options } }));
+	await settle(async ({ options } = {}) => await order(['a'], { ...setup, options: { ...keyed, ...options } }), pass);
 	claim.goOn();
 	expect(wordsOf(await late)).toContain(TOO_BUSY);
 	expect(sold()).toEqual({ a: 1 });
@@ -91,6 +94,34 @@ test('an execution that is told late that it is alone does not send what it has 
 	expect(wordsOf(await late)).toContain(TOO_BUSY);
 	expect((await late).failed[0].json.message).toContain('It may have been sent before.');
 	expect(sold()).toEqual({ a: 1 });
+});
+
+test('of an execution that n8n runs twice, the one that has found the list empty does not wipe out what the other one claims', async () => {
+	const created = createExecution([...'abc'].map((channel) => ({ channel })));
+	const [empty, write] = [gate(), gate()];
+	const count = deduplicator.getProcessedDataCount.bind(deduplicator);
+	jest.spyOn(deduplicator, 'getProcessedDataCount').mockImplementation(async (...call) => {
+		const value = await count(...call);
+		if (who.getStore() === 'late' && !empty.isHeld) await empty.hold();
+		return value;
+	});
+	deduplicator.pause = async (before, entries) => {
+		if (who.getStore() === 'late' && before === 'write' && isClaim(entries)) await write.hold();
+	};
+	for (const channel of 'abc') slow(channel, 300);
+	const twice = async (process: 'main' | 'worker') =>
+		await order([], { ...setup, mode: 'trigger', retryOf: created, executionId: '77001', streamSkill: processOf(process) });
+	const late = who.run('late', async () => await twice('main'));
+	await until(() => empty.isHeld);
+	const other = twice('worker');
+	await until(() => sent().a === 1);
+	empty.goOn();
+	await Promise.race([late, until(() => sent().b === 1)]);
+	write.goOn();
+	expect(wordsOf(await late)).toContain(TOO_BUSY);
+	await other;
+	await order([], { ...setup, retryOf: created, streamSkill: processOf('worker') });
+	expect(sold()).toEqual({ a: 1, b: 1, c: 1 });
 });
 
 test.each([

@@ -13,6 +13,8 @@ export function rows(): Rows {
 			getProcessedDataCount: async (scope: never, options: never) => await deduplicator.getProcessedDataCount(scope, data, options),
 			checkProcessedAndRecord: async (items: DeduplicationItemTypes[], scope: never, options: never) =>
 				await deduplicator.checkProcessedAndRecord(items, scope, data, options),
+			removeProcessed: async (items: DeduplicationItemTypes[], scope: never, options: never) =>
+				await deduplicator.removeProcessed(items, scope, data, options),
 			clearAllProcessedItems: async (scope: never) => await deduplicator.clearAllProcessedItems(scope, data),
 		},
 	} as unknown as IExecuteFunctions);

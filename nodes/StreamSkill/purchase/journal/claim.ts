@@ -1,4 +1,5 @@
 import type { Call } from '../../n8n/calls';
+import { msSince, now } from '../../n8n/moment';
 import type { NotBought, Outcome } from '../dispatch/outcome';
 import type { PastOrder, PastOrders } from './past';
 import type { End, RecordId } from './records';
@@ -21,7 +22,7 @@ interface Book {
 export class Claim {
 	private readonly sent: PastOrder;
 
-	private readonly madeAt = performance.now();
+	private readonly madeAt = now();
 
 	/**
 	 * @param call the node's, which the order is of
@@ -45,7 +46,7 @@ export class Claim {
 
 	/** Whether it has waited for too long to be used: others only wait for what is on its way. */
 	get isStale(): boolean {
-		return performance.now() - this.madeAt > CLAIM_LASTS;
+		return msSince(this.madeAt) > CLAIM_LASTS;
 	}
 
 	/** To be called with what came of the order. */

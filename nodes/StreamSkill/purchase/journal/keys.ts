@@ -1,3 +1,4 @@
+import { oneAtATime } from '../../n8n/lock';
 import type { Rows } from '../../n8n/rows';
 import type { End, FoundRecord, RecordId } from './records';
 import { KEY_ENTRIES, ROW } from '../../n8n/stored';
@@ -64,10 +65,18 @@ export class Keys {
 	/** Asks whether a key that is taken was claimed for this order. */
 	async owner({ name, number }: RecordId, order: string): Promise<KeyOwner> {
 		const row = ROW.claim(name, number);
-		const isAlone = (await this.rows.count(row)) === 2;
-		if ((await this.rows.add(row, [order])).has(order)) return isAlone ? 'same' : 'unclear';
-		await this.rows.remove(row, [order]);
-		return isAlone ? 'other' : 'unclear';
+		const isUntouched = async () => (await this.rows.count(row)) === 2;
+		const isThere = async () => {
+			const known = await this.rows.add(row, [order]);
+			if (!known.has(order)) await this.rows.remove(row, [order]);
+			return known.has(order);
+		};
+		return await oneAtATime(row, async () => {
+			if (!(await isUntouched())) return 'unclear';
+			if (!(await isThere())) return 'other';
+			// What another process has added to ask the same is not there any more once the row is as it was.
+			return (await isUntouched()) && (await isThere()) ? 'same' : 'unclear';
+		});
 	}
 
 	/** @returns whether the key is now claimed for this order, by this claim */

@@ -23,6 +23,9 @@ const MINUTE = 60_000;
 /** How many milliseconds the clock of whoever writes may be ahead of that of whoever reads. */
 const AHEAD_BY = 60 * MINUTE;
 
+/** And behind it. */
+const BEHIND_BY = 3 * MINUTE;
+
 const minuteOf = (time: number) => Math.floor(time / MINUTE);
 
 /** The end of a list, where it is written to. */
@@ -277,6 +280,11 @@ export class List {
 		return await this.exclusively(async (lease) => {
 			const { isShared } = this.state;
 			if (isShared) await this.findTail();
+			else if (this.parts.length === 0 && (await this.rows.count(this.rowOf(this.state.part))) > 0) {
+				// The same execution is run by somebody else as well: this write would wipe out what that one claims meanwhile.
+				await this.tellOthers();
+				throw new TooBusy();
+			}
 			const wanted = claims();
 			const { part } = this.state;
 			const endsByPart = groupBy(ends, ({ record }) => record.part);
@@ -318,13 +326,13 @@ export class List {
 
 	/**
 	 * @returns whether nobody has written to the list for so many milliseconds, at least: who could still answer has stopped
-	 * waiting. The clock of another worker may be ahead, and this one may have been put back since.
+	 * waiting. The clock of another worker may be ahead or behind, and this one may have been put back since.
 	 */
 	async isQuiet(ms: number): Promise<boolean> {
 		return await this.exclusively(async (lease) => {
 			await this.findTail();
 			const last = minuteOf(Date.now() + AHEAD_BY);
-			const minutes = Array.from({ length: Math.ceil((ms + AHEAD_BY) / MINUTE) + 1 }, (_, i) => ENTRY.written(last - i));
+			const minutes = Array.from({ length: Math.ceil((ms + AHEAD_BY + BEHIND_BY) / MINUTE) + 1 }, (_, i) => ENTRY.written(last - i));
 			for (const part of [...this.parts].reverse()) {
 				if ((await this.probe.entries(part, minutes, lease)).size > 0) return false;
 			}

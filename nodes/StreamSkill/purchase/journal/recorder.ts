@@ -1,7 +1,8 @@
 import type { Logger } from 'n8n-workflow';
 
 import { TooBusy } from '../../n8n/lock';
-import { refusalIn } from '../../n8n/rows';
+import { msSince, now, type Moment } from '../../n8n/moment';
+import { refusalIn, type DatabaseRefusal } from '../../n8n/rows';
 import { NAME } from '../../n8n/stored';
 import type { List } from './list';
 import { chainsOf } from './names';
@@ -24,6 +25,9 @@ export class Recorder {
 	/** Ends that are told with the next claim. */
 	private readonly ends = new Map<List, Ending[]>();
 
+	/** Why an end was not written: the write may still come, and wipe out what is claimed after it. */
+	private refusal?: DatabaseRefusal;
+
 	/** Ends of keys that are being told. */
 	private readonly telling = new Set<Promise<void>>();
 
@@ -39,16 +43,17 @@ export class Recorder {
 	 * @throws DatabaseRefusal when n8n's database refuses, or takes too long; then none of them is claimed
 	 */
 	async claim<R extends Recalled>(orders: R[]): Promise<Array<Attempt<R>>> {
+		if (this.refusal) throw this.refusal;
 		const attempts = orders.map((planned): Attempt<R> => ({ planned, won: [], isLost: false }));
 		let lost = attempts;
-		let firstWrite = Infinity;
-		const beforeWrite = () => void (firstWrite = Math.min(firstWrite, performance.now()));
+		let firstWrite: Moment | undefined;
+		const beforeWrite = () => void (firstWrite ??= now());
 		try {
 			// All have to end before what they have won can be given back below.
 			const claimed = await Promise.allSettled(attempts.map(async (attempt) => await this.claimKey(attempt, beforeWrite)));
 			for (const result of claimed) if (result.status === 'rejected') throw result.reason;
 			await this.claimInLists(attempts, beforeWrite);
-			if (performance.now() - firstWrite > CLAIMED_WITHIN) throw new TooBusy();
+			if (firstWrite && msSince(firstWrite) > CLAIMED_WITHIN) throw new TooBusy();
 			lost = attempts.filter(({ isLost }) => isLost);
 		} finally {
 			for (const { won } of lost) this.end(won, 'void');
@@ -172,6 +177,7 @@ export class Recorder {
 		try {
 			await this.writeEnds();
 		} catch (error) {
+			this.refusal = refusalIn(error);
 			this.warn(error);
 		}
 		await Promise.all(this.telling);
