@@ -431,7 +431,7 @@ describe('a defect of the node', () => {
 	});
 
 	test.each([1, 2, 3])('forgets nothing of what was bought where it ends the execution (after order %d)', async (orders) => {
-		const { bought } = Report.prototype;
+		const bought = Reflect.get(Report.prototype, 'bought');
 		let count = 0;
 		jest.spyOn(Report.prototype, 'bought').mockImplementation(function (this: Report, ...args) {
 			if (++count === orders) broken();
@@ -441,12 +441,10 @@ describe('a defect of the node', () => {
 		expect(first.error).toBeUndefined();
 		expect(sold()).toEqual(onceEach(list));
 		count = 0;
-		const second = await order(['d', 'e']);
-		const failed = orders > 2 ? undefined : second.error?.message;
-		expect(failed).toBe(orders > 2 ? undefined : 'x is not a function');
-		count = 3;
+		const second = await order(['d', 'e', 'f']);
+		expect(second.error?.message).toBe('x is not a function');
 		await order([], { retryOf: second.data });
-		expect(sold()).toEqual(onceEach([...list, 'd', 'e']));
+		expect(sold()).toEqual(onceEach([...list, 'd', 'e', 'f']));
 	});
 
 	test.each(onContinue)('puts out no item as if it were a purchase where it is met at the end (%s)', async (onError) => {
@@ -459,8 +457,7 @@ describe('a defect of the node', () => {
 	test.each(['stopWorkflow', ...onContinue] as const)(
 		'buys nothing again where it is met at the end, and the node is tried again (%s)',
 		async (onError) => {
-			const { output } = Report.prototype;
-			const breakOnce = () => jest.spyOn(Report.prototype, 'output').mockImplementationOnce(broken).mockImplementation(output);
+			const breakOnce = () => jest.spyOn(Report.prototype, 'output').mockImplementationOnce(broken);
 			breakOnce();
 			expect((await order(list, { onError, tries: 2 })).error).toBeUndefined();
 			expect(sold()).toEqual(onceEach(list));

@@ -13,8 +13,7 @@ export function rows(): Rows {
 			getProcessedDataCount: async (scope: never, options: never) => await deduplicator.getProcessedDataCount(scope, data, options),
 			checkProcessedAndRecord: async (items: DeduplicationItemTypes[], scope: never, options: never) =>
 				await deduplicator.checkProcessedAndRecord(items, scope, data, options),
-			removeProcessed: async (items: DeduplicationItemTypes[], scope: never, options: never) =>
-				await deduplicator.removeProcessed(items, scope, data, options),
+			removeProcessed: async (items: DeduplicationItemTypes[], scope: never) => await deduplicator.removeProcessed(items, scope, data),
 			clearAllProcessedItems: async (scope: never) => await deduplicator.clearAllProcessedItems(scope, data),
 		},
 	} as unknown as IExecuteFunctions);

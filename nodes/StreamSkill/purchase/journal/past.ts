@@ -54,7 +54,7 @@ interface Stored {
 	lost?: 'unmet' | 'met';
 	usedReferences?: string[];
 	/** By the names of items: n8n's database says that they were sent, and certainly not bought. */
-	refused?: Record<string, true>;
+	refused?: Record<string, boolean>;
 	/** Whether the execution is one of an evaluation, which its retry does not say. */
 	isEvaluation?: true;
 	/** Lists that nobody was writing to when this execution came to them. */
@@ -198,6 +198,11 @@ export class PastOrders {
 		return item !== undefined && this.stored.refused?.[NAME.item(item)] === true;
 	}
 
+	private setRefused(name: string, isRefused: boolean) {
+		const refused = (this.stored.refused ??= {});
+		if (isRefused || refused[name]) refused[name] = isRefused;
+	}
+
 	/** @returns the next number, which counts as given from now on */
 	next(scope: string, name: string): number {
 		const numbers = (this.stored.used[scope] ??= {});
@@ -224,10 +229,9 @@ export class PastOrders {
 			found.filter(({ record }) => isOfItem(record)),
 			({ record }) => record.name,
 		);
-		const refused = (this.stored.refused ??= {});
 		for (const [name, records] of items) {
-			if (records.every(({ record }) => record.state === 'void')) refused[name] = true;
-			else delete refused[name];
+			const isRefused = records.every(({ record }) => record.state === 'void');
+			this.setRefused(name, isRefused);
 		}
 		for (const { record, names } of found) {
 			const { state, order, ...id } = record;
@@ -250,7 +254,7 @@ export class PastOrders {
 	adopt({ state, ...record }: FoundRecord, names: Names): PastOrder[] {
 		if (state === 'void') return [];
 		// Somebody else has sent it once more since.
-		if (isOfItem(record)) delete this.stored.refused?.[record.name];
+		if (isOfItem(record)) this.setRefused(record.name, false);
 		const order: PastOrder = { ...names, records: [record], state: pastState(state) };
 		this.stored.orders.push(order);
 		return [order];

@@ -114,7 +114,8 @@ export const ORDER_OPTIONS = {
 		default: true,
 		otherwise: false,
 		isGuard: true,
-		description: 'Whether to output the request that would be sent instead of buying anything. To buy, remove the option: turned off, it buys in evaluations as well.',
+		description:
+			'Whether to output the request that would be sent instead of buying anything. To buy, remove the option: turned off, it buys in evaluations as well.',
 		// The builder takes what the editor fills in for what holds without the option.
 		builderHint: 'Left out, it is off, and the node buys: set it to true until the user asks to buy.',
 	},
