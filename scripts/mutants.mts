@@ -46,6 +46,18 @@ const mutants: Mutant[] = [
 	mutant('one quiet list is enough', 'Journal.judgeOpen', { value: 'isQuiet', is: 'lists.some(Boolean)' }, 'sequences/found'),
 	mutant('clocks never differ', 'isQuiet', { value: 'last', is: 'minuteOf(Date.now())' }, 'sequences/found'),
 	mutant('what was bought by hand outranks any key', 'outranks', { returns: '() => false' }, 'sequences/found'),
+	mutant(
+		'a row that was bought is another order once it is corrected',
+		'Journal.knowledgeOf',
+		{ drops: 'if (!isByHand(taken))' },
+		'sequences/equalOrders',
+	),
+	mutant(
+		'what was bought by hand stays that of a row that is corrected',
+		'Journal.knowledgeOf',
+		{ condition: '!isByHand(taken)', is: true },
+		'sequences/equalOrders',
+	),
 	mutant('a row that was refused takes what another one has bought', 'PastOrders.wasRefused', { returns: 'false' }, 'sequences/reviewed'),
 	mutant(
 		'what was bought by hand with a key is left out for nodes without one',
@@ -246,6 +258,21 @@ const mutants: Mutant[] = [
 	mutant('a complete call is not forgotten', 'PastOrders.forgetBought', { returns: '' }, 'ledger|stored'),
 
 	// n8n's database.
+	mutant(
+		'a twin writes to a list that is not empty any more',
+		'List.write',
+		{ condition: 'this.parts.length', is: false },
+		'lateClaims',
+		'n8n runs twice',
+	),
+	mutant(
+		'something is claimed after a write that may still come',
+		'Recorder.claim',
+		{ drops: 'if (this.refusal)' },
+		'sequences/reviewed',
+		'refuses one write',
+	),
+	mutant('a defect forgets what was bought', 'Report.isComplete', { returns: 'true' }, 'advice', 'a defect of the node'),
 	mutant('no queue within a process', 'oneAtATime', { value: 'turn', is: 'work()' }, 'tool|rivals'),
 	mutant('no lock between processes', 'exclusively', { condition: 'await place.isShared', is: true }, 'lock|rivals'),
 	mutant('a lost lock is not noticed', 'Lock.renew', { condition: 'now > this.until', is: false }, 'lock'),

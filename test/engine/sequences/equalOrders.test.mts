@@ -7,6 +7,19 @@ const { order, refuse, kill, sold } = shop;
 
 const rowsOf = (channels: string) => [...channels].map((channel, row) => ({ channel, row }));
 
+test('after a crash, a row that was bought comes with a fresh time stamp, and is corrected then: it is not bought again', async () => {
+	let readAt = 1;
+	const setup: Orders = { before: () => [...'ab'].map((channel) => ({ channel, readAt })) };
+	const killed = await kill([{}], { at: 'request', channel: 'b' }, setup);
+	readAt = 2;
+	const uncertain = await order([], { ...setup, retryOf: killed });
+	expect(outcomes(uncertain)).toEqual(['unknown']);
+	setForward(LOOK_UP_TIME);
+	const options = { confirmedNotBought: referencesOf(uncertain).join() };
+	await order([], { ...setup, parameters: { tarifId: 2 }, options, retryOf: uncertain.data });
+	expect(sold()).toEqual({ a: 1, b: 1 });
+});
+
 test('by hand, bought before, and corrected in the retry of another execution: that is another order', async () => {
 	await order(['a'], { mode: 'manual' });
 	refuse('b');
