@@ -3,6 +3,7 @@
  * told, and nothing is called bought that was not. `PROGRAMS=10000` plays more of them, `SEED='7 9'` these,
  * and `SHOWN=99` shows more of what fails.
  */
+import { inOwnTime } from './clock.mts';
 import { Program } from './programs.mts';
 
 const { PROGRAMS = '240', SEED, SHOWN = '5' } = process.env;
@@ -20,13 +21,9 @@ test.each(chunks.map((chunk) => ({ chunk, from: chunk[0], to: chunk.at(-1) })))(
 		const player = async () => {
 			for (const seed of seeds) {
 				const program = new Program(seed);
-				await program
-					.play()
-					.catch((error: Error) =>
-						failures.push(
-							error.message.startsWith('Seed') ? error.message : `Seed ${seed}: ${error.stack}\n\t${program.steps.join('\n\t')}`,
-						),
-					);
+				await inOwnTime(async () => await program.play()).catch((error: Error) =>
+					failures.push(error.message.startsWith('Seed') ? error.message : `Seed ${seed}: ${error.stack}\n\t${program.steps.join('\n\t')}`),
+				);
 			}
 		};
 		await Promise.all(Array.from({ length: SIDE_BY_SIDE }, player));

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { IDataObject, IRunExecutionData } from 'n8n-workflow';
 
 import { faults } from '../../tools/sandbox/sandbox.mts';
+import { inOwnTime } from './clock.mts';
 import { createExecution, deduplicator, patience } from './engine.mts';
 import { Random } from './random.mts';
 import { openShop, outcomes, processOf, purchasesOf, until, type Orders } from './shop.mts';
@@ -12,6 +13,8 @@ const shop = openShop();
 const { order, finish, failBefore, lookUp, slow, sold, sent } = shop;
 
 const SEEDS = Array.from({ length: 24 }, (_, i) => i + 1);
+const eachSeed = async (play: (seed: number) => Promise<void>) =>
+	await Promise.all(SEEDS.map(async (seed) => await inOwnTime(async () => await play(seed))));
 const processes = ['main', 'worker'] as const;
 
 interface Trial {
@@ -53,118 +56,108 @@ beforeEach(() => {
 });
 
 test('with the same keys buy each once', async () => {
-	await Promise.all(
-		SEEDS.map(async (seed) => {
-			const rivals = trial(seed);
-			const { random, channels, setup } = rivals;
-			const keyed = { ...setup, options: { ...setup.options, idempotencyKey: '={{ $json.channel }}' } };
-			const run = async (more: Orders = {}) =>
-				await order(random.shuffle(channels), { ...keyed, ...more, streamSkill: processOf(random.pick(processes)) });
-			const results = await Promise.all(
-				[1, 2, 3].map(async () => {
-					await sleep(random.next() * 20);
-					return await run();
-				}),
-			);
-			expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
-			const ids = results.flatMap(purchasesOf);
-			expect({ seed, twice: ids.length - new Set(ids).size }).toEqual({ seed, twice: 0 });
+	await eachSeed(async (seed) => {
+		const rivals = trial(seed);
+		const { random, channels, setup } = rivals;
+		const keyed = { ...setup, options: { ...setup.options, idempotencyKey: '={{ $json.channel }}' } };
+		const run = async (more: Orders = {}) =>
+			await order(random.shuffle(channels), { ...keyed, ...more, streamSkill: processOf(random.pick(processes)) });
+		const results = await Promise.all(
+			[1, 2, 3].map(async () => {
+				await sleep(random.next() * 20);
+				return await run();
+			}),
+		);
+		expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
+		const ids = results.flatMap(purchasesOf);
+		expect({ seed, twice: ids.length - new Set(ids).size }).toEqual({ seed, twice: 0 });
 
-			let last = await run();
-			for (let times = 0; outcomes(last).length > 0 && times < 4; times++)
-				last = await run({ options: { ...keyed.options, ...lookUp(last) } });
-			expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
-		}),
-	);
+		let last = await run();
+		for (let times = 0; outcomes(last).length > 0 && times < 4; times++)
+			last = await run({ options: { ...keyed.options, ...lookUp(last) } });
+		expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
+	});
 });
 
 test('that retry the same execution buy each order once', async () => {
-	await Promise.all(
-		SEEDS.map(async (seed) => {
-			const rivals = trial(seed);
-			const { random, channels, setup } = rivals;
-			const original = await failBefore();
-			const before = () => random.shuffle(channels).map((channel) => ({ channel }));
-			const retry = { ...setup, before };
-			await Promise.all(
-				[1, 2, 3].map(async () => {
-					await sleep(random.next() * 20);
-					return await order([], { ...retry, retryOf: original, streamSkill: processOf(random.pick(processes)) });
-				}),
-			);
-			expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
-			await finish(original, retry);
-			expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
-		}),
-	);
+	await eachSeed(async (seed) => {
+		const rivals = trial(seed);
+		const { random, channels, setup } = rivals;
+		const original = await failBefore();
+		const before = () => random.shuffle(channels).map((channel) => ({ channel }));
+		const retry = { ...setup, before };
+		await Promise.all(
+			[1, 2, 3].map(async () => {
+				await sleep(random.next() * 20);
+				return await order([], { ...retry, retryOf: original, streamSkill: processOf(random.pick(processes)) });
+			}),
+		);
+		expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
+		await finish(original, retry);
+		expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
+	});
 });
 
 test('that retry the same execution with another tarif, and items that tell what they are, buy each item once', async () => {
-	await Promise.all(
-		SEEDS.map(async (seed) => {
-			const rivals = trial(seed);
-			const { random, channels, setup } = rivals;
-			const original = await failBefore();
-			const before = () => channels.map((channel) => ({ channel }));
-			await Promise.all(
-				[1, 2, 3].map(async (tarifId) => {
-					await sleep(random.next() * 20);
-					return await order([], {
-						...setup,
-						before,
-						parameters: { tarifId },
-						retryOf: original,
-						streamSkill: processOf(random.pick(processes)),
-					});
-				}),
-			);
-			expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
-			await finish(original, { ...setup, before });
-			expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
-		}),
-	);
+	await eachSeed(async (seed) => {
+		const rivals = trial(seed);
+		const { random, channels, setup } = rivals;
+		const original = await failBefore();
+		const before = () => channels.map((channel) => ({ channel }));
+		await Promise.all(
+			[1, 2, 3].map(async (tarifId) => {
+				await sleep(random.next() * 20);
+				return await order([], {
+					...setup,
+					before,
+					parameters: { tarifId },
+					retryOf: original,
+					streamSkill: processOf(random.pick(processes)),
+				});
+			}),
+		);
+		expect({ seed, twice: ofTrial(sold(), rivals).some((times) => times > 1) }).toEqual({ seed, twice: false });
+		await finish(original, { ...setup, before });
+		expect({ seed, sold: ofTrial(sold(), rivals) }).toEqual({ seed, sold: [1, 1, 1, 1] });
+	});
 });
 
 test.each([
 	['with keys', { idempotencyKey: 'k' }],
 	['without keys', {}],
 ])('two that confirm the same as not bought send it once more (%s)', async (_name, key) => {
-	await Promise.all(
-		SEEDS.map(async (seed) => {
-			const channel = `${seed}/a`;
-			shop.sandbox.fault({ match: { channel }, times: 1, fault: faults.serverErrorBefore(500) });
-			const setup: Orders = { workflowId: `workflow ${seed}`, options: { ...key, timeout: 10_000 } };
-			const lost = await order([channel], setup);
-			const options = { ...setup.options, ...lookUp(lost) };
-			await Promise.all(
-				processes.map(async (name) => await order([], { ...setup, options, retryOf: lost.data, streamSkill: processOf(name) })),
-			);
-			expect({ seed, sent: sent()[channel] }).toEqual({ seed, sent: 2 });
-		}),
-	);
+	await eachSeed(async (seed) => {
+		const channel = `${seed}/a`;
+		shop.sandbox.fault({ match: { channel }, times: 1, fault: faults.serverErrorBefore(500) });
+		const setup: Orders = { workflowId: `workflow ${seed}`, options: { ...key, timeout: 10_000 } };
+		const lost = await order([channel], setup);
+		const options = { ...setup.options, ...lookUp(lost) };
+		await Promise.all(
+			processes.map(async (name) => await order([], { ...setup, options, retryOf: lost.data, streamSkill: processOf(name) })),
+		);
+		expect({ seed, sent: sent()[channel] }).toEqual({ seed, sent: 2 });
+	});
 });
 
 test('a key whose answer comes while another execution looks is not lost', async () => {
-	await Promise.all(
-		SEEDS.map(async (seed) => {
-			const channel = `${seed}/a`;
-			const random = new Random(seed);
-			shop.sandbox.fault({ match: { channel }, fault: faults.latency(20) });
-			const setup: Orders = {
-				workflowId: `workflow ${seed}`,
-				onError: 'continueErrorOutput',
-				options: { idempotencyKey: 'k', timeout: 10_000 },
-			};
-			const first = order([channel], { ...setup, streamSkill: processOf('main') });
-			await until(() => sent()[channel] === 1);
-			await sleep(random.next() * 40);
-			const second = await order([channel], { ...setup, streamSkill: processOf('worker') });
-			expect({ seed, outcomes: outcomes(second) }).toEqual({ seed, outcomes: [] });
-			await first;
-			const third = await order([channel], setup);
-			expect({ seed, outcomes: outcomes(third), sold: sold()[channel] }).toEqual({ seed, outcomes: [], sold: 1 });
-		}),
-	);
+	await eachSeed(async (seed) => {
+		const channel = `${seed}/a`;
+		const random = new Random(seed);
+		shop.sandbox.fault({ match: { channel }, fault: faults.latency(20) });
+		const setup: Orders = {
+			workflowId: `workflow ${seed}`,
+			onError: 'continueErrorOutput',
+			options: { idempotencyKey: 'k', timeout: 10_000 },
+		};
+		const first = order([channel], { ...setup, streamSkill: processOf('main') });
+		await until(() => sent()[channel] === 1);
+		await sleep(random.next() * 40);
+		const second = await order([channel], { ...setup, streamSkill: processOf('worker') });
+		expect({ seed, outcomes: outcomes(second) }).toEqual({ seed, outcomes: [] });
+		await first;
+		const third = await order([channel], setup);
+		expect({ seed, outcomes: outcomes(third), sold: sold()[channel] }).toEqual({ seed, outcomes: [], sold: 1 });
+	});
 });
 
 describe('that have a list of several parts buy each order once, also the one that lags behind:', () => {
@@ -216,28 +209,26 @@ describe('that have a list of several parts buy each order once, also the one th
 
 // In queue mode, or where a new n8n process shows what the old one still runs as crashed.
 test('an execution, and its retry in another process while it still runs, buy each order once', async () => {
-	await Promise.all(
-		SEEDS.map(async (seed) => {
-			const channels = Array.from({ length: 30 }, (_, i) => `${seed}/${i}`);
-			const created = createExecution(channels.map((channel) => ({ channel })));
-			const setup: Orders = {
-				workflowId: `workflow ${seed}`,
-				onError: 'continueErrorOutput',
-				options: { timeout: 10_000, batching: { batch: { batchSize: 1, batchInterval: 0 } } },
-			};
-			for (const channel of channels) shop.sandbox.fault({ match: { channel }, fault: faults.latency(250) });
-			const first = order([], { ...setup, mode: 'trigger', retryOf: created, streamSkill: processOf('main') });
-			await until(() => channels[0] in sent());
-			await order([], { ...setup, retryOf: created, streamSkill: processOf('worker') });
-			await first;
-			const times = channels.map((channel) => sold()[channel] ?? 0);
-			expect({ seed, never: times.filter((count) => count === 0).length, twice: times.filter((count) => count > 1).length }).toEqual({
-				seed,
-				never: 0,
-				twice: 0,
-			});
-		}),
-	);
+	await eachSeed(async (seed) => {
+		const channels = Array.from({ length: 30 }, (_, i) => `${seed}/${i}`);
+		const created = createExecution(channels.map((channel) => ({ channel })));
+		const setup: Orders = {
+			workflowId: `workflow ${seed}`,
+			onError: 'continueErrorOutput',
+			options: { timeout: 10_000, batching: { batch: { batchSize: 1, batchInterval: 0 } } },
+		};
+		for (const channel of channels) shop.sandbox.fault({ match: { channel }, fault: faults.latency(250) });
+		const first = order([], { ...setup, mode: 'trigger', retryOf: created, streamSkill: processOf('main') });
+		await until(() => channels[0] in sent());
+		await order([], { ...setup, retryOf: created, streamSkill: processOf('worker') });
+		await first;
+		const times = channels.map((channel) => sold()[channel] ?? 0);
+		expect({ seed, never: times.filter((count) => count === 0).length, twice: times.filter((count) => count > 1).length }).toEqual({
+			seed,
+			never: 0,
+			twice: 0,
+		});
+	});
 });
 
 describe.each([

@@ -3,7 +3,7 @@ import type { IDataObject, INodeExecutionData, IRunExecutionData, ITaskData } fr
 
 import { nameOn } from '../../../tools/sandbox/purchase.mts';
 import { faults } from '../../../tools/sandbox/sandbox.mts';
-import { LOOK_UP_TIME, setForward } from '../clock.mts';
+import { inOwnTime, LOOK_UP_TIME, setForward } from '../clock.mts';
 import { atNode, Life, recovered, startWire } from '../crash.mts';
 import { createExecution, logLines, type RunResult } from '../engine.mts';
 import { readList, type Row } from '../lists.mts';
@@ -380,7 +380,7 @@ export async function playAll<T extends { name: string }>(cells: T[], play: (cel
 	const queue = cells.values();
 	const player = async () => {
 		for (const cell of queue) {
-			const complaints = await play(cell).catch((error: Error) => [error.stack ?? error.message]);
+			const complaints = await inOwnTime(async () => await play(cell)).catch((error: Error) => [error.stack ?? error.message]);
 			if (complaints.length > 0) failures.push(`${cell.name}: ${[...new Set(complaints)].join('; ')}`);
 		}
 	};
