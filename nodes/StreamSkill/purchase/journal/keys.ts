@@ -71,7 +71,7 @@ export class Keys {
 			if (!known.has(order)) await this.rows.remove(row, [order]);
 			return known.has(order);
 		};
-		return await oneAtATime(row, async () => {
+		return await oneAtATime(`${this.scope} ${row}`, async () => {
 			if (!(await isUntouched())) return 'unclear';
 			if (!(await isThere())) return 'other';
 			// What another process has added to ask the same is not there any more once the row is as it was.
