@@ -424,11 +424,13 @@ export class Program {
 			);
 			return free.find((one) => textOf(one.line) === textOf(line)) ?? free.at(0);
 		};
+		const keys = new Set<string>();
 		for (const { line, purchase, details, isEnded } of fates) {
 			const isCalledBought = details?.outcome === 'duplicate' || (!details && !purchase && !isEnded);
 			// What is told of one key in two branches is one purchase.
 			const key = this.keyOf(run.saved, line);
-			if (!isCalledBought || paid.some((one) => spoken.has(one.id) && this.isOfKey(one, key))) continue;
+			if (!isCalledBought || keys.has(key ?? '') || paid.some((one) => spoken.has(one.id) && this.isOfKey(one, key))) continue;
+			if (key !== undefined) keys.add(key);
 			const one = findFor(line);
 			if (one) spoken.add(one.id);
 		}
