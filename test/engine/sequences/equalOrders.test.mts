@@ -1,6 +1,6 @@
 /** Rows that order the same, of which one was not bought: it takes nothing from the others, whichever way it became known. */
 import { LOOK_UP_TIME, setForward } from '../clock.mts';
-import { openShop, outcomes, referencesOf, wordsOf, type Orders } from '../shop.mts';
+import { hintsOf, openShop, outcomes, referencesOf, wordsOf, type Orders } from '../shop.mts';
 
 const shop = openShop();
 const { order, refuse, kill, sold } = shop;
@@ -18,6 +18,37 @@ test('after a crash, a row that was bought comes with a fresh time stamp, and is
 	const options = { confirmedNotBought: referencesOf(uncertain).join() };
 	await order([], { ...setup, parameters: { tarifId: 2 }, options, retryOf: uncertain.data });
 	expect(sold()).toEqual({ a: 1, b: 1 });
+});
+
+describe('after a crash, a row whose order may have been bought comes with a fresh time stamp, and is corrected then', () => {
+	let readAt = 1;
+	const setup: Orders = { before: () => [...'ab'].map((channel) => ({ channel, readAt })) };
+	const corrected: Orders = { ...setup, parameters: { tarifId: 2 } };
+	const uncertain = async () => {
+		const killed = await kill([{}], { at: 'answer', channel: 'b' }, setup);
+		readAt++;
+		const told = await order([], { ...setup, retryOf: killed });
+		expect(outcomes(told)).toEqual(['unknown']);
+		setForward(LOOK_UP_TIME);
+		return told;
+	};
+
+	test('confirmed as bought, it is left out', async () => {
+		const told = await uncertain();
+		const retry = await order([], { ...corrected, options: { confirmedBought: referencesOf(told).join() }, retryOf: told.data });
+		expect(retry.error).toBeUndefined();
+		expect(hintsOf(retry).join()).toContain('1 confirmed as bought');
+		expect(sold()).toEqual({ a: 1, b: 1 });
+	});
+
+	test('with nothing said, it is still held back, and the message says to look for it as it was', async () => {
+		const told = await uncertain();
+		const retry = await order([], { ...corrected, retryOf: told.data });
+		expect(outcomes(retry)).toEqual(['unknown']);
+		expect(referencesOf(retry)).toEqual(referencesOf(told));
+		expect(wordsOf(retry)).toContain('look for it as it was');
+		expect(sold()).toEqual({ a: 1, b: 1 });
+	});
 });
 
 test('by hand, bought before, and corrected in the retry of another execution: that is another order', async () => {

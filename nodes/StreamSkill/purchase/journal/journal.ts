@@ -198,6 +198,8 @@ export class Journal {
 			for (const other of others) this.past.merge(order, other);
 			order.call = call.id;
 			order.place = one.names.place;
+			// By hand, a row with other fields is another order.
+			if (!isByHand(order)) order.takenBy = one.names.item;
 			this.past.takenNow.add(order);
 		});
 		const left = groupBy(this.past.orders.filter(isFree), ({ order }) => order);
@@ -210,8 +212,6 @@ export class Journal {
 		if (one.isOneOfMany) return { kind: 'unrecognised', why: 'tooMany' };
 		if (taken?.state.kind === 'bought') {
 			this.confirmations.refute(taken.records.map(referenceOf));
-			// It stays that item's, also once its fields are corrected. By hand, a row with other fields is another order.
-			if (!isByHand(taken)) taken.item ??= names.item;
 			const byHand = isOfThisOrder(key) ? 'editorKey' : 'editor';
 			const { purchase, because = isByHand(taken) ? byHand : 'earlier' } = taken.state;
 			return { kind: 'bought', purchase, because };

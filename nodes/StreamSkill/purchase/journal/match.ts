@@ -22,12 +22,13 @@ export function match(
 	const sameOrder = indexOf(past, ({ order }) => order);
 	const sameItem = indexOf(past, ({ item }) => item);
 	const samePlace = indexOf(past, ({ place }) => place);
+	const takenBySame = indexOf(past, ({ takenBy }) => takenBy);
 	const own = (names: Names) => [...sameItem(names), ...samePlace(names)];
 	const ordered = new Set(seekers.map(({ order }) => order));
 	const found: PastOrder[][] = seekers.map(() => []);
 
 	const take = (place: number, order: PastOrder) => {
-		for (const orders of [free, sameOrder(order), sameItem(order), samePlace(order)]) orders.delete(order);
+		for (const orders of [free, sameOrder(order), sameItem(order), samePlace(order), takenBySame(order)]) orders.delete(order);
 		found[place]?.push(order);
 	};
 	/** Goes through the list once: each item that has none yet takes the first that fits. */
@@ -45,7 +46,9 @@ export function match(
 	pass(sameOrder, ({ key }, names) => key !== undefined && key === names.key);
 	pass(own, ({ order }, names) => order !== undefined && order === names.order);
 	// What no item of the list orders was for this one, before its fields were changed.
-	pass(own, ({ order }) => order !== undefined && !ordered.has(order));
+	const isOfNone = ({ order }: PastOrder) => order !== undefined && !ordered.has(order);
+	pass(own, isOfNone);
+	pass(({ item }) => takenBySame({ takenBy: item }), isOfNone);
 	// Equal orders that were recorded apart: which of them is whose shows by their state.
 	pass(sameOrder, ({ state }, names) => state.kind === [...sameItem(names)][0]?.state.kind);
 	// Of an order that is not in the list any more, only the item's record is found: no order's record in that state is left.
@@ -88,12 +91,14 @@ function mayBeOfOneTry(one: PastOrder, other: PastOrder): boolean {
 const scopesOf = ({ records }: PastOrder) =>
 	records.map(({ scope, name }) => `${isOfEditor({ scope }) ? 'editor' : scope} ${name.replace(/ .*/, '')}`);
 
+type Seen = Names & Pick<PastOrder, 'takenBy'>;
+
 /** @returns what gives the orders with the same name of a kind: none where there is no name */
-function indexOf(orders: PastOrder[], nameOf: (names: Names) => string | undefined) {
+function indexOf(orders: PastOrder[], nameOf: (names: Seen) => string | undefined) {
 	const byName = new Map<string | undefined, Set<PastOrder>>();
 	for (const order of orders) {
 		const name = nameOf(order);
 		if (name !== undefined) byName.set(name, (byName.get(name) ?? new Set()).add(order));
 	}
-	return (names: Names) => byName.get(nameOf(names)) ?? new Set<PastOrder>();
+	return (names: Seen) => byName.get(nameOf(names)) ?? new Set<PastOrder>();
 }

@@ -28,6 +28,8 @@ export type PastState =
 export interface PastOrder extends Names {
 	/** Which call of the node has it. Undefined: any may take it. */
 	call?: string;
+	/** The item that has taken it, by what it orders: that counts once nothing else orders the same. */
+	takenBy?: string;
 	/** One for each name that it is recorded under, as far as they are known. */
 	records: RecordId[];
 	state: PastState;

@@ -177,7 +177,9 @@ export class Recorder {
 		try {
 			await this.writeEnds();
 		} catch (error) {
-			this.refusal = refusalIn(error);
+			const refusal = refusalIn(error);
+			// Of that one it is known that the write has come: a retry has begun.
+			if (!(refusal instanceof TooBusy)) this.refusal = refusal;
 			this.warn(error);
 		}
 		await Promise.all(this.telling);

@@ -151,8 +151,9 @@ export function goOn(failures: Failure[], recourse: Recourse): string {
 	const isBought = first?.kind === 'duplicate';
 	const mayBeBought = isUncertain || isBought || (first !== undefined && mayBeBoughtBefore(first));
 	// What is bought already is not to be ordered again, and a retry would order it.
-	const which = failures.length > 1 ? 'all of them are' : 'it is';
-	const lead = failures.some(isPerhapsItsOwn) ? `If ${which} still to be ordered,` : 'Then';
+	const own = failures.filter(isPerhapsItsOwn);
+	const which = own.length > 1 ? 'all of them are' : 'it is';
+	const lead = own.length > 0 ? `If ${which} still to be ordered,` : 'Then';
 	switch (recourse) {
 		case 'editor':
 			// Some of the orders may have been placed yesterday: tomorrow, nothing is known of them any more.

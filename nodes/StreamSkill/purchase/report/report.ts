@@ -19,7 +19,7 @@ import type { Because, ShownReference } from '../journal/knowledge';
 import { leftOutJson } from '../order/leftOut';
 import { whatIsOrdered, type Item, type Order } from '../order/order';
 import { isUncertain, type Failure, type Obstacle, type UncertainItem } from './failure';
-import { adviseDuplicate, describeBought, isLeftOut, isUnrecognised } from './messages';
+import { adviseDuplicate, describeBought, isLeftOut } from './messages';
 import { errorJson, escapeHtml, runError, type FailedItem, type NamedItem } from './panel';
 import type { Result } from './result';
 import { summarise } from './summary';
@@ -262,7 +262,7 @@ export class Report {
 	/** What is told where no next execution hands on what was bought in this one. */
 	private get lostOutputRemark(): string[] {
 		const { context, recourse } = this;
-		const isNewList = this.all('failed').some(({ failure }) => isLeftOut(failure) || isUnrecognised(failure));
+		const isNewList = this.all('failed').some(({ failure }) => isLeftOut(failure));
 		const isHandedOn = !['editor', 'editorRepeat', 'rest'].includes(recourse) && !(recourse === 'retry' && isNewList);
 		if (isHandedOn || this.all('bought').length === 0) return [];
 		const others = followersLike(context).length > 0 ? ', except what other StreamSkill nodes order: leave that to them' : '';
