@@ -118,8 +118,7 @@ test('of an execution that n8n runs twice, the one that has found the list empty
 	empty.goOn();
 	await Promise.race([late, until(() => sent().b === 1)]);
 	write.goOn();
-	expect(wordsOf(await late)).toContain(TOO_BUSY);
-	await other;
+	await Promise.all([late, other]);
 	await order([], { ...setup, retryOf: created, streamSkill: processOf('worker') });
 	expect(sold()).toEqual({ a: 1, b: 1, c: 1 });
 });
