@@ -278,7 +278,8 @@ export class List {
 	async write(ends: Ending[], claims: () => RecordId[], keyOf: ReadonlyMap<RecordId, RecordId>): Promise<Set<RecordId>> {
 		const unseenFrom = (this.unseenFrom ??= this.state.part);
 		// The same execution is run by somebody else as well: this write would wipe out what that one claims meanwhile.
-		if (!this.state.isShared && this.parts.length === 0 && (await this.rows.count(this.rowOf(this.state.part))) > 0) await this.tellOthers();
+		if (!this.state.isShared && this.parts.length === 0 && (await this.rows.count(this.rowOf(this.state.part))) > 0)
+			await this.tellOthers();
 		return await this.exclusively(async (lease) => {
 			const { isShared } = this.state;
 			if (isShared) await this.findTail();
