@@ -272,7 +272,6 @@ const mutants: Mutant[] = [
 		'sequences/reviewed',
 		'refuses one write',
 	),
-	mutant('a defect forgets what was bought', 'Report.isComplete', { returns: 'true' }, 'advice', 'a defect of the node'),
 	mutant('no queue within a process', 'oneAtATime', { value: 'turn', is: 'work()' }, 'tool|rivals'),
 	mutant('no lock between processes', 'exclusively', { condition: 'await place.isShared', is: true }, 'lock|rivals'),
 	mutant('a lost lock is not noticed', 'Lock.renew', { condition: 'now > this.until', is: false }, 'lock'),
