@@ -24,7 +24,7 @@ const MINUTE = 60_000;
 const AHEAD_BY = 60 * MINUTE;
 
 /** And behind it. */
-const BEHIND_BY = 3 * MINUTE;
+const BEHIND_BY = 2 * MINUTE;
 
 const minuteOf = (time: number) => Math.floor(time / MINUTE);
 
