@@ -5,7 +5,7 @@ import { agent3, olderAgent } from './agents.mts';
 import { other, type RunResult, type Wiring } from './engine.mts';
 
 /** As n8n's Loop Over Items does it (n8n-nodes-base: SplitInBatches/v3): a slice each time, and in the end all that came back. */
-const loopOverItems = (size: number): INodeType => ({
+const loopOverItems = (size: number, { reset = false } = {}): INodeType => ({
 	description: {
 		...other().description,
 		displayName: 'Loop Over Items',
@@ -19,7 +19,10 @@ const loopOverItems = (size: number): INodeType => ({
 		if (state.left === undefined) Object.assign(state, { left: [...items], done: [] });
 		else state.done.push(...items);
 		const slice = state.left!.splice(0, size);
-		return slice.length === 0 ? [state.done, []] : [[], slice];
+		if (slice.length > 0) return [[], slice];
+		// As people have it in a loop that is in another one, where the list comes from before the loop.
+		if (reset) delete state.left;
+		return [state.done, []];
 	},
 });
 
@@ -28,6 +31,22 @@ export const loop = ({ size = 1, errorsToo = false } = {}): Wiring => ({
 	entry: 'Loop',
 	nodes: { Loop: loopOverItems(size) },
 	connections: { Loop: [['Success'], ['StreamSkill']], StreamSkill: [['Loop'], [errorsToo ? 'Loop' : 'Failed']] },
+});
+
+/** A loop in each round of another one: the outer one has a list of words, the inner one the letters of a word. */
+export const nestedLoops = (): Wiring => ({
+	entry: 'Outer',
+	nodes: {
+		Outer: loopOverItems(1),
+		Letters: other((items) => items.flatMap(({ json: { word } }) => [...String(word)].map((channel) => ({ word, channel })))),
+		Inner: loopOverItems(1, { reset: true }),
+	},
+	connections: {
+		Outer: [['Success'], ['Letters']],
+		Letters: [['Inner']],
+		Inner: [['Outer'], ['StreamSkill']],
+		StreamSkill: [['Inner'], ['Inner']],
+	},
 });
 
 /** What failed comes to the node again, so many times. */
