@@ -27,6 +27,10 @@ const isV1 = version.startsWith('1.');
 
 const TEN = [...'abcdefghij'];
 
+const ABC = ['a', 'b', 'c'];
+
+const to = (name: string) => ({ main: [[{ node: name, type: 'main' as const, index: 0 }]] });
+
 const threeTries: Partial<INode> = { retryOnFail: true, maxTries: 3, waitBetweenTries: 1 };
 
 /** The node under test: an order per item, for the channel that the item names. */
@@ -362,9 +366,6 @@ describe('what n8n stores', () => {
 });
 
 describe('the workflow is changed before the retry', () => {
-	const ABC = ['a', 'b', 'c'];
-	const to = (name: string) => ({ main: [[{ node: name, type: 'main' as const, index: 0 }]] });
-
 	test('a loop is put around the node: what it has bought is held back, and the original workflow settles it', async () => {
 		refuse('b', 1);
 		// After the retry, what comes out of the node goes through the loop.
@@ -434,5 +435,49 @@ describe('the workflow is changed before the retry', () => {
 		expect(bought(world.sandbox)).toEqual({ a: 1, b: 1 });
 		expect((await retry(failed)).status).toBe('success');
 		expect(bought(world.sandbox)).toEqual(onceEach(ABC));
+	});
+});
+
+describe('three nodes in a row', () => {
+	/** A node that orders for the item's channel with this ending. */
+	const buyFor = (name: string, ending: string) =>
+		streamSkill({ tarifId: 1, channel: `={{ $('Rows').item.json['body.items'] }}-${ending}` }, { name });
+
+	const inRow = (made: WorkflowJson): WorkflowJson => {
+		const [webhook, items, first, after] = made.nodes;
+		const nodes = [webhook, items, node('Rows', 'noOp'), first, buyFor('Second', '2'), buyFor('Third', '3'), after];
+		return { ...made, ...chain(made.name, nodes, made.settings) };
+	};
+
+	const inRowInLoop = (made: WorkflowJson): WorkflowJson => {
+		const { nodes, connections } = inRow(made);
+		const loop = node('Loop', 'splitInBatches', { batchSize: 1 }, { typeVersion: 3 });
+		return {
+			...made,
+			nodes: [...nodes, loop],
+			connections: {
+				...connections,
+				Items: to('Loop'),
+				Loop: { main: [to('After').main[0], to('Rows').main[0]] },
+				Third: to('Loop'),
+			},
+		};
+	};
+
+	const all = onceEach(ABC.flatMap((channel) => [channel, `${channel}-2`, `${channel}-3`]));
+
+	describe.each([
+		['one after the other', inRow],
+		['in a loop', inRowInLoop],
+	])('%s', (_, change) => {
+		test.each(['b', 'b-2', 'b-3'])('an order of one of them (%s) is refused: the retry buys what is left', async (refused) => {
+			refuse(refused, 1);
+			const failed = await runWebhook(world, await create(buy(), change), ABC);
+			expect(failed.status).toBe('error');
+			const retried = await retry(failed);
+			expect(retried.status).toBe('success');
+			expect(bought(world.sandbox)).toEqual(all);
+			expect(outputItems(retried, 'After')).toHaveLength(3);
+		});
 	});
 });

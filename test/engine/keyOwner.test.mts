@@ -64,3 +64,17 @@ test('the order that it was claimed for is its own, and another one is not', asy
 		expect(await keys.owner(claimed, 'order y')).toBe('same');
 	}
 });
+
+test('several orders with one key at the same moment, in one process: afterwards it is clear whose the key is', async () => {
+	const random = new Random(1);
+	deduplicator.pause = async () => await sleep(random.next() * 3);
+	const keys = keysOf(1);
+	const orders = ['order v', 'order w', 'order x', 'order y'];
+	const claimed = Array.from({ length: 200 }, async (_, i) => {
+		const key = keys.record(`key ${i}`, 1);
+		const asked = orders.map(async (order) => ((await keys.claim(key, order)) ? order : void (await keys.owner(key, order))));
+		const winner = (await Promise.all(asked)).find((order) => order !== undefined);
+		return await Promise.all(orders.map(async (order) => `${order === winner} ${await keys.owner(key, order)}`));
+	});
+	expect(new Set((await Promise.all(claimed)).flat())).toEqual(new Set(['true same', 'false other']));
+});

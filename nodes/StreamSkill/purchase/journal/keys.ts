@@ -71,7 +71,7 @@ export class Keys {
 			if (!known.has(order)) await this.rows.remove(row, [order]);
 			return known.has(order);
 		};
-		return await oneAtATime(`${this.scope} ${row}`, async () => {
+		return await this.alone(row, async () => {
 			if (!(await isUntouched())) return 'unclear';
 			if (!(await isThere())) return 'other';
 			// What another process has added to ask the same is not there any more once the row is as it was.
@@ -82,11 +82,21 @@ export class Keys {
 	/** @returns whether the key is now claimed for this order, by this claim */
 	async claim({ name, number }: RecordId, order: string): Promise<boolean> {
 		const row = ROW.claim(name, number);
-		const known = await this.rows.insert(row, [KEY_ENTRIES.claim, order]);
-		if (known === undefined) return false;
-		if (!known.has(KEY_ENTRIES.claim)) return true;
-		if (!known.has(order)) await this.rows.remove(row, [order]);
-		return false;
+		return await this.alone(row, async () => {
+			const known = await this.rows.insert(row, [KEY_ENTRIES.claim, order]);
+			if (known === undefined) return false;
+			if (!known.has(KEY_ENTRIES.claim)) return true;
+			if (!known.has(order)) await this.rows.remove(row, [order]);
+			return false;
+		});
+	}
+
+	/**
+	 * Within this n8n process, whoever adds to a claim row and removes from it does so one at a time: a late write would
+	 * bring back what was removed.
+	 */
+	private async alone<T>(row: string, work: () => Promise<T>): Promise<T> {
+		return await oneAtATime(`${this.scope} ${row}`, work);
 	}
 
 	/**
