@@ -418,8 +418,9 @@ export class Program {
 		const { paid } = this;
 		const spoken = new Set(fates.flatMap(({ purchase }) => (purchase ? [purchase.id as number] : [])));
 		/** Equal orders stand for one another, where there is none for the line itself. */
-		const findFor = (line: Line, { isOwn = false, isOlder = false } = {}) => {
-			const free = this.paidFor(run, line, paid).filter(
+		const findFor = (line: Line, { isOwn = false, isOlder = false, isMended = false } = {}) => {
+			const asItWas = (one: Paid) => isMended && one.run.root === root && one.line.id === line.id && one.line.channel === line.channel;
+			const free = [...this.paidFor(run, line, paid), ...paid.filter(asItWas)].filter(
 				(one) => !spoken.has(one.id) && (!isOwn || one.run.root === root) && (!isOlder || one.run !== run),
 			);
 			return free.find((one) => textOf(one.line) === textOf(line)) ?? free.at(0);
@@ -443,7 +444,8 @@ export class Program {
 			// What is told of a key in one branch, and of its order in another, is one purchase.
 			const isOther = /^(Channel .*: )?Another order with the Idempotency Key/.test(error!);
 			const ofKey = paid.find((one) => isOther && spoken.has(one.id) && this.isOfKey(one, this.keyOf(run.saved, line)));
-			const made = ofKey ?? findFor(line, { isOwn, isOlder: error!.includes('was sent before') });
+			const made =
+				ofKey ?? findFor(line, { isOwn, isOlder: error!.includes('was sent before'), isMended: error!.includes('look for it as it was') });
 			if (made) {
 				spoken.add(made.id);
 				this.told.add(made.id);
