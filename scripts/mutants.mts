@@ -231,20 +231,8 @@ const mutants: Mutant[] = [
 	mutant(
 		"the order's reference is shown before the item's",
 		'shownReference',
-		{ value: 'isOfOwnItem', is: '() => false' },
+		{ value: 'rank', is: '({ name }: RecordId) => String(Number(isOfItem({ name })))' },
 		'sequences/mendedAndBack',
-	),
-	mutant(
-		'an item that takes an uncertain order later changes its reference',
-		'shownReference',
-		{ value: 'isOfOwnItem', is: 'isOfItem' },
-		'sequences/equalOrders',
-	),
-	mutant(
-		'an uncertain order that is found by what it orders stays that of no item',
-		'nameAfterItems',
-		{ returns: '' },
-		'sequences/equalOrders',
 	),
 	mutant(
 		"a key that was added since is taken for the order's",

@@ -1,6 +1,5 @@
 /** Rows that order the same, of which one was not bought: it takes nothing from the others, whichever way it became known. */
 import { LOOK_UP_TIME, setForward } from '../clock.mts';
-import { loop } from '../wirings.mts';
 import { hintsOf, openShop, outcomes, referencesOf, wordsOf, type Orders } from '../shop.mts';
 
 const shop = openShop();
@@ -50,24 +49,6 @@ describe('after a crash, a row whose order may have been bought comes with a fre
 		expect(wordsOf(retry)).toContain('look for it as it was');
 		expect(sold()).toEqual({ a: 1, b: 1 });
 	});
-});
-
-test('after a crash, an equal row is added in front in a loop, and the tarif is corrected once both are settled', async () => {
-	let rows = [...'ab'].map((channel) => ({ channel, row: 1 }));
-	const setup: Orders = { before: () => rows, wiring: loop({ errorsToo: true }), onError: 'continueErrorOutput' };
-	const killed = await kill([{}], { at: 'answer', channel: 'b' }, setup);
-	rows = [rows[0], { channel: 'b', row: 2 }, rows[1]];
-	const uncertain = await order([], { ...setup, retryOf: killed });
-	expect(outcomes(uncertain)).toEqual(['unknown', 'unknown']);
-	const [added, first] = referencesOf(uncertain);
-	setForward(LOOK_UP_TIME);
-	let options = { confirmedBought: added, confirmedNotBought: first };
-	const corrected: Orders = { ...setup, parameters: { tarifId: 2 } };
-	const told = await order([], { ...corrected, options, retryOf: killed });
-	expect(outcomes(told)).toEqual(['unknown']);
-	options = { ...options, confirmedBought: [added, ...referencesOf(told)].join() };
-	await order([], { ...corrected, options, retryOf: killed });
-	expect(sold()).toEqual({ a: 1, b: 2 });
 });
 
 test('by hand, bought before, and corrected in the retry of another execution: that is another order', async () => {

@@ -76,6 +76,6 @@ export class Claim {
 
 	/** What a person names the order by, if its outcome is unknown. */
 	get shown(): ShownReference {
-		return shownReference(this.sent, this.sent.key);
+		return shownReference(this.sent.records, this.sent.key);
 	}
 }

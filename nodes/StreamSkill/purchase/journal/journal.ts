@@ -17,7 +17,7 @@ import { chainsOf, namesOf } from './names';
 import { isTied, pastState, wasSentBefore, type Names, type PastOrder, type PastOrders } from './past';
 import type { Knowledge, Planned, Recalled } from './recalled';
 import { Recorder, type Attempt } from './recorder';
-import { isByHand, isOfItem } from './records';
+import { isByHand } from './records';
 import type { ShownReference } from './knowledge';
 import { referenceOf, shownReference } from './references';
 import { openStores, type Stores } from './stores';
@@ -136,7 +136,6 @@ export class Journal {
 			if (this.past.isMoved) await this.holdBackWhatMayBeAnotherCalls(recalled);
 			if (this.isBlind(recalled)) await this.holdBackBlindly(recalled);
 			await this.holdBackWhatIsUnrecognised(recalled);
-			await this.nameAfterItems(recalled);
 		});
 		const { refusal } = this;
 		if (refusal && this.mayBeOfOthers) {
@@ -249,7 +248,7 @@ export class Journal {
 	private async judgeOpen(one: Recalled, open: PastOrder): Promise<Knowledge> {
 		const { taken, names } = one;
 		const { records } = open;
-		const shown = { ...shownReference(open, names.key), ...(open.order !== names.order && { mayBeMended: true }) };
+		const shown = { ...shownReference(records, names.key), ...(open.order !== names.order && { mayBeMended: true }) };
 		const references = records.map(referenceOf);
 		const { outcome, isSilent } = open.state.kind === 'unknown' ? open.state : { outcome: undefined, isSilent: false };
 		const mayBeAnswered = !isSilent && !references.some((other) => one.waitedFor.has(other));
@@ -311,7 +310,7 @@ export class Journal {
 			if (isLost || won.length === 0) continue;
 			planned.taken = { ...planned.names, call: this.call.id, records: won, state: { kind: 'unknown', isSilent: true } };
 			this.past.keep(planned.taken);
-			planned.known = { kind: 'unknown', ...shownReference(planned.taken) };
+			planned.known = { kind: 'unknown', ...shownReference(won) };
 		}
 		// n8n may run this execution a second time, at the same time: what one of them holds back, the other does not buy.
 		const lost = attempts.filter(({ isLost }) => isLost).map(({ planned }) => planned);
@@ -330,26 +329,6 @@ export class Journal {
 		// A loop shows one round at a time: what was sent before may come in a later one, so a person decides on this one.
 		else if (isInLoop(this.context)) await this.holdBackBlindly(recalled);
 		else for (const one of recalled) if (one.known.kind === 'new') one.known = { kind: 'unrecognised', why: 'noneInList' };
-	}
-
-	/**
-	 * An uncertain order that was found by what it orders alone is recorded under its item's name as well: its fields may be
-	 * changed before a person settles it.
-	 */
-	private async nameAfterItems(recalled: Recalled[]) {
-		const { own } = this.stores;
-		if (!own) return;
-		const attempts = recalled.flatMap((one): Attempt[] => {
-			const { known, taken, item, names } = one;
-			const records = taken?.records.filter(({ scope }) => scope === own.scope) ?? [];
-			if (known.kind !== 'unknown' || item.reading.treatment.dryRun || names.item === undefined) return [];
-			// A number above the order's would say that they are of two tries: see `match`.
-			const number = this.past.used(own.scope, NAME.item(names.item)) + 1;
-			if (records.some(isOfItem) || !records.some((record) => record.number >= number)) return [];
-			return [{ planned: { ...one, names: { item: names.item } }, won: [], isLost: false }];
-		});
-		if (attempts.length > 0) await this.recorder.claimInLists(attempts);
-		for (const { planned, won } of attempts) planned.taken?.records.push(...won);
 	}
 
 	/**
@@ -395,7 +374,7 @@ export class Journal {
 	 */
 	openBesides({ names }: Planned): ShownReference | undefined {
 		const other = this.openElsewhere(names, true);
-		return other && shownReference(other, names.key);
+		return other && shownReference(other.records, names.key);
 	}
 
 	/** Tells n8n's database how the claims have ended. What it does not take reads as uncertain later. */

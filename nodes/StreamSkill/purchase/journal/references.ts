@@ -2,7 +2,6 @@ import { createHash } from 'crypto';
 
 import { DIGEST } from '../../n8n/stored';
 import type { ShownReference } from './knowledge';
-import type { PastOrder } from './past';
 import { isOfEditor, isOfItem, isOfKey, type RecordId } from './records';
 
 /** Without what looks alike: 0 and O, 1 and I and L, 5 and S, 2 and Z, 8 and B, U and V. */
@@ -27,15 +26,13 @@ export function referenceOf({ scope, name, number }: RecordId): string {
 }
 
 /**
- * @param order one that has a record at least
+ * @param records those of an order: one at least
  * @param key the name of the item's Idempotency Key, which may be another one than the order was sent with
- * @returns the reference that is shown: its key's, else the editor's, else that of the item that it was sent for, which it
- * keeps when its fields are mended, else the order's
+ * @returns the reference that is shown: its key's, else the editor's, else the item's, which it keeps when its fields are mended, else the order's
  */
-export function shownReference({ records, item }: Pick<PastOrder, 'records' | 'item'>, key?: string): ShownReference {
-	const isOfOwnItem = (record: RecordId) => item !== undefined && isOfItem(record);
-	const isOfOrder = (record: RecordId) => !isOfItem(record);
-	const [first] = [isOfKey, isOfEditor, isOfOwnItem, isOfOrder, isOfItem].flatMap((isOfKind) => records.filter(isOfKind));
+export function shownReference(records: RecordId[], key?: string): ShownReference {
+	const rank = (record: RecordId) => [!isOfKey(record), !isOfEditor(record), !isOfItem(record)].map(Number).join('');
+	const [first] = [...records].sort((a, b) => rank(a).localeCompare(rank(b)));
 	if (!first) throw new Error('an order without a record has no reference');
 	return { reference: referenceOf(first), isKeyed: isOfKey(first) && first.name === key };
 }
