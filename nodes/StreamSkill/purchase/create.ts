@@ -5,7 +5,7 @@ import { isTool, stopsOnFailure } from '../n8n/host';
 import { connect, type Connection } from '../n8n/http';
 import { misfitOf } from '../n8n/misfit';
 import { pause } from '../n8n/pause';
-import { refusalIn } from '../n8n/rows';
+import { refusalIn, type DatabaseRefusal } from '../n8n/rows';
 import { orderTrace } from '../n8n/trace';
 import { decide } from './decide';
 import { readAnswer, readFailure } from './dispatch/answer';
@@ -219,11 +219,15 @@ class Run {
 	private obstacleTo(orders: Planned[]): Obstacle | undefined {
 		const { journal } = this;
 		if (orders.length === 0) return undefined;
-		if (journal.refusal) return databaseObstacle(journal.refusal, journal.mayBeOfOthers);
+		if (journal.refusal) return this.refusedBy(journal.refusal);
 		if (!journal.keepsRecords) return { kind: 'unsaved' };
 		// To add Dry Run and to turn it off is to say so.
 		if (journal.isOfEvaluation && !orders.every(({ item }) => item.options && 'dryRun' in item.options)) return { kind: 'evaluation' };
 		return this.limitOn(orders);
+	}
+
+	private refusedBy(refusal: DatabaseRefusal): Obstacle {
+		return databaseObstacle(refusal, this.journal.mayBeOfOthers);
 	}
 
 	/** What Max Purchases keeps back: all of these orders, or none of them. */
@@ -310,11 +314,12 @@ class Run {
 			const { claims, lost } = await this.journal.claim(planned);
 			if (lost.length > 0) {
 				await this.journal.judge(lost);
+				if (this.journal.refusal) this.obstacle = this.refusedBy(this.journal.refusal);
 				claims.push(...(await this.claim(this.unobstructed(this.plan(lost)))));
 			}
 			return claims;
 		} catch (error) {
-			this.obstacle = databaseObstacle(refusalIn(error), this.journal.mayBeOfOthers);
+			this.obstacle = this.refusedBy(refusalIn(error));
 			this.report.holdBack(planned.filter(this.report.isOpen), this.obstacle);
 			return [];
 		}

@@ -1,7 +1,8 @@
 /** n8n's database refuses once while an execution looks up what was ordered before. */
 import { DAY, passTime } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
-import { openShop, outcomes, wordsOf, type Orders } from '../shop.mts';
+import { openShop, outcomes, processOf, until, wordsOf, type Orders } from '../shop.mts';
+import { gate, who } from '../late.mts';
 import { loop } from '../wirings.mts';
 
 const shop = openShop();
@@ -63,4 +64,24 @@ test.each(['reading', 'order'])('in a loop, orders that were never sent do not b
 	expect(outcomes(retry)).not.toContain('unknown');
 	await finish(killed, setup);
 	expect(sold()).toEqual({ a: 1, b: 1, c: 1, d: 1 });
+});
+
+test('where somebody else was faster to claim an order: nothing more is bought', async () => {
+	const keyed: Orders = { ...oneByOne, options: { ...oneByOne.options, idempotencyKey: '={{ $json.channel }}' } };
+	const claim = gate();
+	let calls = 0;
+	deduplicator.pause = async (before, entries) => {
+		if (who.getStore() !== 'late') return;
+		if (before === 'write' && entries.includes('claimed') && !claim.isHeld) await claim.hold();
+		// The first look after the claim was lost.
+		else if (claim.isHeld && before === 'read' && ++calls === 2) throw new Error('SQLITE_BUSY: database is locked');
+	};
+	const late = who.run('late', async () => await order(['a', 'b'], keyed));
+	await until(() => claim.isHeld);
+	await order(['a'], { ...keyed, streamSkill: processOf('worker') });
+	claim.goOn();
+	expect(outcomes(await late)).toEqual(['notSent', 'notSent']);
+	expect(sold()).toEqual({ a: 1 });
+	await order(['a', 'b'], keyed);
+	expect(sold()).toEqual({ a: 1, b: 1 });
 });
