@@ -376,7 +376,7 @@ async function openWorkflow(id: string, theme: Theme = 'light'): Promise<Page> {
 
 			await editor.execute(
 				'May have been bought',
-				'Wait some minutes, then check whether each order that may have been bought is in your StreamSkill account, ',
+				'Wait a few minutes, then check whether each order that may have been bought is in your StreamSkill account, ',
 			);
 			await keepPicture(page, 'error-uncertain');
 			const text = await editor.output.innerText();

@@ -279,7 +279,7 @@ describeExample(
 			const executions = await letFire(workflow, 2);
 			for (const execution of executions) {
 				expect(errorOf(execution)?.message).toMatch(
-					/^These orders may have been bought: \(your channel\) \(reference \S{9}\), \(your second channel\) \(reference \S{9}\)\. Wait some minutes, then look for them in your StreamSkill account/,
+					/^These orders may have been bought: \(your channel\) \(reference \S{9}\), \(your second channel\) \(reference \S{9}\)\. Wait a few minutes, then look for them in your StreamSkill account/,
 				);
 			}
 			expect(sent(world.sandbox)).toEqual(ONCE_EACH);

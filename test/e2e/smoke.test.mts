@@ -58,7 +58,7 @@ test('a failed execution that is retried buys only what is missing', async () =>
 	expect(outputItems(retried, 'After').map(({ json }) => nameOn(json.channel))).toEqual(items);
 });
 
-test('what was not bought leaves by the error output with its reason, and a key is not bought twice', async () => {
+test('what was not bought leaves through the error output with its reason, and a key is not bought twice', async () => {
 	world.sandbox.fault({ match: { channel: 'b' }, times: 1, fault: faults.rejected(403) });
 	const workflow = await create('smoke-error-output', { idempotencyKey: `={{ ${ITEM} }}` }, { onError: 'continueErrorOutput' });
 	const first = await runWebhook(world, workflow, ['a', 'b']);

@@ -23,7 +23,7 @@ export const uncertainIn = (execution: StoredExecution) =>
  */
 export async function confirm(world: World, { id }: StoredWorkflow, failed: StoredExecution) {
 	expect(textOf(failed)).toMatch(
-		/Wait some minutes, then check whether (the order|each order that may have been bought) is in your StreamSkill account, with the time when it was sent\. If it is there, add .+ to the option Confirmed Bought\. If it is not, add it to Confirmed Not Bought\. .*choose "Retry with currently saved workflow"\./,
+		/Wait a few minutes, then check whether (the order|each order that may have been bought) is in your StreamSkill account, with the time when it was sent\. If it is there, add .+ to the option Confirmed Bought\. If it is not, add it to Confirmed Not Bought\. .*choose "Retry with currently saved workflow"\./,
 	);
 	const workflow = await world.n8n.rest.workflow(id);
 	const options = workflow.nodes.find(({ type }) => type === 'n8n-nodes-streamskill.streamSkill')!.parameters.options as INodeParameters;

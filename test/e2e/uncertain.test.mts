@@ -60,7 +60,7 @@ describe.each<[string, Fault]>([
 		const { reference } = json.details as { reference: string };
 		for (const execution of [first, second]) expect(outcomesOf(execution)).toEqual(['unknown']);
 		expect(json).toMatchObject({
-			message: `Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is there, add ${reference} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Then save and publish the workflow, and run the item again with the same Idempotency Key.`,
+			message: `Wait a few minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is there, add ${reference} to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Then save and publish the workflow, and run the item again with the same Idempotency Key.`,
 		});
 
 		const option = 'c' in bought(world.sandbox) ? 'confirmedBought' : 'confirmedNotBought';

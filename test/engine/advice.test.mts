@@ -47,11 +47,11 @@ const causes: Record<string, Cause> = {
 		disturb: () => answerB(faults.rejected(400)),
 	},
 	'too many requests': {
-		advice: 'Wait some minutes, or use Batching with a longer Batch Interval.',
+		advice: 'Wait a few minutes, or use Batching with a longer Batch Interval.',
 		disturb: () => answerB(faults.rateLimited({ 'retry-after': '0' }), 5),
 	},
 	'too many requests, and Batching': {
-		advice: 'Wait some minutes, or use Batching with a longer Batch Interval.',
+		advice: 'Wait a few minutes, or use Batching with a longer Batch Interval.',
 		disturb: () => answerB(faults.rateLimited({ 'retry-after': '0' }), 5),
 		mend: () => ({ options: { batching: { batch: { batchSize: 1, batchInterval: 20 } } } }),
 	},
@@ -250,7 +250,7 @@ describe('an uncertain order', () => {
 		const tool: Orders = { node: { tool: true }, options: byChannel };
 		lose('a', false);
 		const first = await order(['a'], tool);
-		reads(first, 'A person has to wait some minutes, to check whether it is in the StreamSkill account');
+		reads(first, 'A person has to wait a few minutes, to check whether it is in the StreamSkill account');
 		await order(['a'], { ...tool, options: { ...byChannel, ...lookUp(first) } });
 		expect(sold()).toEqual({ a: 1 });
 	});
@@ -407,7 +407,7 @@ describe('a defect of the node', () => {
 		expect(outcomes(first)).toEqual(['unknown', 'notSent', 'notSent']);
 		reads(
 			first,
-			'Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is there, only what comes after this node is left to do.',
+			'Wait a few minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is there, only what comes after this node is left to do.',
 			'Before you order the item again, check whether it is in your StreamSkill account.',
 		);
 		await order(

@@ -15,7 +15,7 @@ const SENT_BEFORE = 'This order was sent before, and its answer is not known';
 async function orderWhatIsNotThere(held: Parameters<typeof wordsOf>[0], setup: Orders) {
 	reads(
 		held,
-		'Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is there, only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
+		'Wait a few minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is there, only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
 	);
 	const open = failuresOf(held).flatMap(({ order }) => order?.channel ?? []);
 	for (const channel of open.filter((one) => !(one in sold()))) await order([channel], setup);

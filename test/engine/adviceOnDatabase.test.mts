@@ -94,7 +94,7 @@ describe('an order that was bought before, or meanwhile, is not bought again by 
 	async function follow({ failed }: Awaited<ReturnType<typeof shop.order>>) {
 		for (const { json } of failed) {
 			expect(json.message).toBe(
-				'This order was not sent now. It may have been sent before. Wait until n8n can use its database. Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is there, only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
+				'This order was not sent now. It may have been sent before. Wait until n8n can use its database. Wait a few minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is there, only what comes after this node is left to do. If it is not, order this item alone in a new execution.',
 			);
 			const { channel } = (json.details as { order: { channel: string } }).order;
 			if (!(channel in shop.sold())) await shop.order([channel], setup);

@@ -54,7 +54,7 @@ describe.each(lost)('%s (%j)', (message, fault) => {
 		reads(
 			first,
 			message,
-			'Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent.',
+			'Wait a few minutes, then check whether the order is in your StreamSkill account, with the time when it was sent.',
 			'Retry with currently saved workflow',
 		);
 		expect((await order([], { options: lookUp(first), retryOf: first.data })).error).toBeUndefined();
@@ -77,7 +77,7 @@ test.each([', ', ' ', '\n'])('several references, separated by %j', async (separ
 	reads(
 		first,
 		`References: ${referencesOf(first).join(' ')}`,
-		'Wait some minutes, then check whether each order that may have been bought is in your StreamSkill account, with the time when it was sent. If it is there, add its reference to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.',
+		'Wait a few minutes, then check whether each order that may have been bought is in your StreamSkill account, with the time when it was sent. If it is there, add its reference to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought.',
 	);
 	const { confirmedBought, confirmedNotBought } = lookUp(first);
 	const options = { confirmedBought: String(confirmedBought as string).replaceAll(' ', separator), confirmedNotBought };

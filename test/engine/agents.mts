@@ -22,7 +22,7 @@ interface Step {
 
 /**
  * What the model of an item asks for next, by the steps that it is shown. The agent's conversations count from 0.
- * `fail` is an error that leaves by the output, as with On Error = Continue, and `break` one that ends the agent.
+ * `fail` is an error that leaves through the output, as with On Error = Continue, and `break` one that ends the agent.
  */
 export type ChatModel = (item: number, steps: Step[], conversation: number) => ToolCall[] | 'done' | 'fail' | 'break';
 

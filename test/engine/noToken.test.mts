@@ -94,7 +94,7 @@ test('a model is told to leave it to a person what a killed execution has ordere
 	const killed = recovered(created(['a']), ['Start'], 'StreamSkill');
 	const { success } = await order([], { retryOf: killed, node: { tool: true } });
 	expect(told(success)).toEqual([[0, 'unknown']]);
-	expect(success[0].json.message).toMatch(/^Do not order it again\. A person has to wait some minutes, and to check/);
+	expect(success[0].json.message).toMatch(/^Do not order it again\. A person has to wait a few minutes, and to check/);
 	expect(sent()).toEqual({});
 });
 

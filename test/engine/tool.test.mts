@@ -64,7 +64,7 @@ test('nor in a later call of the conversation', async () => {
 function expectOnlyOne(answers: INodeExecutionData[]) {
 	expect(sent()).toEqual({ a: 1 });
 	expect(told(answers).map(([, outcome]) => outcome)).toEqual(['unknown', 'unknown']);
-	for (const { json } of answers) expect(json.message).toMatch(/^Do not order it again\. A person has to wait some minutes, and to check/);
+	for (const { json } of answers) expect(json.message).toMatch(/^Do not order it again\. A person has to wait a few minutes, and to check/);
 }
 
 test("calls side by side all come to n8n's database, which knows them when all else is gone", async () => {

@@ -48,7 +48,7 @@ describe.each(documents)('%s', (document) => {
 
 	test('its commands exist', () => {
 		const commands = [...text.matchAll(/npm (?:run )?([a-z][a-z0-9:]*)/g)].map(([, name]) => name);
-		const npmsOwn = ['install', 'init', 'pack', 'packs', 'publish', 'token', 'trusts'];
+		const npmsOwn = ['install', 'uninstall', 'init', 'pack', 'packs', 'publish', 'token', 'trusts'];
 		expect(commands.filter((name) => !(name in scripts) && !npmsOwn.includes(name))).toEqual([]);
 	});
 });

@@ -151,7 +151,7 @@ describe('what to do', () => {
 		['a 403', 'Check that your StreamSkill account may place this order, and that no firewall is in between.'],
 		['a 404', 'Check the Base URL in the StreamSkill API credential. It usually ends in /v1.'],
 		['a 422', 'Change the order as the message says.'],
-		['too many requests', 'Wait some minutes, or use Batching with a longer Batch Interval.'],
+		['too many requests', 'Wait a few minutes, or use Batching with a longer Batch Interval.'],
 		['a bare 400', 'Check the order, your StreamSkill account and its balance.'],
 		['a redirect', 'Put the address of the StreamSkill API itself into the StreamSkill API credential.'],
 		['a refused connection', 'Check the Base URL in the StreamSkill API credential and the network.'],
@@ -266,8 +266,8 @@ describe('what to do', () => {
 			expect(advise(failure, recourse)).toBe(`This order was not sent. ${advice}`);
 	});
 
-	const LOOK = 'Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent.';
-	const NO_MODEL = 'A person has to wait some minutes, and to check whether it is in the StreamSkill account.';
+	const LOOK = 'Wait a few minutes, then check whether the order is in your StreamSkill account, with the time when it was sent.';
+	const NO_MODEL = 'A person has to wait a few minutes, and to check whether it is in the StreamSkill account.';
 	test.each<[Recourse, string]>([
 		['editor', next.editor],
 		['editorRepeat', next.editorRepeat],
@@ -346,7 +346,7 @@ describe('what to do', () => {
 		...(['tool', 'editorTool'] as const).map((recourse): [Recourse, boolean, string] => [
 			recourse,
 			recourse === 'tool',
-			`Do not order it again. A person has to wait some minutes, to check whether it is in the StreamSkill account, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
+			`Do not order it again. A person has to wait a few minutes, to check whether it is in the StreamSkill account, and to add ${REFERENCE} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`,
 		]),
 	])('about an uncertain order (%s; uncertain with its key: %s)', (recourse, isKeyed, advice) => {
 		expect(advise(uncertain({ kind: 'timeout' }, { isKeyed }), recourse)).toBe(advice);
@@ -356,7 +356,7 @@ describe('what to do', () => {
 		'about the other order that has the key: that one is to be looked up (%s)',
 		(recourse) => {
 			expect(advise(failures['a key of another order: uncertain'], recourse)).toContain(
-				`Wait some minutes, then check whether the other order is in your StreamSkill account, with the time when it was sent. n8n's log names it beside its reference, unless n8n was killed then. ${CONFIRM}`,
+				`Wait a few minutes, then check whether the other order is in your StreamSkill account, with the time when it was sent. n8n's log names it beside its reference, unless n8n was killed then. ${CONFIRM}`,
 			);
 		},
 	);
@@ -369,7 +369,7 @@ describe('what to do', () => {
 
 	test('a model is told that a person looks up the other order', () => {
 		expect(advise(failures['a key of another order: uncertain'], 'tool')).toContain(
-			'A person has to wait some minutes, to check whether the other order is in the StreamSkill account',
+			'A person has to wait a few minutes, to check whether the other order is in the StreamSkill account',
 		);
 	});
 

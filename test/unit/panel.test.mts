@@ -167,7 +167,7 @@ describe('the text of an error', () => {
 			'<strong>Not bought</strong><br>Item 1, channel channel-1, tarif 7: Language: No',
 			'<strong>Not tried</strong><br>Item 4, channel channel-4, tarif 7',
 			'The reference XXXX-XXXX did nothing.',
-			'Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is there, add K7QM-3XPA to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Change the order as the message says. Wait until n8n can use its database. Then execute the workflow again today.',
+			'Wait a few minutes, then check whether the order is in your StreamSkill account, with the time when it was sent. If it is there, add K7QM-3XPA to the option Confirmed Bought. If it is not, add it to Confirmed Not Bought. Change the order as the message says. Wait until n8n can use its database. Then execute the workflow again today.',
 		]);
 	});
 
@@ -197,7 +197,7 @@ describe('the text of an error', () => {
 		expect(text.slice(1)).toEqual([
 			'References: K7QM-3XPA ABCD-EFGH',
 			expect.stringMatching(
-				/^Wait some minutes, then check whether each order that may have been bought is in your StreamSkill account, with the time when it was sent\. If it is there, add its reference to the option Confirmed Bought\. If it is not, add it to Confirmed Not Bought\. Then /,
+				/^Wait a few minutes, then check whether each order that may have been bought is in your StreamSkill account, with the time when it was sent\. If it is there, add its reference to the option Confirmed Bought\. If it is not, add it to Confirmed Not Bought\. Then /,
 			),
 		]);
 	});
@@ -205,7 +205,7 @@ describe('the text of an error', () => {
 	test('speaks of each of several uncertain orders, also where no reference helps', () => {
 		const failed = [item(0, uncertain()), item(1, uncertain(undefined, { reference: 'ABCD-EFGH' }))];
 		expect(paragraphs({ failed }, 'rest').at(-1)).toMatch(
-			/^Wait some minutes, then check whether each order that may have been bought is in your StreamSkill account, with the time when it was sent\. If it is there, nothing more is to be bought for it\. If it is not, it is one of the rows that are left\. Then /,
+			/^Wait a few minutes, then check whether each order that may have been bought is in your StreamSkill account, with the time when it was sent\. If it is there, nothing more is to be bought for it\. If it is not, it is one of the rows that are left\. Then /,
 		);
 	});
 
@@ -233,7 +233,7 @@ describe('the text of an error', () => {
 	test('names a reference once that several items share', () => {
 		expect(paragraphs({ failed: [item(0, uncertain()), item(1, uncertain())] }).slice(1)).toEqual([
 			expect.stringMatching(
-				/^Wait some minutes, then check whether the order is in your StreamSkill account, with the time when it was sent\. If it is there, add K7QM-3XPA to/,
+				/^Wait a few minutes, then check whether the order is in your StreamSkill account, with the time when it was sent\. If it is there, add K7QM-3XPA to/,
 			),
 		]);
 	});

@@ -18,7 +18,7 @@ export interface ErrorJson extends IDataObject {
 }
 
 /**
- * @returns what leaves by the error output for an item
+ * @returns what leaves through the error output for an item
  *
  * n8n adds the item that came in. It throws everything away, purchases as well, and puts out the input items as if they
  * had been bought, where it does not find that any more, and has no way to be told it (n8n-core: workflow-execute.js,

@@ -161,7 +161,7 @@ export function isInLoop(context: IExecuteFunctions): boolean {
 	return context.getChildNodes(name).some((node) => before.has(node.name));
 }
 
-/** Whether what leaves by the node's error output may come to the node again. */
+/** Whether what leaves through the node's error output may come to the node again. */
 export function errorsLeadBack(context: IExecuteFunctions): boolean {
 	const { name } = context.getNode();
 	const before = new Set([name, ...context.getParentNodes(name).map((node) => node.name)]);

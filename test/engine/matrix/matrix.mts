@@ -183,7 +183,7 @@ function look({ run: { status }, data, error, success, failed }: RunResult, { ch
 	const pairedItem = (item: INodeExecutionData) => (item.pairedItem as { item: number })?.item;
 	const task = data.resultData.runData.StreamSkill.at(-1)!;
 	const isError = ({ json }: INodeExecutionData) => 'error' in json;
-	// n8n itself puts the input's fields into what leaves by the error output.
+	// n8n itself puts the input's fields into what leaves through the error output.
 	const own = (key: string, output: 0 | 1) => !(output === 1 && onError === 'continueErrorOutput' && ['channel', 'row'].includes(key));
 	const errorItem = (output: 0 | 1) => (item: INodeExecutionData) => {
 		const { outcome, httpCode } = (item.json.details ?? {}) as { outcome?: unknown; httpCode?: unknown };

@@ -47,7 +47,7 @@ test.each([true, false])(
 		const b = await order(['b'], keyed('k'));
 		expect(wordsOf(b)).toContain('Another order with the Idempotency Key');
 		expect(wordsOf(b)).toContain(
-			'Wait some minutes, then check whether the other order is in your StreamSkill account, with the time when it was sent.',
+			'Wait a few minutes, then check whether the other order is in your StreamSkill account, with the time when it was sent.',
 		);
 		// It is a's: both messages have its reference.
 		expect(referencesOf(b)).toEqual(referencesOf(a));

@@ -15,7 +15,7 @@ const REJECTION_ADVICE: Record<number, string> = {
 	403: 'Check that your StreamSkill account may place this order, and that no firewall is in between.',
 	404: 'Check the Base URL in the StreamSkill API credential. It usually ends in /v1.',
 	422: 'Change the order as the message says.',
-	429: 'Wait some minutes, or use Batching with a longer Batch Interval.',
+	429: 'Wait a few minutes, or use Batching with a longer Batch Interval.',
 };
 
 const NOT_REACHED = 'Check the Base URL in the StreamSkill API credential and the network.';
@@ -298,7 +298,7 @@ export function lookUp(
 			'Equal orders look alike there: count them, and subtract those that are listed as bought, here or in another round. The remainder is how many of the uncertain ones were bought; which of them does not matter.',
 	].filter((sentence): sentence is string => Boolean(sentence));
 	const look = [
-		`Wait some minutes, then check whether ${which} is in your StreamSkill account, with the time when it was sent.`,
+		`Wait a few minutes, then check whether ${which} is in your StreamSkill account, with the time when it was sent.`,
 		...how,
 	].join(' ');
 	const named = reference ?? 'its reference';
@@ -325,8 +325,8 @@ export function lookUp(
 			return [
 				'Do not order it again.',
 				isKeyed || recourse === 'editorTool'
-					? `A person has to wait some minutes, to check whether ${isOther ? one : 'it'} is in the StreamSkill account, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`
-					: 'A person has to wait some minutes, and to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
+					? `A person has to wait a few minutes, to check whether ${isOther ? one : 'it'} is in the StreamSkill account, and to add ${named} to the option Confirmed Bought of this tool if it is, or to Confirmed Not Bought if it is not.`
+					: 'A person has to wait a few minutes, and to check whether it is in the StreamSkill account. It may be ordered in a new execution only if it is not there.',
 				...how,
 			];
 	}

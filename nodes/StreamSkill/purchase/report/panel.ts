@@ -37,7 +37,7 @@ export interface EndedRun {
 	notTried: NamedItem[];
 }
 
-/** What leaves by the error output for an item. */
+/** What leaves through the error output for an item. */
 export function errorJson(
 	{ failure, order, treatment, problems: ownProblems }: FailedItem,
 	recourse: Recourse,

@@ -160,7 +160,7 @@ export class Report {
 		return this.items.every((item) => ['leftOut', undefined].includes(this.results.get(item)?.kind));
 	}
 
-	/** Whether nothing leaves by the success output, where that is what keeps a loop going (seen in n8n 2.41.1). */
+	/** Whether nothing leaves through the success output, where that is what keeps a loop going (seen in n8n 2.41.1). */
 	private get endsLoop(): boolean {
 		const results = this.items.map((item) => this.results.get(item)?.kind);
 		const isWithoutSuccess = results.includes('failed') && results.every((kind) => kind === 'failed' || kind === 'leftOut');
