@@ -342,11 +342,12 @@ export class Program {
 				)?.json;
 				const failed = (json?.details ? json : context?.failedItems?.find((one) => one.item === item)) as {
 					error?: string;
+					message?: string;
 					details?: FailureDetails;
 				};
 				const details = failed?.details;
 				const purchase = (json && !details ? json : undefined) ?? context?.purchases?.find((one) => one.item === item)?.purchase;
-				return { line, call, purchase, details, error: failed?.error, isEnded: context !== undefined };
+				return { line, call, purchase, details, error: failed?.error, advice: failed?.message, isEnded: context !== undefined };
 			});
 		});
 	}
@@ -436,7 +437,7 @@ export class Program {
 			if (one) spoken.add(one.id);
 		}
 		setForward(LOOK_UP_TIME);
-		for (const { line, details, error } of fates) {
+		for (const { line, details, error, advice } of fates) {
 			if (details?.outcome !== 'unknown' || !details.reference) continue;
 			// By its time, a person can tell what this execution has sent from what another one has sent with the same key, and from
 			// what was sent before.
@@ -445,7 +446,7 @@ export class Program {
 			const isOther = /^(Channel .*: )?Another order with the Idempotency Key/.test(error!);
 			const ofKey = paid.find((one) => isOther && spoken.has(one.id) && this.isOfKey(one, this.keyOf(run.saved, line)));
 			const made =
-				ofKey ?? findFor(line, { isOwn, isOlder: error!.includes('was sent before'), isMended: error!.includes('look for it as it was') });
+				ofKey ?? findFor(line, { isOwn, isOlder: error!.includes('was sent before'), isMended: advice!.includes('look for it as it was') });
 			if (made) {
 				spoken.add(made.id);
 				this.told.add(made.id);
