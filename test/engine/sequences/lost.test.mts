@@ -62,7 +62,7 @@ describe('12. Loop Over Items', () => {
 		const ended = await order(['a', 'b', 'c'], inLoop({ onError }));
 		expect(sold()).toEqual({ a: 1 });
 		expect(hintsOf(ended).join()).toMatch(/n8n ends the loop here: connect the error output/);
-		expect(logLines.map(({ message }) => message).join()).toMatch(/StreamSkill run \w+: n8n ends the loop here/);
+		expect(logLines.map(({ message }) => message).join()).toMatch(/StreamSkill run [\w-]+: n8n ends the loop here/);
 
 		shop.sandbox.reset();
 		refuse('b');
