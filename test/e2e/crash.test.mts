@@ -1,8 +1,8 @@
 import type { IDataObject, INodeParameters } from 'n8n-workflow';
 import { readFile } from 'node:fs/promises';
 
-import { outputItems, type StoredExecution, type StoredWorkflow } from '../../tools/n8n/rest.mts';
-import { ITEM, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
+import { outputItems, type StoredExecution, type StoredWorkflow, type WorkflowJson } from '../../tools/n8n/rest.mts';
+import { chain, ITEM, node, streamSkill, webhookWorkflow } from '../../tools/n8n/workflows.mts';
 import { bought, onceEach, sent } from '../../tools/sandbox/counts.mts';
 import { nameOn } from '../../tools/sandbox/purchase.mts';
 import { faults, type Order } from '../../tools/sandbox/sandbox.mts';
@@ -270,6 +270,41 @@ describe('kill -9', () => {
 		expect([...new Set(told)].sort()).toEqual([...orders].sort());
 
 		expect(await followText(world, workflow, execution)).toMatchObject({ status: 'success' });
+		expect(bought(world.sandbox)).toEqual(onceEach(orders));
+	});
+
+	// n8n before 2.14 knows no more of these than of an execution that failed before it came to the node.
+	test.each<[string, (workflow: WorkflowJson) => WorkflowJson]>([
+		['its progress', (made) => ({ ...made, settings: { ...made.settings, saveExecutionProgress: true } })],
+		[
+			'that it waits',
+			(made) => {
+				const [webhook, rows, purchase, after] = made.nodes;
+				// From 65 seconds on, n8n stores an execution that waits.
+				const wait = node(
+					'Wait',
+					'wait',
+					{ resume: 'timeInterval', amount: 66, unit: 'seconds' },
+					{ typeVersion: 1.1, webhookId: made.name },
+				);
+				return chain(made.name, [webhook, rows, wait, purchase, after], made.settings);
+			},
+		],
+	])('where n8n has stored %s before it came to the node', async (_, change) => {
+		const orders = items(4);
+		world.sandbox.fault({ match: { channel: 'item-2' }, times: 1, fault: faults.hang() });
+		const workflow = await createActive(world, change(webhookWorkflow(`crash-${++workflows}`, streamSkill({ tarifId: 1, channel: KEY }))));
+		const [id] = await startWebhooks(world, workflow, [orders]);
+		await until(() => world.sandbox.purchases.length === 3, 'The purchase without an answer', { timeout: 200_000 });
+		await world.crashAndRestart();
+		const { rest } = world.n8n;
+		await rest.waitForExecution(id);
+
+		const retried = await rest.retryExecution(id);
+		expect(retried.status).toBe('error');
+		expect((await rest.retryExecution(id, { loadWorkflow: true })).status).toBe('error');
+		expect(bought(world.sandbox)).toEqual(onceEach(orders.slice(0, 3)));
+		await followText(world, workflow, retried);
 		expect(bought(world.sandbox)).toEqual(onceEach(orders));
 	});
 });

@@ -13,8 +13,6 @@ afterEach(() => jest.restoreAllMocks());
 const withRivals = (): Orders => {
 	const created = createExecution(list.map((channel) => ({ channel })));
 	delete (created as { resumeToken?: string }).resumeToken;
-	// What started it first: a retry of it is none of a killed execution.
-	created.executionData!.runtimeData = { version: 1, establishedAt: 0, source: 'trigger' };
 	return { retryOf: created };
 };
 

@@ -42,7 +42,7 @@ export function followEach(causes: Record<string, Cause>, { order }: ReturnType<
 		const fail = async (setup: Orders) => {
 			disturb?.();
 			const mistake = wrong?.();
-			const result = await order(list, { ...setup, ...mistake, node: { ...setup.node, ...mistake?.node } });
+			const result = await order(list, { mode: 'trigger', ...setup, ...mistake, node: { ...setup.node, ...mistake?.node } });
 			reads(result, ...[advice].flat());
 			deduplicator.fail = false;
 			return result;

@@ -1,6 +1,6 @@
 /** n8n before 2.14 has no token that an execution and all its retries share: what protects there, and what is held back. */
 import { faults } from '../../tools/sandbox/sandbox.mts';
-import { recovered } from './crash.mts';
+import { atNode, recovered } from './crash.mts';
 import { createExecution } from './engine.mts';
 import { onceEach, openShop, referencesOf, told } from './shop.mts';
 import { agent, agentWithTool, earlierAgent } from './wirings.mts';
@@ -38,18 +38,28 @@ describe('an execution that failed before the node', () => {
 	const list = ['a', 'b', 'c'];
 	const setup = { before: () => list.map((channel) => ({ channel })) };
 
-	test('is retried once, and then that retry, as the README says', async () => {
-		shop.refuse('b');
-		const { data } = await order([], { ...setup, retryOf: await failed() });
-		expect((await order([], { ...setup, retryOf: data })).error).toBeUndefined();
-		expect(sold()).toEqual(onceEach(list));
+	test('is held back: nothing tells it from one that was killed', async () => {
+		const held = await order([], { ...setup, retryOf: await failed() });
+		expect(referencesOf(held)).toHaveLength(3);
+		expect(sent()).toEqual({});
 	});
 
-	test('buys again when it is retried a second time, as the README warns', async () => {
+	test('buys once nobody finds its orders in the account, however often it is retried', async () => {
 		const original = await failed();
-		for (let times = 0; times < 2; times++) await order([], { ...setup, retryOf: original });
-		expect(sold()).toEqual({ a: 2, b: 2, c: 2 });
+		const held = await order([], { ...setup, retryOf: original });
+		await order([], { ...setup, retryOf: held.data, options: { confirmedNotBought: referencesOf(held).join() } });
+		expect(sold()).toEqual(onceEach(list));
+		await order([], { ...setup, retryOf: original });
+		expect(sold()).toEqual(onceEach(list));
 	});
+});
+
+test('an execution that failed at one node is retried, and the next node, which had not begun, buys as well', async () => {
+	const twin = { parameters: { tarifId: 2, channel: '={{ $("Start").item.json.channel }}-bot' } };
+	shop.refuse('b');
+	const first = await order([], { twin, retryOf: created(['a', 'b']), mode: 'trigger' });
+	expect((await order([], { twin, retryOf: first.data })).error).toBeUndefined();
+	expect(sold()).toEqual(onceEach(['a', 'a-bot', 'b', 'b-bot']));
 });
 
 test('a stalled job that n8n runs again under the same ID buys nothing again', async () => {
@@ -76,6 +86,18 @@ describe('the retry of a killed execution', () => {
 		await order([], { retryOf: killed(), options, onError: 'continueErrorOutput' });
 		expect(sent()).toEqual({ a: 1 });
 	});
+
+	test.each(['trigger', undefined] as const)(
+		'holds it back too where n8n has stored it just before the node (context: %s)',
+		async (source) => {
+			const execution = created(['a', 'b']);
+			if (source) execution.executionData!.runtimeData = { version: 1, establishedAt: 0, source };
+			// A Wait, or the workflow's setting Save execution progress.
+			const stored = atNode(execution);
+			expect(referencesOf(await order([], { retryOf: stored }))).toHaveLength(2);
+			expect(sent()).toEqual({});
+		},
+	);
 
 	test('goes on with what a person has looked up', async () => {
 		const held = await order([], { retryOf: killed() });

@@ -63,6 +63,7 @@ export const uncertainties: Record<string, Reason | undefined> = {
 	'a proxy of unknown mind': { kind: 'proxy', httpCode: 502 },
 	'a block of unknown mind': { kind: 'blocked' },
 	'an execution that ended': { kind: 'abandoned' },
+	'an execution of which nothing is known': { kind: 'untold' },
 	'an answer that is lost': undefined,
 };
 

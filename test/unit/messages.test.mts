@@ -79,6 +79,7 @@ describe('what happened', () => {
 		['a block of unknown mind', 'The request failed for a reason that n8n does not tell'],
 		['an execution that ended', 'This order was sent before, and its answer is not known'],
 		['an answer that is lost', 'This order was sent before, and its answer is not known'],
+		['an execution of which nothing is known', 'It is not known whether an earlier try of this execution sent this order'],
 	])('%s, so that it may have been bought', (name, text) => {
 		// Also where the item has a key that the order was not sent with.
 		for (const one of [order, keyed])

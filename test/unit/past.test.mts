@@ -2,7 +2,11 @@ import { PastOrders } from '../../nodes/StreamSkill/purchase/journal/past.ts';
 import { NAME } from '../../nodes/StreamSkill/n8n/stored.ts';
 
 const open = () =>
-	new PastOrders({}, { id: 'n', name: 'StreamSkill', isMoved: () => false }, { executionId: '1', isPreview: false, isEvaluation: false });
+	new PastOrders(
+		{},
+		{ id: 'n', name: 'StreamSkill', isMoved: () => false },
+		{ isRetry: false, executionId: '1', isPreview: false, isEvaluation: false },
+	);
 const record = (number: number, state: 'void' | 'claimed') => ({ scope: 's', name: NAME.item('i'), number, part: 1, state });
 
 describe('an item that was refused', () => {

@@ -1,7 +1,7 @@
-import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
+import type { IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from '../../nodes/StreamSkill/n8n/digest.ts';
-import { isRetryWithoutRoot, tokenRoot } from '../../nodes/StreamSkill/n8n/root.ts';
+import { tokenRoot } from '../../nodes/StreamSkill/n8n/root.ts';
 
 test('a digest tells nothing of its text', () => {
 	expect(digest('secret')).toMatch(/^[\w-]{22}$/);
@@ -43,46 +43,4 @@ describe('what stays the same in all retries', () => {
 			expect(tokenRoot(execution('http://127.0.0.1:5678/webhook-waiting/7?signature=abc', id))).toBeUndefined();
 		},
 	);
-});
-
-describe('the retry of a killed execution where n8n has no token', () => {
-	interface Seen {
-		token?: string;
-		mode?: string;
-		source?: string;
-		/** The first item that a node before has put out; one that has none has not run. */
-		before?: Array<IDataObject | undefined>;
-	}
-	const isIt = ({ token, mode = 'retry', source, before = [] }: Seen) =>
-		isRetryWithoutRoot({
-			getExecutionId: () => '7',
-			getMode: () => mode,
-			getNode: () => ({ name: 'StreamSkill' }),
-			getExecutionContext: source === undefined ? undefined : () => ({ source }),
-			getParentNodes: () => before.map((_, i) => ({ name: String(i) })),
-			getWorkflowDataProxy: () => ({
-				$execution: { resumeUrl: `http://127.0.0.1/7${token ? `?signature=${token}` : ''}` },
-				$items: (name: string) => {
-					const json = before[Number(name)];
-					if (!json) throw new Error(`Node '${name}' hasn't been executed`);
-					return [{ json }];
-				},
-			}),
-		} as unknown as IExecuteFunctions);
-
-	const filledIn = { isArtificialRecoveredEventItem: true };
-
-	test.each<[string, Seen, boolean]>([
-		['n8n made a new execution context for the retry', { source: 'retry' }, true],
-		['the context is that of the first execution', { source: 'webhook' }, false],
-		['n8n has no execution context', {}, false],
-		['n8n filled in what a node before had put out', { before: [filledIn] }, true],
-		['the same, with a node that has not run', { source: 'webhook', before: [undefined, { a: 1 }, filledIn] }, true],
-		['the nodes before have put out items of their own', { before: [{ a: 1 }, {}] }, false],
-		['no node before has run', { before: [undefined] }, false],
-		['there is a token', { token: 'abc', source: 'retry', before: [filledIn] }, false],
-		['it is no retry', { mode: 'trigger', source: 'retry', before: [filledIn] }, false],
-	])('%s', (_, seen, expected) => {
-		expect(isIt(seen)).toBe(expected);
-	});
 });

@@ -1,4 +1,4 @@
-import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
+import type { IExecuteFunctions } from 'n8n-workflow';
 
 import { digest } from './digest';
 
@@ -15,26 +15,4 @@ export function tokenRoot(context: IExecuteFunctions): string | undefined {
 	const { $execution } = context.getWorkflowDataProxy(0) as unknown as { $execution?: { resumeUrl?: string } };
 	const token = /[?&]signature=([^&#]+)/.exec($execution?.resumeUrl ?? '')?.[1];
 	return token === undefined ? undefined : digest(token);
-}
-
-/**
- * Whether this is the retry of a killed execution in an n8n that has no token. n8n makes a new execution context for
- * each of these (n8n 1.123.81: execution-context.js), and has filled in items that tell of the recovery
- * (n8n: execution-recovery.service.js).
- */
-export function isRetryWithoutRoot(context: IExecuteFunctions): boolean {
-	if (tokenRoot(context) !== undefined || context.getMode() !== 'retry') return false;
-	const { getExecutionContext = () => undefined } = context as { getExecutionContext?: () => { source?: string } | undefined };
-	if (getExecutionContext.call(context)?.source === 'retry') return true;
-	const { $items } = context.getWorkflowDataProxy(0) as unknown as {
-		$items: (name: string, output: number, run: number) => Array<{ json: IDataObject }>;
-	};
-	return context.getParentNodes(context.getNode().name).some(({ name }) => {
-		try {
-			return $items(name, 0, 0)[0]?.json.isArtificialRecoveredEventItem === true;
-		} catch {
-			// It has not run.
-			return false;
-		}
-	});
 }

@@ -20,7 +20,9 @@ export type Reason =
 	/** A failure that nothing tells more of. */
 	| { kind: 'unrecognised' }
 	/** Nobody has waited for the answer: it was sent, or was about to be, when its execution ended. */
-	| { kind: 'abandoned' };
+	| { kind: 'abandoned' }
+	/** Nothing tells whether an execution has sent it that is retried. */
+	| { kind: 'untold' };
 
 /** What StreamSkill answered. */
 export interface Status {

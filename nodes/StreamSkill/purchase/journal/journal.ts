@@ -3,8 +3,8 @@ import type { IExecuteFunctions } from 'n8n-workflow';
 import { callOf, type Call } from '../../n8n/calls';
 import { isInLoop, isTool } from '../../n8n/host';
 import { pause } from '../../n8n/pause';
-import { isRetryWithoutRoot } from '../../n8n/root';
 import { refusalIn, type DatabaseRefusal } from '../../n8n/rows';
+import type { NotBought } from '../dispatch/outcome';
 import type { Item } from '../order/order';
 import { NAME } from '../../n8n/stored';
 import { Claim } from './claim';
@@ -21,6 +21,9 @@ import { isByHand } from './records';
 import type { ShownReference } from './knowledge';
 import { referenceOf, shownReference } from './references';
 import { openStores, type Stores } from './stores';
+
+/** What is known of an order that an execution may have sent before, and lost all that tells of it. */
+const UNTOLD: NotBought = { kind: 'unknown', reason: { kind: 'untold' } };
 
 /** How many milliseconds lie between two looks whether somebody else has got an answer, at first and at most. */
 const LOOK_AGAIN = { first: 25, most: 1000 };
@@ -292,9 +295,9 @@ export class Journal {
 			if (one.names.order !== undefined && ordered.has(NAME.order(one.names.order))) one.known = { kind: 'unrecognised', why: 'moved' };
 	}
 
-	/** The retry of a killed execution, where n8n has nothing that tells which one: what it has sent is not known. */
+	/** The retry of an execution of which n8n does not tell which one it is, nor whether it was killed: what it has sent is not known. */
 	private isBlind(recalled: Recalled[]): boolean {
-		if (!isRetryWithoutRoot(this.context)) return false;
+		if (!this.past.isRootless) return false;
 		const isTriedAgain = this.past.orders.some(({ call }) => call === this.call.id);
 		// A model begins anew: what it has ordered in this conversation says nothing of the one before.
 		if (isTriedAgain && !isTool(this.context)) return false;
@@ -308,9 +311,10 @@ export class Journal {
 		await this.recorder.claimInLists(attempts);
 		for (const { planned, won, isLost } of attempts) {
 			if (isLost || won.length === 0) continue;
-			planned.taken = { ...planned.names, call: this.call.id, records: won, state: { kind: 'unknown', isSilent: true } };
+			const state = { kind: 'unknown', outcome: UNTOLD, isSilent: true } as const;
+			planned.taken = { ...planned.names, call: this.call.id, records: won, state };
 			this.past.keep(planned.taken);
-			planned.known = { kind: 'unknown', ...shownReference(won) };
+			planned.known = { kind: 'unknown', reason: UNTOLD.reason, ...shownReference(won) };
 		}
 		// n8n may run this execution a second time, at the same time: what one of them holds back, the other does not buy.
 		const lost = attempts.filter(({ isLost }) => isLost).map(({ planned }) => planned);

@@ -43,8 +43,10 @@ interface Stored {
 	copies: string[];
 	/** Whether it stood elsewhere before: then the number of a call does not tell any more which calls before were tries of it. */
 	isMoved?: true;
-	/** The root where n8n has no token. */
+	/** The root where n8n has no token: the same for all nodes. */
 	root?: string;
+	/** Whether the execution retries another one, and nothing tells which: that one may have sent any order. */
+	isRootless?: boolean;
 	/** By scope and name: the highest number that was given or seen. */
 	used: Record<string, Record<string, number>>;
 	/** By scope. */
@@ -98,13 +100,20 @@ export class PastOrders {
 	/**
 	 * @param container the workflow's context in the execution's data
 	 * @param options.root the root of an execution that begins here, if n8n has no token
+	 * @param options.isRetry whether the execution is the retry of another one
 	 * @param options.isPreview whether nothing may be remembered
 	 * @param options.isEvaluation whether the execution is one of an evaluation
 	 */
 	constructor(
 		container: object,
 		node: Node,
-		{ root, executionId, isPreview, isEvaluation }: { root?: string; executionId: string; isPreview: boolean; isEvaluation: boolean },
+		{
+			root,
+			isRetry,
+			executionId,
+			isPreview,
+			isEvaluation,
+		}: { root?: string; isRetry: boolean; executionId: string; isPreview: boolean; isEvaluation: boolean },
 	) {
 		const data = container as { [PAST_ORDERS]?: Record<string, Stored> };
 		const all = data[PAST_ORDERS] ?? {};
@@ -116,13 +125,16 @@ export class PastOrders {
 		this.ofNamesake = new Set(placed.flatMap((numbers) => Object.keys(numbers)));
 		const kept = all[this.nodeId];
 		this.isNew = kept === undefined;
-		const stored: Stored = kept ?? { names: [], copies: [], root, used: {}, lists: {}, orders: [], complete: {} };
+		const known = kept ?? Object.values(all)[0];
+		const isRootless = known?.isRootless ?? (isRetry && root !== undefined && known?.root === undefined);
+		const stored: Stored = kept ?? { names: [], copies: [], root: known?.root ?? root, used: {}, lists: {}, orders: [], complete: {} };
 		this.stored = isPreview ? (JSON.parse(JSON.stringify(stored)) as Stored) : stored;
 		if (!isPreview) data[PAST_ORDERS] = Object.assign(all, { [this.nodeId]: stored });
 		// n8n counts the calls of a node by its name: if two have exchanged theirs, each goes on where the other one was.
 		if (node.isMoved(this.stored.names) || (namesake ?? this.nodeId) !== this.nodeId) this.stored.isMoved = true;
 		if (!this.stored.names.includes(name)) this.stored.names.push(name);
 		if (id !== this.nodeId && !this.stored.copies.includes(id)) this.stored.copies.push(id);
+		if (isRootless) this.stored.isRootless = true;
 		if (isEvaluation) this.stored.isEvaluation = true;
 		if (this.stored.quiet?.executionId !== executionId) this.stored.quiet = { executionId, scopes: {} };
 		this.isQuiet = this.stored.quiet.scopes;
@@ -143,6 +155,11 @@ export class PastOrders {
 			state.kind !== 'void' && (call ?? order) !== undefined && !isByHand({ records });
 		const complete = Object.values(this.stored.complete).reduce((sum, one) => sum + one, 0);
 		return complete + this.stored.orders.filter(isPlaced).length;
+	}
+
+	/** Whether the execution retries another one, and nothing tells which: that one may have sent any order. */
+	get isRootless(): boolean {
+		return this.stored.isRootless === true;
 	}
 
 	/** Whether this is a retry of an execution that has placed orders by hand. */

@@ -41,15 +41,15 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	const executionId = (context.getExecutionId() as string | undefined) ?? randomUUID();
 	const token = tokenRoot(context);
 	const newRoot = digest(DIGEST.root(executionId));
+	const isRetry = context.getMode() === 'retry';
 	const { id: nodeId, name } = context.getNode();
 	const past = new PastOrders(
 		context.getContext('flow'),
 		{ id: nodeId, name, isMoved: (names) => isRearranged(context, names) },
-		{ root: token === undefined ? newRoot : undefined, executionId, isPreview, isEvaluation: isEvaluation(context) },
+		{ root: token === undefined ? newRoot : undefined, isRetry, executionId, isPreview, isEvaluation: isEvaluation(context) },
 	);
 
 	const scope = ROW.orders(past.nodeId, token ?? past.root ?? newRoot);
-	const isRetry = context.getMode() === 'retry';
 	const stores: Stores = {
 		run: digest(scope).slice(0, 8),
 		past,

@@ -222,6 +222,7 @@ function describeRejection(reason: Reason): string {
 			return 'StreamSkill could not be reached (timeout)';
 		case 'unrecognised':
 		case 'abandoned':
+		case 'untold':
 			return 'StreamSkill could not be reached';
 	}
 }
@@ -266,6 +267,8 @@ function describeUnknown({ reason, isKeyed, isOther }: UncertainItem, treatment?
 		case 'blocked':
 		case 'unrecognised':
 			return 'The request failed for a reason that n8n does not tell';
+		case 'untold':
+			return 'It is not known whether an earlier try of this execution sent this order';
 		case 'abandoned':
 		case undefined:
 			return isKeyed
