@@ -1,4 +1,5 @@
 /** n8n's database refuses once while an execution looks up what was ordered before. */
+import { ENTRY } from '../../../nodes/StreamSkill/n8n/stored.ts';
 import { DAY, passTime } from '../clock.mts';
 import { deduplicator } from '../engine.mts';
 import { openShop, outcomes, processOf, until, wordsOf, type Orders } from '../shop.mts';
@@ -83,5 +84,14 @@ test('where somebody else was faster to claim an order: nothing more is bought',
 	expect(outcomes(await late)).toEqual(['notSent', 'notSent']);
 	expect(sold()).toEqual({ a: 1 });
 	await order(['a', 'b'], keyed);
+	expect(sold()).toEqual({ a: 1, b: 1 });
+});
+
+test('n8n was killed amid a look: what is bought afterwards reads as bought, though none of it was looked up', async () => {
+	const byHand: Orders = { mode: 'manual' };
+	await order(['a'], byHand);
+	for (const [row, entries] of deduplicator.lists) if (row.includes(':editor:')) entries.push(ENTRY.reading(0));
+	await order(['b'], byHand);
+	expect(outcomes(await order(['b'], byHand))).toEqual([]);
 	expect(sold()).toEqual({ a: 1, b: 1 });
 });

@@ -182,6 +182,8 @@ export class List {
 			}
 			this.unseenFrom ??= this.state.part;
 			const records = await this.withStates(found, lease);
+			const { part, length } = this.state;
+			if (length > 0) await this.probe.findEpoch(part, lease);
 			const bought = records.filter(({ state }) => state === 'bought');
 			await this.markOrders(bought, ({ name }) => wanted.get(name)?.order, lease);
 			return records.sort((a, b) => a.number - b.number);

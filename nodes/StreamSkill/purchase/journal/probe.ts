@@ -56,6 +56,7 @@ export class Probe {
 				this.epochs.set(part, epoch + 1);
 				continue;
 			}
+			this.epochs.set(part, epoch);
 			for (const [record, entry] of entries) if (there.has(entry)) known.add(record);
 			i += CHUNK;
 		}
@@ -80,6 +81,11 @@ export class Probe {
 		await lease.renew();
 		await this.rows.add(row, [mark]);
 		return there.add(mark);
+	}
+
+	/** To be called before an end is said in a part that is not empty, whether or not there was anything to look for. */
+	async findEpoch(part: number, lease: Lease) {
+		if (!this.epochs.has(part)) await this.ends(part, [ENTRY.looking(Math.random())], (entry) => entry, lease);
 	}
 
 	/** @returns in which epoch of a part an end is to be said */
