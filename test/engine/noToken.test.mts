@@ -2,8 +2,8 @@
 import { faults } from '../../tools/sandbox/sandbox.mts';
 import { atNode, recovered } from './crash.mts';
 import { createExecution } from './engine.mts';
-import { onceEach, openShop, referencesOf, told } from './shop.mts';
-import { agent, agentWithTool, earlierAgent } from './wirings.mts';
+import { onceEach, openShop, outcomes, referencesOf, told, type Orders } from './shop.mts';
+import { agent, agentWithTool, earlierAgent, loop } from './wirings.mts';
 
 const shop = openShop();
 const { order, sent, sold } = shop;
@@ -98,6 +98,34 @@ describe('the retry of a killed execution', () => {
 			expect(sent()).toEqual({});
 		},
 	);
+
+	test('holds a row back that was wrong at first, once it is mended', async () => {
+		const parameters = (wrong?: string) => ({ tarifId: `={{ $json.channel === '${wrong}' ? 0 : 1 }}` });
+		const first = await order([], { retryOf: killed(), parameters: parameters('b'), onError: 'continueErrorOutput' });
+		expect(outcomes(first)).toEqual(['unknown', 'invalid', 'unknown']);
+		const stopped = await order([], { retryOf: killed(), parameters: parameters('b') });
+		const options = { confirmedNotBought: referencesOf(stopped).join() };
+		const mended = await order([], { retryOf: stopped.data, parameters: parameters(), options });
+		expect(outcomes(mended)).toEqual(['unknown']);
+		expect(sent()).toEqual({});
+	});
+
+	test('does not hold back again what was refused once it was settled', async () => {
+		const held = await order([], { retryOf: killed() });
+		shop.refuse('a');
+		const refused = await order([], { retryOf: held.data, options: { confirmedNotBought: referencesOf(held).join() } });
+		expect(outcomes(refused)).toEqual(['rejected']);
+		expect((await order([], { retryOf: refused.data })).error).toBeUndefined();
+		expect(sold()).toEqual(onceEach(['a', 'b', 'c']));
+	});
+
+	test('holds each round of a loop back, also where it is equal to one before', async () => {
+		const setup: Orders = { wiring: loop(), before: () => [{ channel: 'x' }, { channel: 'x' }] };
+		const first = await order([], { ...setup, retryOf: killed() });
+		const second = await order([], { ...setup, retryOf: first.data, options: { confirmedBought: referencesOf(first).join() } });
+		expect(outcomes(second)).toEqual(['unknown']);
+		expect(sent()).toEqual({});
+	});
 
 	test('goes on with what a person has looked up', async () => {
 		const held = await order([], { retryOf: killed() });

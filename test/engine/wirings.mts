@@ -38,7 +38,7 @@ export const nestedLoops = (): Wiring => ({
 	entry: 'Outer',
 	nodes: {
 		Outer: loopOverItems(1),
-		Letters: other((items) => items.flatMap(({ json: { word } }) => [...String(word)].map((channel) => ({ word, channel })))),
+		Letters: other((items) => items.flatMap(({ json: { word } }) => [...(word as string)].map((channel) => ({ word, channel })))),
 		Inner: loopOverItems(1, { reset: true }),
 	},
 	connections: {

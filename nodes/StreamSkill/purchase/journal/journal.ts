@@ -137,7 +137,7 @@ export class Journal {
 			// What could not be looked up says nothing of what is on record.
 			if (this.refusal) return;
 			if (this.past.isMoved) await this.holdBackWhatMayBeAnotherCalls(recalled);
-			if (this.isBlind(recalled)) await this.holdBackBlindly(recalled);
+			await this.holdBackBlindly(this.unseen(recalled));
 			await this.holdBackWhatIsUnrecognised(recalled);
 		});
 		const { refusal } = this;
@@ -295,19 +295,24 @@ export class Journal {
 			if (one.names.order !== undefined && ordered.has(NAME.order(one.names.order))) one.known = { kind: 'unrecognised', why: 'moved' };
 	}
 
-	/** The retry of an execution of which n8n does not tell which one it is, nor whether it was killed: what it has sent is not known. */
-	private isBlind(recalled: Recalled[]): boolean {
-		if (!this.past.isRootless) return false;
-		const isTriedAgain = this.past.orders.some(({ call }) => call === this.call.id);
-		// A model begins anew: what it has ordered in this conversation says nothing of the one before.
-		if (isTriedAgain && !isTool(this.context)) return false;
+	/**
+	 * In the retry of an execution of which n8n does not tell which one it is, nor whether it was killed, those that may have
+	 * been sent before: all that this has not held back itself, and a person has settled.
+	 */
+	private unseen(recalled: Recalled[]): Recalled[] {
+		if (!this.past.isRootless) return [];
 		// Where the killed execution had keys, that of an order on its way is uncertain. One that was bought may be another execution's.
-		return !recalled.some(({ key }) => key?.state === 'claimed' || key?.state === 'silent');
+		if (recalled.some(({ key }) => key?.state === 'claimed' || key?.state === 'silent')) return [];
+		// A model begins anew: what it has ordered in this conversation says nothing of the one before.
+		if (isTool(this.context)) return recalled;
+		const ofCall = this.past.orders.filter(({ call }) => call === this.call.id);
+		return recalled.filter(({ names }) => !ofCall.some((order) => isTied(order, names)));
 	}
 
 	private async holdBackBlindly(recalled: Recalled[]) {
 		const isNew = ({ known, item }: Recalled) => known.kind === 'new' && item.reading.kind === 'valid' && !item.reading.treatment.dryRun;
 		const attempts = recalled.filter(isNew).map((planned): Attempt => ({ planned, won: [], isLost: false }));
+		if (attempts.length === 0) return;
 		await this.recorder.claimInLists(attempts);
 		for (const { planned, won, isLost } of attempts) {
 			if (isLost || won.length === 0) continue;

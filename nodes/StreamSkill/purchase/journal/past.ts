@@ -291,8 +291,9 @@ export class PastOrders {
 		this.takenNow.add(order);
 	}
 
-	/** Forgets what was certainly not bought. */
+	/** Forgets what was certainly not bought, unless it tells that an order was held back, and settled since. */
 	forgetVoid() {
+		if (this.isRootless) return;
 		this.stored.orders = this.stored.orders.filter(({ state }) => state.kind !== 'void');
 	}
 
