@@ -47,7 +47,6 @@ interface ToolRequests {
 
 interface Proxy {
 	$execution: { resumeUrl: string; customData: { set(name: string, value: string): void } };
-	$items: (node: string, output: number, run: number) => INodeExecutionData[];
 }
 
 /** What runs within n8n: it can use nothing of this file. */

@@ -1,7 +1,7 @@
 import type { IExecuteFunctions } from 'n8n-workflow';
 
 import { callOf, type Call } from '../../n8n/calls';
-import { isInLoop, isTool } from '../../n8n/host';
+import { isInLoop } from '../../n8n/host';
 import { pause } from '../../n8n/pause';
 import { refusalIn, type DatabaseRefusal } from '../../n8n/rows';
 import type { NotBought } from '../dispatch/outcome';
@@ -303,8 +303,6 @@ export class Journal {
 		if (!this.past.isRootless) return [];
 		// Where the killed execution had keys, that of an order on its way is uncertain. One that was bought may be another execution's.
 		if (recalled.some(({ key }) => key?.state === 'claimed' || key?.state === 'silent')) return [];
-		// A model begins anew: what it has ordered in this conversation says nothing of the one before.
-		if (isTool(this.context)) return recalled;
 		const ofCall = this.past.orders.filter(({ call }) => call === this.call.id);
 		return recalled.filter(({ names }) => !ofCall.some((order) => isTied(order, names)));
 	}
