@@ -44,6 +44,17 @@ test.each<[string, Partial<Tally>, string]>([
 	],
 	['a Dry Run', { previewed: 1 }, 'Dry Run: nothing was sent. 1 order would be sent'],
 	['a Dry Run of some', { previewed: 2, failed: [invalid] }, 'Dry Run: nothing was sent. 2 orders would be sent. Not bought: 1 not valid'],
+	['a Dry Run beside a purchase', { previewed: 1, purchases: usd(1) }, 'Dry Run: 1 order would be sent. 1 purchase for 1 usd'],
+	[
+		'a Dry Run beside an order without an answer',
+		{ previewed: 1, failed: [invalid, unknown] },
+		'Dry Run: 1 order would be sent. May have been bought: 1 order. Not bought: 1 not valid',
+	],
+	[
+		'a Dry Run beside a refused order',
+		{ previewed: 1, failed: [rejected, invalid] },
+		'Dry Run: 1 order would be sent. Not bought: 1 refused; 1 not valid',
+	],
 	[
 		'everything',
 		{ purchases: usd(1, 1), handedBack: 1, leftOut: ['key'], failed: [unknown, rejected] },
