@@ -21,7 +21,7 @@ export type Reason =
 	| { kind: 'unrecognised' }
 	/** Nobody has waited for the answer: it was sent, or was about to be, when its execution ended. */
 	| { kind: 'abandoned' }
-	/** Nothing tells whether an execution has sent it that is retried. */
+	/** Nothing tells whether the execution that is retried sent it. */
 	| { kind: 'untold' };
 
 /** What StreamSkill answered. */

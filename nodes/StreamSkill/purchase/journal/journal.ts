@@ -296,8 +296,8 @@ export class Journal {
 	}
 
 	/**
-	 * In the retry of an execution of which n8n does not tell which one it is, nor whether it was killed, those that may have
-	 * been sent before: all that this has not held back itself, and a person has settled.
+	 * Those orders that may have been sent before, in a retry where n8n does not tell which execution it is of, nor whether
+	 * that was killed: all but those that this call has held back before. A person settles these.
 	 */
 	private unseen(recalled: Recalled[]): Recalled[] {
 		if (!this.past.isRootless) return [];

@@ -83,7 +83,7 @@ export class Probe {
 		return there.add(mark);
 	}
 
-	/** To be called before an end is said in a part that is not empty, whether or not there was anything to look for. */
+	/** To be called where nothing may have been looked for: an end that is said in an epoch that is over does not count. */
 	async findEpoch(part: number, lease: Lease) {
 		if (!this.epochs.has(part)) await this.ends(part, [ENTRY.looking(Math.random())], (entry) => entry, lease);
 	}
