@@ -46,7 +46,7 @@ const record = (scope: string, name: string) => ({ scope, name, number: 1, part:
 const kept = (calls: string[], recordsOf: (place: number) => object[], keys?: string[]) => {
 	const states = [
 		{ kind: 'bought', purchase: shop.sandbox.purchases[0].purchase },
-		{ kind: 'unknown', outcome: { kind: 'unknown', reason: { kind: 'status', httpCode: 500 } }, isSilent: true },
+		{ kind: 'unknown', reason: { kind: 'status', httpCode: 500 }, isSilent: true },
 	];
 	return states.map((state, place) => ({
 		order: ORDERS[place],

@@ -9,7 +9,7 @@ const body = { tarif: { id: 1 }, channel: 'a' };
 
 function reading(isValid: boolean, onDuplicate: 'skip' | 'fail', dryRun: boolean): Reading {
 	const treatment = { onDuplicate, dryRun, confirmedBought: [], confirmedNotBought: [], repeatManualOrders: false };
-	return isValid ? { kind: 'valid', value: { body, ...treatment }, treatment } : { kind: 'invalid', problems, treatment };
+	return isValid ? { kind: 'valid', order: { body, ...treatment }, treatment } : { kind: 'invalid', problems, treatment };
 }
 
 const purchase = { id: 7 };
@@ -64,7 +64,7 @@ const cells = rows.flatMap(([name, ...words]) => words.map((word, i) => ({ name,
 
 test.each(cells)('$name, $column: $word', ({ name, column, word }) => {
 	const given = reading(!column.startsWith('invalid'), column.startsWith('fail') ? 'fail' : 'skip', column.endsWith('dry'));
-	const order = given.kind === 'valid' ? given.value : undefined;
+	const order = given.kind === 'valid' ? given.order : undefined;
 	const knowledge = known[name];
 	const because = knowledge.kind === 'bought' ? knowledge.because : 'earlier';
 	const instead = (text: string): Decision => ({

@@ -189,11 +189,11 @@ describe('a field that was added and left as it is', () => {
 	const added = (name: string) => inside(find(name)).map((field): [string, object] => [field.name, { [field.name]: field.default }]);
 
 	test.each(added('additionalFields'))('%s is valid', (_, additionalFields) => {
-		expect(readOrder({ ...good, additionalFields: { ...additionalFields } })).toHaveProperty('value');
+		expect(readOrder({ ...good, additionalFields: { ...additionalFields } })).toHaveProperty('order');
 	});
 
 	test.each(added('options').filter(([name]) => name !== 'idempotencyKey'))('%s is valid', (_, options) => {
-		expect(readOrder({ ...good, options: { ...options } })).toHaveProperty('value');
+		expect(readOrder({ ...good, options: { ...options } })).toHaveProperty('order');
 		const problems = {};
 		readSettings({ ...options }, problems);
 		expect(problems).toEqual({});

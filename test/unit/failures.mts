@@ -9,7 +9,7 @@ export const REFERENCE = 'K7QM-3XPA';
 export function orderOf(channel = 'a', options: object = {}): Order {
 	const reading = readOrder({ tarifId: 7, channel, additionalFields: {}, options });
 	if (reading.kind === 'invalid') throw new Error(JSON.stringify(reading.problems));
-	return reading.value;
+	return reading.order;
 }
 
 export const keyed = orderOf('a', { idempotencyKey: 'order-7' });

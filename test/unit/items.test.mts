@@ -14,13 +14,13 @@ test.each(['none', 5, true, [1]])('Options that are %j are invalid, and hold for
 	const [wrong, right] = itemsWith([options, { timeout: 1 }]);
 	expect(wrong).toMatchObject({
 		reading: { kind: 'invalid', problems: { options: [expect.stringMatching(/^Options must be a collection of fields, not /)] } },
-		options: undefined,
+		hasDryRun: false,
 	});
-	expect(right).toMatchObject({ reading: { kind: 'valid' }, options: { timeout: 1 } });
+	expect(right).toMatchObject({ reading: { kind: 'valid' }, settings: { timeout: 1 } });
 });
 
 test.each(['', ' ', null, undefined])('Options that are %j are none', (options) => {
-	expect(itemsWith([options])).toMatchObject([{ reading: { kind: 'valid' }, options: undefined }]);
+	expect(itemsWith([options])).toMatchObject([{ reading: { kind: 'valid' }, hasDryRun: false }]);
 });
 
 /** An item with these parameters; what is `fails` cannot be evaluated, and takes its whole collection with it. */
@@ -38,7 +38,7 @@ const itemOf = (given: INodeParameters, type = 'streamSkill') => {
 };
 
 test('an expression that fails is named by its label, and hides nothing else', () => {
-	const { reading, options } = itemOf({
+	const { reading, settings } = itemOf({
 		tarifId: 'fails',
 		channel: 'undefined',
 		additionalFields: { quantity: 'fails', interval: 10, start: 'maybe' },
@@ -56,7 +56,7 @@ test('an expression that fails is named by its label, and hides nothing else', (
 		treatment: { confirmedBought: ['K7QM-3XPA'], onDuplicate: 'fail' },
 	});
 	expect(Object.keys((reading as { problems: object }).problems)).toHaveLength(5);
-	expect(options).toMatchObject({ timeout: 5000 });
+	expect(settings).toMatchObject({ timeout: 5000 });
 });
 
 test.each(['idempotencyKey', 'dryRun', 'maxPurchases'])('a protection that cannot be evaluated (%s) is not taken for none', (name) => {
@@ -72,6 +72,6 @@ test('a model confirms nothing, but for what a person typed', () => {
 	});
 	expect(itemOf({ options: { confirmedBought: 'K7QM-3XPA' } }, 'streamSkillTool').reading).toMatchObject({
 		kind: 'valid',
-		value: { confirmedBought: ['K7QM-3XPA'] },
+		order: { confirmedBought: ['K7QM-3XPA'] },
 	});
 });

@@ -5,7 +5,7 @@ import { readOrder, type OrderParameters } from '../../nodes/StreamSkill/purchas
 
 const reading = (given: Partial<OrderParameters> = {}) =>
 	readOrder({ tarifId: 1, channel: 'a', additionalFields: {}, options: {}, ...given });
-const nameOf = (input: IDataObject, given?: Partial<OrderParameters>) => namesOf([input], [reading(given)])[0];
+const nameOf = (input: IDataObject, given?: Partial<OrderParameters>) => namesOf([{ json: input, reading: reading(given) }], 'c')[0];
 
 test.each<[string, Partial<OrderParameters>, boolean]>([
 	['nothing else', {}, true],
@@ -42,8 +42,8 @@ test('a key is the text it is written as, and tells nothing of it', () => {
 describe('an item', () => {
 	const itemsOf = (...inputs: IDataObject[]) =>
 		namesOf(
-			inputs,
-			inputs.map(() => reading()),
+			inputs.map((json) => ({ json, reading: reading() })),
+			'c',
 		).map(({ item }) => item);
 
 	test('is told by all of its content, wherever it stands', () => {

@@ -15,7 +15,7 @@ const read = (given: Given) => readOrder({ tarifId: 1, channel: 'twitch', additi
 function orderOf(given: Given): Order {
 	const result = read(given);
 	if (result.kind === 'invalid') throw new Error(JSON.stringify(result.problems));
-	return result.value;
+	return result.order;
 }
 
 function problemsOf(given: Given): Record<string, string[]> {

@@ -112,7 +112,7 @@ test('whatever the parameters are, they are an order that the API takes, or sent
 				repeatManualOrders,
 				maxPurchases,
 				...rest
-			} = result.value;
+			} = result.order;
 			// What is sent is its JSON, which drops what is undefined: nothing may be.
 			expect(JSON.parse(JSON.stringify(body))).toStrictEqual(body);
 			expect(isCart(body) ? [] : isCart.errors).toEqual([]);
@@ -127,7 +127,7 @@ test('whatever the parameters are, they are an order that the API takes, or sent
 			for (const truth of [dryRun, repeatManualOrders]) expect(typeof truth).toBe('boolean');
 			expect('maxPurchases' in (given.options as object)).toBe(maxPurchases !== undefined);
 			expect(maxPurchases ?? 1).toBeGreaterThanOrEqual(1);
-			expect(result.treatment).toEqual({ ...result.value, body: undefined });
+			expect(result.treatment).toEqual({ ...result.order, body: undefined });
 			for (const reference of [...confirmedBought, ...confirmedNotBought]) expect(reference).toMatch(/^\S+$/);
 		}),
 		{ numRuns: 3000 },

@@ -107,8 +107,8 @@ test('what is ordered, and the names of it', () => {
 	});
 	if (reading.kind === 'invalid') throw new Error('not an order');
 	const text = '[["channel","a"],["interval",10],["lang","en"],["start",true],["tarif.duration",2],["tarif.id",7],["tarif.quantity",3]]';
-	expect(whatIsOrdered(reading.value.body)).toBe(text);
-	expect(namesOf([{ row: 1, channel: 'a' }], [reading])).toEqual([
+	expect(whatIsOrdered(reading.order.body)).toBe(text);
+	expect(namesOf([{ json: { row: 1, channel: 'a' }, reading }], 'c')).toEqual([
 		{ order: 'BqZAGEtchIc1o1LokeZd3R', item: '6N1-IG-7Q03qv107LHWA7E', key: '-gHq74liog9S5jeluusz2M' },
 	]);
 });

@@ -1,14 +1,6 @@
-import {
-	NodeOperationError,
-	type IDataObject,
-	type IExecuteFunctions,
-	type INodeExecutionData,
-	type IPairedItemData,
-	type ISourceData,
-} from 'n8n-workflow';
+import type { IDataObject, IExecuteFunctions, INodeExecutionData, IPairedItemData, ISourceData } from 'n8n-workflow';
 
-import { dropsOutput, isTool, stopsOnFailure } from './host';
-import type { Misfit } from './misfit';
+import { isTool } from './host';
 
 /** All keys that it may have: n8n since 2.36 sends an item with any other to the success output (seen in n8n 2.41.1). */
 export interface ErrorJson extends IDataObject {
@@ -46,17 +38,4 @@ function isFound(context: IExecuteFunctions, item: number): boolean {
 	} catch {
 		return false;
 	}
-}
-
-/**
- * @returns an item for each input item, which says why none of them is ordered
- * @throws NodeOperationError if On Error is Stop, or nobody would read the items
- */
-export function refuseAll(context: IExecuteFunctions, { error, advice }: Misfit): INodeExecutionData[] {
-	context.logger.warn(`StreamSkill ordered nothing: ${error}`);
-	if (stopsOnFailure(context) || dropsOutput(context)) {
-		// A model reads the message only.
-		throw new NodeOperationError(context.getNode(), isTool(context) ? `${error}. ${advice}` : error, { description: advice });
-	}
-	return context.getInputData().map((_, item) => errorItem(context, item, { error, message: advice, details: { outcome: 'notSent' } }));
 }

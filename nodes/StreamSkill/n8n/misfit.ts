@@ -1,6 +1,7 @@
-import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
+import { NodeOperationError, type IExecuteFunctions, type INodeExecutionData } from 'n8n-workflow';
 
-import { dropsOutput, executionOf, isLegacyOrder, isRunByAgent, othersLike } from './host';
+import { errorItem } from './errorItem';
+import { dropsOutput, executionOf, isLegacyOrder, isRunByAgent, isTool, othersLike, stopsOnFailure } from './host';
 
 /** Why the node cannot order anything as it stands, whatever its items say, and what to do about it. */
 export interface Misfit {
@@ -53,6 +54,19 @@ export function misfitOf(context: IExecuteFunctions): Misfit | undefined {
 				error: 'Nothing was bought now: with On Error = Continue (using error output), n8n does not tell the AI agent what was bought',
 				advice: 'Choose Continue instead.',
 			};
+}
+
+/**
+ * @returns an item for each input item, which says why none of them is ordered
+ * @throws NodeOperationError if On Error is Stop, or nobody would read the items
+ */
+export function refuseAll(context: IExecuteFunctions, { error, advice }: Misfit): INodeExecutionData[] {
+	context.logger.warn(`StreamSkill ordered nothing: ${error}`);
+	if (stopsOnFailure(context) || dropsOutput(context)) {
+		// A model reads the message only.
+		throw new NodeOperationError(context.getNode(), isTool(context) ? `${error}. ${advice}` : error, { description: advice });
+	}
+	return context.getInputData().map((_, item) => errorItem(context, item, { error, message: advice, details: { outcome: 'notSent' } }));
 }
 
 /**

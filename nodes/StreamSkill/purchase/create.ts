@@ -1,9 +1,8 @@
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 
-import { refuseAll } from '../n8n/errorItem';
 import { isTool, stopsOnFailure } from '../n8n/host';
 import { connect, type Connection } from '../n8n/http';
-import { misfitOf } from '../n8n/misfit';
+import { misfitOf, refuseAll } from '../n8n/misfit';
 import { pause } from '../n8n/pause';
 import { refusalIn, type DatabaseRefusal } from '../n8n/rows';
 import { orderTrace } from '../n8n/trace';
@@ -222,7 +221,7 @@ class Run {
 		if (journal.refusal) return this.refusedBy(journal.refusal);
 		if (!journal.keepsRecords) return { kind: 'unsaved' };
 		// To add Dry Run and to turn it off is to say so.
-		if (journal.isOfEvaluation && !orders.every(({ item }) => item.options && 'dryRun' in item.options)) return { kind: 'evaluation' };
+		if (journal.isOfEvaluation && !orders.every(({ item }) => item.hasDryRun)) return { kind: 'evaluation' };
 		return this.limitOn(orders);
 	}
 
@@ -272,7 +271,7 @@ class Run {
 			}
 		} finally {
 			await journal.settle();
-			// One may be another item's with the same Idempotency Key, whose order has ended meanwhile.
+			// It may be an order of this run, whose Idempotency Key two items share: it has ended by now.
 			if (this.sentByOthers.length > 0 && !journal.refusal) {
 				const waiting = this.sentByOthers.splice(0);
 				await journal.judge(waiting);

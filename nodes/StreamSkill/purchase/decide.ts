@@ -21,7 +21,7 @@ export function decide(reading: Reading, known: Knowledge): Decision {
 	const { dryRun, onDuplicate } = reading.treatment;
 	const fail = (failure: Failure): Result => ({ kind: 'failed', failure });
 	const showInstead = (instead: string): Result => {
-		const order = reading.kind === 'valid' ? { ...reading.value.body } : {};
+		const order = reading.kind === 'valid' ? { ...reading.order.body } : {};
 		return { kind: 'previewed', preview: { order, instead }, wouldBeSent: false };
 	};
 	switch (known.kind) {
@@ -42,8 +42,8 @@ export function decide(reading: Reading, known: Knowledge): Decision {
 		case 'unread':
 			return fail({ kind: 'heldBack', obstacle: databaseObstacle(known.refusal, true) });
 		case 'unrecognised':
-			return fail(reading.kind === 'valid' ? { kind: 'heldBack', obstacle: known } : { kind: 'invalid', problems: reading.problems });
 		case 'new':
-			return reading.kind === 'valid' ? { kind: 'send', order: reading.value } : fail({ kind: 'invalid', problems: reading.problems });
+			if (reading.kind === 'invalid') return fail({ kind: 'invalid', problems: reading.problems });
+			return known.kind === 'new' ? { kind: 'send', order: reading.order } : fail({ kind: 'heldBack', obstacle: known });
 	}
 }

@@ -1,6 +1,6 @@
 import type { Call } from '../../n8n/calls';
 import { msSince, now } from '../../n8n/moment';
-import type { NotBought, Outcome } from '../dispatch/outcome';
+import type { Outcome, Reason } from '../dispatch/outcome';
 import type { PastOrder, PastOrders } from './past';
 import type { End, RecordId } from './records';
 import { CLAIM_LASTS } from './times';
@@ -8,10 +8,11 @@ import type { Planned } from './recalled';
 import type { ShownReference } from './knowledge';
 import { shownReference } from './references';
 
-const ABANDONED: NotBought = { kind: 'unknown', reason: { kind: 'abandoned' } };
+const ABANDONED: Reason = { kind: 'abandoned' };
 
+/** Where it is told how orders have ended: see `Recorder`. */
 interface Book {
-	/** Tells n8n's database how records have ended, some time later, and what was bought. */
+	/** @param order what was bought */
 	end(records: RecordId[], end: End, order?: string): void;
 }
 
@@ -35,7 +36,7 @@ export class Claim {
 		private readonly book: Book,
 		records: RecordId[],
 	) {
-		this.sent = { ...planned.names, call: call.id, records, state: { kind: 'unknown', outcome: ABANDONED, isSilent: false } };
+		this.sent = { ...planned.names, call: call.id, records, state: { kind: 'unknown', reason: ABANDONED, isSilent: false } };
 		planned.taken = this.sent;
 	}
 
@@ -62,7 +63,7 @@ export class Claim {
 				this.book.end(records, 'void');
 				break;
 			case 'unknown':
-				this.sent.state = { kind: 'unknown', outcome, isSilent: true };
+				this.sent.state = { kind: 'unknown', reason: outcome.reason, isSilent: true };
 				this.book.end(records, 'silent');
 				break;
 		}

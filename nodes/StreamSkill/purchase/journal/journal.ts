@@ -4,7 +4,7 @@ import { callOf, type Call } from '../../n8n/calls';
 import { isInLoop } from '../../n8n/host';
 import { pause } from '../../n8n/pause';
 import { refusalIn, type DatabaseRefusal } from '../../n8n/rows';
-import type { NotBought } from '../dispatch/outcome';
+import type { Reason } from '../dispatch/outcome';
 import type { Item } from '../order/order';
 import { NAME } from '../../n8n/stored';
 import { Claim } from './claim';
@@ -23,7 +23,7 @@ import { referenceOf, shownReference } from './references';
 import { openStores, type Stores } from './stores';
 
 /** What is known of an order that an execution may have sent before, and lost all that tells of it. */
-const UNTOLD: NotBought = { kind: 'unknown', reason: { kind: 'untold' } };
+const UNTOLD: Reason = { kind: 'untold' };
 
 /** How many milliseconds lie between two looks whether somebody else has got an answer, at first and at most. */
 const LOOK_AGAIN = { first: 25, most: 1000 };
@@ -73,8 +73,7 @@ export class Journal {
 		this.run = this.stores.run;
 		this.past = this.stores.past;
 		this.confirmations = new Confirmations(treatments, this.past.usedReferences);
-		const { hasNotBought } = this.confirmations;
-		this.lookup = new Lookup(this.stores, { hasNotBought, timeout });
+		this.lookup = new Lookup(this.stores, this.confirmations.hasNotBought, timeout);
 		this.recorder = new Recorder(this.stores, context.logger);
 	}
 
@@ -111,17 +110,9 @@ export class Journal {
 	 * If n8n's database refuses, only the execution's own data is asked: see `refusal`.
 	 */
 	async recall(): Promise<Recalled[]> {
-		const inputs = this.items.map(({ json }) => json);
-		const readings = this.items.map(({ reading }) => reading);
-		const names = namesOf(inputs, readings);
+		const names = namesOf(this.items, this.call.id);
 		this.list = this.items.map(
-			(item, index): Recalled => ({
-				item,
-				names: { ...names[index], ...(names[index]?.item === undefined && { place: `${this.call.id} ${index}` }) },
-				known: { kind: 'new' },
-				mayHaveRival: false,
-				waitedFor: new Set(),
-			}),
+			(item, index): Recalled => ({ item, names: { ...names[index] }, known: { kind: 'new' }, mayHaveRival: false, waitedFor: new Set() }),
 		);
 		await this.judge(this.list);
 		return this.list;
@@ -253,7 +244,7 @@ export class Journal {
 		const { records } = open;
 		const shown = { ...shownReference(records, names.key), ...(open.order !== names.order && { mayBeMended: true }) };
 		const references = records.map(referenceOf);
-		const { outcome, isSilent } = open.state.kind === 'unknown' ? open.state : { outcome: undefined, isSilent: false };
+		const { reason, isSilent } = open.state.kind === 'unknown' ? open.state : { reason: undefined, isSilent: false };
 		const mayBeAnswered = !isSilent && !references.some((other) => one.waitedFor.has(other));
 		// Nobody can be left who waits for the answer: see `Lookup.learn`.
 		const lists = records.flatMap(({ scope }) => this.past.isQuiet[scope] ?? []);
@@ -281,7 +272,7 @@ export class Journal {
 				// In the retry of a killed execution nobody is left who could answer; of a key or a lost claim, somebody may be.
 				if (mayBeAnswered && (one.mayHaveRival || this.stores.isRetried || !this.past.orders.includes(open)))
 					return { kind: 'onItsWay', ...shown, references };
-				return { kind: 'unknown', reason: outcome?.reason, ...shown, isRepeated: open !== taken && open.call !== undefined };
+				return { kind: 'unknown', reason, ...shown, isRepeated: open !== taken && open.call !== undefined };
 		}
 	}
 
@@ -314,10 +305,10 @@ export class Journal {
 		await this.recorder.claimInLists(attempts);
 		for (const { planned, won, isLost } of attempts) {
 			if (isLost || won.length === 0) continue;
-			const state = { kind: 'unknown', outcome: UNTOLD, isSilent: true } as const;
+			const state = { kind: 'unknown', reason: UNTOLD, isSilent: true } as const;
 			planned.taken = { ...planned.names, call: this.call.id, records: won, state };
 			this.past.keep(planned.taken);
-			planned.known = { kind: 'unknown', reason: UNTOLD.reason, ...shownReference(won) };
+			planned.known = { kind: 'unknown', reason: UNTOLD, ...shownReference(won) };
 		}
 		// n8n may run this execution a second time, at the same time: what one of them holds back, the other does not buy.
 		const lost = attempts.filter(({ isLost }) => isLost).map(({ planned }) => planned);

@@ -50,11 +50,6 @@ export class Keys {
 		return { scope: this.scope, name, number, part: 1 };
 	}
 
-	/** @returns the records of a key up to a number, the last one first */
-	recordsUpTo(name: string, last: number): RecordId[] {
-		return Array.from({ length: last }, (_, i) => this.record(name, last - i));
-	}
-
 	async state({ name, number }: RecordId): Promise<FoundRecord['state']> {
 		const entries = await this.rows.count(ROW.end(name, number));
 		if (entries > KEY_ENTRIES.void.length) return 'bought';

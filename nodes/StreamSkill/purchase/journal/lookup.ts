@@ -16,26 +16,22 @@ const MOST_ASKED = 50;
 /** What an item has bought that none of the list orders now. */
 const ANOTHER_ORDER = 'another';
 
-/** What decides on how the database is read. */
-interface Purpose {
-	/** Whether somebody may send an order once more, so that nobody may be left who waits for its answer. */
-	hasNotBought: boolean;
-	/** Milliseconds that an answer is waited for. */
-	timeout: number;
-}
-
 /** Reads what n8n's database has of orders. Every method throws a DatabaseRefusal when that refuses. */
 export class Lookup {
+	/**
+	 * @param hasNotBought whether an order may be sent once more, so that nobody may be left who waits for its answer
+	 * @param timeout milliseconds that an answer is waited for
+	 */
 	constructor(
 		private readonly stores: Stores,
-		private readonly purpose: Purpose,
+		private readonly hasNotBought: boolean,
+		private readonly timeout: number,
 	) {}
 
 	/** Reads what is there under the names of these orders into the execution's own data. */
 	async learn(recalled: Recalled[]) {
 		const { past, unread, own, isRetry, saysByHand } = this.stores;
 		if (saysByHand) await own?.sayByHand();
-		const { hasNotBought, timeout } = this.purpose;
 		for (const list of unread) {
 			if (list === own && isRetry && !list.isShared) await list.share();
 			await this.refresh(list);
@@ -46,7 +42,7 @@ export class Lookup {
 			if (isEmpty) continue;
 			if (hasLostData && !isRetry) await list.share();
 			// Whoever could still get an answer has written to the list before this execution does. A killed one has stopped.
-			if (hasNotBought) past.isQuiet[list.scope] ??= await list.isQuiet(CLAIMED_WITHIN + CLAIM_LASTS + timeout);
+			if (this.hasNotBought) past.isQuiet[list.scope] ??= await list.isQuiet(CLAIMED_WITHIN + CLAIM_LASTS + this.timeout);
 			await this.learnFrom(list, recalled);
 			if (hasLostData) past.lost = 'unmet';
 		}
@@ -211,7 +207,7 @@ export class Lookup {
 			for (const { taken, key } of pairs) {
 				const record = taken.records.find((one) => one.scope === list.scope && !isOfItem(one));
 				// A key is claimed anew once its last claim is void.
-				if (record) for (const claim of keys.recordsUpTo(key.name, key.number)) takenBy.set({ key: claim, record }, taken);
+				for (let { number } = key; record && number > 0; number--) takenBy.set({ key: keys.record(key.name, number), record }, taken);
 			}
 			const found = await list.findLinks([...takenBy.keys()]);
 			for (const [link, taken] of takenBy) {

@@ -1,31 +1,27 @@
 import type { IDataObject } from 'n8n-workflow';
 
 import { digest } from '../../n8n/digest';
-import { whatIsOrdered, type Reading } from '../order/order';
+import { whatIsOrdered, type Item } from '../order/order';
 import { groupBy } from './groups';
 import type { Names } from './past';
 import { DIGEST, NAME } from '../../n8n/stored';
 import { isOfEditor, type RecordId } from './records';
 
 /**
- * The names of each item's order.
- *
- * - *order*: what is ordered. A mended comment does not make another order of it.
- * - *item*: the input item, unless it is empty, or another item of the list is the same.
- * - *key*: the user's Idempotency Key.
- *
- * @param inputs the node's input items
- * @param readings what each of them orders
+ * @param items the node's input items
+ * @param call the ID of the node's call
+ * @returns the names of each item's order
  */
-export function namesOf(inputs: IDataObject[], readings: Reading[]): Names[] {
-	const contents = inputs.map(contentOf);
+export function namesOf(items: Array<Pick<Item, 'json' | 'reading'>>, call: string): Names[] {
+	const contents = items.map(({ json }) => contentOf(json));
 	const alike = groupBy(contents, (content) => content);
-	return contents.map((content, index) => {
-		const reading = readings[index];
-		const key = reading?.treatment.idempotencyKey;
+	return items.map(({ reading }, index) => {
+		const content = contents[index];
+		const isUnique = content !== undefined && alike.get(content)?.length === 1;
+		const key = reading.treatment.idempotencyKey;
 		return {
-			...(reading?.kind === 'valid' && { order: digest(whatIsOrdered(reading.value.body)) }),
-			...(content !== undefined && alike.get(content)?.length === 1 && { item: content }),
+			...(reading.kind === 'valid' && { order: digest(whatIsOrdered(reading.order.body)) }),
+			...(isUnique ? { item: content } : { place: `${call} ${index}` }),
 			...(key !== undefined && { key: digest(DIGEST.key(key)) }),
 		};
 	});

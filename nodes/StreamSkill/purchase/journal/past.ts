@@ -1,27 +1,27 @@
 import type { IDataObject } from 'n8n-workflow';
 
-import type { NotBought } from '../dispatch/outcome';
+import type { Reason } from '../dispatch/outcome';
 import { groupBy } from './groups';
 import { isByHand, isOfEditor, isOfItem, type FoundRecord, type ListState, type RecordId } from './records';
 import { NAME, PAST_ORDERS } from '../../n8n/stored';
 
-/** What an order goes by: see `names.ts`. */
+/** What an order goes by. */
 export interface Names {
-	/** What is ordered. Undefined if the item's fields are no order. */
+	/** What is ordered: a mended comment does not make another order of it. Undefined if the item's fields are no order. */
 	order?: string;
-	/** The input item. Undefined if nothing tells it from the others. */
+	/** The input item. Undefined if it is empty, or another item of the list is the same. */
 	item?: string;
-	/** The user's Idempotency Key. */
-	key?: string;
 	/** Where an item stands that nothing else tells from the others. Each try of a call has the same list. */
 	place?: string;
+	/** The user's Idempotency Key. */
+	key?: string;
 }
 
 export type PastState =
 	/** Without its purchase where that is in another execution, or died with the process. */
 	| { kind: 'bought'; purchase?: IDataObject; because?: 'confirmed' }
 	/** Its sender has given up waiting if it is silent. */
-	| { kind: 'unknown'; outcome?: NotBought; isSilent: boolean }
+	| { kind: 'unknown'; reason?: Reason; isSilent: boolean }
 	| { kind: 'void' };
 
 /** An order that this execution, or one before it, has sent. */
@@ -162,8 +162,8 @@ export class PastOrders {
 		return this.stored.isRootless === true;
 	}
 
-	/** Whether this is a retry of an execution that has placed orders by hand. */
-	get isByHand(): boolean {
+	/** Whether what the node has ordered by hand counts here, as far as this execution's own data says. */
+	get countsByHand(): boolean {
 		return Object.keys(this.stored.lists).some((scope) => isOfEditor({ scope }));
 	}
 
@@ -310,7 +310,10 @@ export class PastOrders {
 export const pastState = (state: 'claimed' | 'silent' | 'bought'): PastState =>
 	state === 'bought' ? { kind: 'bought' } : { kind: 'unknown', isSilent: state === 'silent' };
 
-/** An order by hand has a record of its execution and one of its day: of two that are in the same state, each is one more name of the other. */
+/**
+ * An order by hand has two records, that of its execution and that of its day: the second joins an equal order in the same
+ * state that has none of a day yet.
+ */
 function joinByHand(record: RecordId, state: FoundRecord['state'], { order }: Names, equals: PastOrder[]): boolean {
 	if (state === 'void' || order === undefined) return false;
 	const { kind } = pastState(state);

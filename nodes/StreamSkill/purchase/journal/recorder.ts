@@ -87,12 +87,12 @@ export class Recorder {
 	}
 
 	private async write(list: List, attempts: Attempt[], beforeWrite = () => {}) {
-		const { past, keys, isPreview } = this.stores;
+		const { past, keys } = this.stores;
 		const given: Array<{ attempt: Attempt; record: RecordId; of: Names }> = [];
 		const keyOf = new Map<RecordId, RecordId>();
 		const ends = this.ends.get(list) ?? [];
 		this.ends.delete(list);
-		if (attempts.length + ends.length === 0 || isPreview) return;
+		if (attempts.length + ends.length === 0) return;
 		let isRefused = true;
 		try {
 			const lost = await list.write(
@@ -132,8 +132,7 @@ export class Recorder {
 	 * @param order what was bought
 	 */
 	end(records: RecordId[], end: End, order?: string) {
-		const { lists, unread, keys, isPreview } = this.stores;
-		if (isPreview) return;
+		const { lists, unread, keys } = this.stores;
 		for (const record of records) {
 			const list = [...lists, ...unread].find(({ scope }) => scope === record.scope);
 			const ordered = order !== undefined && isOfItem(record) ? NAME.order(order) : undefined;

@@ -65,7 +65,6 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 	if (!workflowId) return stores;
 
 	const rows = new Rows(context);
-	const isByHand = isManual(context) || past.isByHand;
 	// In an n8n without token, others may always have the same root: retries, and a worker that n8n took for stalled.
 	const state = past.listState(scope, token === undefined);
 	const own = new List(rows, scope, state);
@@ -81,7 +80,7 @@ export function openStores(context: IExecuteFunctions, isPreview: boolean): Stor
 		// The clock of who has bought just after midnight may be ahead.
 		if (editors.size === 0) unread.push(editor(-1), editor(0), editor(1));
 	};
-	if (isByHand) joinEditor();
+	if (isManual(context) || past.countsByHand) joinEditor();
 	return {
 		...stores,
 		keys: new Keys(rows, KEYS_SCOPE(workflowId)),

@@ -54,7 +54,8 @@ function readParameters(context: IExecuteFunctions, item: number, written: IData
 		});
 
 	const options = collection('options');
-	const settings = readSettings(isObject(options) ? options : {}, failures);
+	const given = isObject(options) ? options : {};
+	const settings = readSettings(given, failures);
 	const channel = evaluate('channel', fail('channel'));
 	const refuseGap = (key: string, text: unknown, value: unknown) => {
 		if (!hasGap(text, value, (expression) => evaluateAlone(context, expression, item))) return;
@@ -64,7 +65,7 @@ function readParameters(context: IExecuteFunctions, item: number, written: IData
 		];
 	};
 	refuseGap('channel', written.channel, channel);
-	if (isObject(options) && isObject(written.options)) refuseGap('idempotencyKey', written.options.idempotencyKey, options.idempotencyKey);
+	refuseGap('idempotencyKey', (written.options as IDataObject | undefined)?.idempotencyKey, given.idempotencyKey);
 	const reading = readOrder({
 		tarifId: evaluate('tarifId', fail('tarif.id')),
 		channel,
@@ -74,7 +75,7 @@ function readParameters(context: IExecuteFunctions, item: number, written: IData
 	return {
 		reading: withoutModel(filled, withProblems(reading, failures)),
 		settings,
-		options: isObject(options) ? options : undefined,
+		hasDryRun: 'dryRun' in given,
 	};
 }
 

@@ -2,7 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 
 import type { HttpRequest } from '../../n8n/http';
 import { isBlank, isObject, show } from './kinds';
-import type { FieldProblems, Parsed } from './problems';
+import type { FieldProblems } from './problems';
 import { readFields, type Values } from './read';
 import { BODY, LABELS, ORDER_OPTIONS, type BATCHING, type RUN_OPTIONS } from './table';
 
@@ -28,7 +28,7 @@ export interface Order extends Treatment {
 }
 
 /** What an item asks for. How it is to be treated is known as far as it can be read, also of one that is no order. */
-export type Reading = Parsed<Order> & { treatment: Treatment };
+export type Reading = ({ kind: 'valid'; order: Order } | { kind: 'invalid'; problems: FieldProblems }) & { treatment: Treatment };
 
 /** An input item, with what its parameters order. */
 export interface Item {
@@ -38,8 +38,8 @@ export interface Item {
 	reading: Reading;
 	/** Those of one item hold for the run. */
 	settings: RunSettings;
-	/** The node's Options as evaluated for it, if they are a collection. */
-	options?: IDataObject;
+	/** Whether the option Dry Run is there, turned on or off. */
+	hasDryRun: boolean;
 }
 
 /** One item's parameters as n8n hands them over: literals, or whatever an expression gave. */
@@ -63,7 +63,7 @@ export function readOrder({ tarifId, channel, additionalFields, options }: Order
 	const treatment = readFields(ORDER_OPTIONS, fieldsOf('options', options, problems), problems);
 	return Object.keys(problems).length > 0
 		? { kind: 'invalid', problems, treatment }
-		: { kind: 'valid', value: { body, ...treatment }, treatment };
+		: { kind: 'valid', order: { body, ...treatment }, treatment };
 }
 
 /** The fields in one of the node's collections: an expression can have put anything else in its place. */

@@ -6,8 +6,8 @@ import { isBlank } from './kinds';
  *
  * @param written the parameter as n8n keeps it
  * @param value what it was evaluated to
- * @param evaluate evaluates one of the expressions by itself. It takes n8n half a millisecond, so of one or two, it is
- * asked only for what may be blank by the value. Of more, to take the value apart could take longer.
+ * @param evaluate evaluates one of the expressions by itself, which takes n8n half a millisecond. Of one or two, only those
+ * are evaluated that may be blank by the value; of more, all are, since to match the value could take longer.
  */
 export function hasGap(written: unknown, value: unknown, evaluate: (expression: string) => unknown): boolean {
 	if (typeof written !== 'string' || !written.startsWith('=')) return false;

@@ -56,6 +56,10 @@ export type Failure =
 
 export const isUncertain = (failure: Failure): failure is UncertainItem => failure.kind === 'unknown';
 
+/** @returns why the order came to no purchase, or to nothing that is known, once it was sent or tried */
+export const reasonOf = (failure: Failure): Reason | undefined =>
+	failure.kind === 'rejected' || failure.kind === 'unknown' ? failure.reason : undefined;
+
 /** Whether it is not known what was ordered before, since n8n's database refuses to tell. */
 export const isUnread = (failure?: Failure): boolean =>
 	failure?.kind === 'heldBack' && failure.obstacle.kind === 'database' && failure.obstacle.mayBeBought;

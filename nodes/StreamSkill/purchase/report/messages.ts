@@ -4,7 +4,7 @@ import type { Because, Conflict, Unrecognised } from '../journal/knowledge';
 import type { FieldProblems } from '../order/problems';
 import { LABELS } from '../order/table';
 import type { Treatment } from '../order/order';
-import { isUnread, mayBeBoughtBefore, type Failure, type Obstacle, type UncertainItem } from './failure';
+import { isUncertain, isUnread, mayBeBoughtBefore, type Failure, type Obstacle, type UncertainItem } from './failure';
 
 /** Characters of what the API says that still make a readable message; the rest is in the details. */
 const MAX_MESSAGE = 1000;
@@ -17,6 +17,8 @@ const REJECTION_ADVICE: Record<number, string> = {
 	422: 'Change the order as the message says.',
 	429: 'Wait a few minutes, or use Batching with a longer Batch Interval.',
 };
+
+const NOT_SENT = 'This order was not sent.';
 
 const NOT_REACHED = 'Check the Base URL in the StreamSkill API credential and the network.';
 
@@ -86,37 +88,46 @@ export function describe(failure: Failure, treatment?: Treatment): string {
 
 /** @returns what to do about an item: what to mend, then the one step that settles it */
 export const advise = (failure: Failure, recourse: Recourse): string =>
-	[...mend(failure, recourse), goOn([failure], recourse)].filter(Boolean).join(' ');
+	[lead(failure), ...mend(failure, recourse), goOn([failure], recourse)].filter(Boolean).join(' ');
+
+/** @returns whether an item's order was sent, in sentences; blank where its message says so, or nobody knows */
+function lead(failure: Failure): string {
+	switch (failure.kind) {
+		case 'rejected':
+			return 'This order was not bought.';
+		case 'unknown':
+			return '';
+		case 'invalid':
+		case 'duplicate':
+		case 'conflict':
+		case 'repeatedKey':
+			return NOT_SENT;
+		case 'heldBack':
+			// A defect may have been met when all was sent.
+			if (failure.obstacle.kind === 'defect') return '';
+			return isUnread(failure) ? 'This order was not sent now. It may have been sent before.' : NOT_SENT;
+	}
+}
 
 /** @returns what to do first about an item, in sentences */
 export function mend(failure: Failure, recourse: Recourse): string[] {
 	switch (failure.kind) {
 		case 'invalid':
 			// A retry comes with the stored list.
-			return [
-				'This order was not sent.',
-				recourse === 'retry' ? 'Change the named fields.' : 'Change the named fields, or the data that fills them.',
-			];
+			return [recourse === 'retry' ? 'Change the named fields.' : 'Change the named fields, or the data that fills them.'];
 		case 'rejected':
-			return ['This order was not bought.', adviseRejection(failure.reason)];
+			return [adviseRejection(failure.reason)];
 		case 'unknown':
 			return lookUp(failure.reference, recourse, failure);
 		case 'duplicate':
-			return ['This order was not sent.', ...adviseDuplicate(failure.because, recourse)];
+			return adviseDuplicate(failure.because, recourse);
 		case 'conflict':
-			return ['This order was not sent.', ...adviseConflict(failure.with, recourse)];
+			return adviseConflict(failure.with, recourse);
 		case 'repeatedKey':
-			return [
-				'This order was not sent.',
-				'Give this item an Idempotency Key of its own and leave the other keys as they are, or set If Already Purchased to Skip.',
-			];
+			return ['Give this item an Idempotency Key of its own and leave the other keys as they are, or set If Already Purchased to Skip.'];
 		case 'heldBack': {
 			const advice = tellObstacle(failure.obstacle, recourse).slice(1);
-			// It may have been met when all was sent.
-			if (failure.obstacle.kind === 'defect') return advice;
-			return isUnread(failure)
-				? ['This order was not sent now. It may have been sent before.', ...advice, ...lookUpUnread(recourse)]
-				: ['This order was not sent.', ...advice];
+			return isUnread(failure) ? [...advice, ...lookUpUnread(recourse)] : advice;
 		}
 	}
 }
@@ -143,13 +154,14 @@ function lookUpUnread(recourse: Recourse): string[] {
  * none does. None of them buys twice but that of an evaluation, which says so.
  */
 export function goOn(failures: Failure[], recourse: Recourse): string {
-	const isUncertain = failures.some(({ kind }) => kind === 'unknown');
 	const [first] = failures;
+	const anyUncertain = failures.some(isUncertain);
+	const isFirstKeyed = first?.kind === 'unknown' && first.isKeyed;
 	if (failures.some(isLeftOut)) return ['editor', 'editorRepeat'].includes(recourse) ? `${WITHOUT_BOUGHT} ${EXECUTE_AGAIN}.` : NEW_ROWS;
 	if (failures.some(isUnrecognised)) return '';
-	if (!isUncertain && first?.kind === 'heldBack' && STANDS_ALONE.has(first.obstacle.kind)) return '';
+	if (!anyUncertain && first?.kind === 'heldBack' && STANDS_ALONE.has(first.obstacle.kind)) return '';
 	const isBought = first?.kind === 'duplicate';
-	const mayBeBought = isUncertain || isBought || (first !== undefined && mayBeBoughtBefore(first));
+	const mayBeBought = anyUncertain || isBought || (first !== undefined && mayBeBoughtBefore(first));
 	// What is bought already is not to be ordered again, and a retry would order it.
 	const own = failures.filter(isPerhapsItsOwn);
 	const which = own.length > 1 ? 'all of them are' : 'it is';
@@ -157,29 +169,27 @@ export function goOn(failures: Failure[], recourse: Recourse): string {
 	switch (recourse) {
 		case 'editor':
 			// Some of the orders may have been placed yesterday: tomorrow, nothing is known of them any more.
-			return isUncertain || isBought
+			return anyUncertain || isBought
 				? `${EXECUTE_AGAIN} today.`
 				: `${EXECUTE_AGAIN}: each StreamSkill node leaves out what it has bought by hand today or yesterday, unless you change it.`;
 		case 'editorRepeat':
 			return EXECUTE_WITHOUT_BOUGHT;
 		case 'retry':
-			return isUncertain
+			return anyUncertain
 				? `${lead} ${RETRY}. ${NOT_DEBUG}`
 				: `${lead} ${RETRY}: what was bought is not bought again. ${NOT_DEBUG} A retry uses the stored list. If the list itself is wrong, ${
 						isUnread(first) ? 'check which rows are in your StreamSkill account, and order the others' : 'order the rows that are left'
 					} in a new execution.`;
 		case 'rest':
-			return `Then ${first?.kind === 'unknown' && first.isKeyed ? 'save and publish the workflow, and ' : ''}${ORDER_THE_REST}`;
+			return `Then ${isFirstKeyed ? 'save and publish the workflow, and ' : ''}${ORDER_THE_REST}`;
 		case 'anew':
 			if (!mayBeBought || first?.kind === 'conflict') return `${lead} order this item alone in a new execution.`;
-			return first?.kind === 'unknown' && first.isKeyed
-				? 'Then save and publish the workflow, and run the item again with the same Idempotency Key.'
-				: '';
+			return isFirstKeyed ? 'Then save and publish the workflow, and run the item again with the same Idempotency Key.' : '';
 		case 'evaluation':
 			return 'Then run the evaluation again, if you still want it: where Dry Run is turned off, it buys all its orders again, except those that an Idempotency Key has bought.';
 		case 'tool':
 		case 'editorTool':
-			return mayBeBought || failures.some(isPerhapsItsOwn) ? '' : 'Then order it again if it is still wanted.';
+			return mayBeBought || own.length > 0 ? '' : 'Then order it again if it is still wanted.';
 	}
 }
 

@@ -4,7 +4,7 @@ import type { ErrorJson } from '../../n8n/errorItem';
 import type { Recourse } from '../../n8n/host';
 import type { FieldProblems } from '../order/problems';
 import { nameOfChannel, type Order, type Treatment } from '../order/order';
-import { groupOf, isUncertain, outcomeOf, type Failure, type FailureGroup } from './failure';
+import { groupOf, isUncertain, outcomeOf, reasonOf, type Failure, type FailureGroup } from './failure';
 import { advise, describe, goOn, isLeftOut, isUnrecognised, lookUp, mend } from './messages';
 
 /** What a person knows an item by: its place, and its order if its fields are one. */
@@ -43,7 +43,7 @@ export function errorJson(
 	recourse: Recourse,
 	remarks: string[] = [],
 ): ErrorJson {
-	const reason = failure.kind === 'rejected' || failure.kind === 'unknown' ? failure.reason : undefined;
+	const reason = reasonOf(failure);
 	const isTokenRefused = failure.kind === 'heldBack' && failure.obstacle.kind === 'token';
 	const problems = ownProblems ?? (reason?.kind === 'status' ? reason.fieldErrors : undefined);
 	return {
@@ -89,7 +89,7 @@ export function runError(node: INode, { failed, purchases, leftOut, remarks, ite
 		),
 	].join('<br><br>');
 
-	const reason = first.failure.kind === 'rejected' || first.failure.kind === 'unknown' ? first.failure.reason : undefined;
+	const reason = reasonOf(first.failure);
 	const options = { message, description, itemIndex: first.itemIndex };
 	const error =
 		reason && 'httpCode' in reason
@@ -157,7 +157,7 @@ function stepsOf(failures: Failure[], recourse: Recourse): string[] {
 	];
 	return [
 		...(references.length > 1 ? [`References: ${references.join(' ')}`] : []),
-		escapeHtml([...new Set(sentences)].filter((sentence) => sentence && !/^This order was not/.test(sentence)).join(' ')),
+		escapeHtml([...new Set(sentences)].filter(Boolean).join(' ')),
 	];
 }
 

@@ -209,7 +209,7 @@ export class Report {
 		const { uncertain } = this;
 		if (uncertain.length === 0) return;
 		const inAccount = [...uncertain, ...this.all('bought'), ...this.all('leftOut')];
-		const orderedBy = ({ item }: { item: Item }) => (item.reading.kind === 'valid' ? whatIsOrdered(item.reading.value.body) : item);
+		const orderedBy = ({ item }: { item: Item }) => (item.reading.kind === 'valid' ? whatIsOrdered(item.reading.order.body) : item);
 		const equals = groupBy(inAccount, orderedBy);
 		const repeated = this.remarks.repeated();
 		for (const { item, failure } of uncertain) {
@@ -238,7 +238,7 @@ export class Report {
 	private get otherNodesRemark(): string[] {
 		const { context, recourse } = this;
 		const others = othersLike(context);
-		const isByHand = recourse === 'editor' || recourse === 'editorRepeat';
+		const isInEditor = recourse === 'editor' || recourse === 'editorRepeat';
 		return [
 			others.length > 0 &&
 				this.mayDivideNodes([context.getNode(), ...others]) &&
@@ -253,7 +253,7 @@ export class Report {
 			recourse === 'editor' &&
 				others.some(repeats) &&
 				'In another StreamSkill node, Repeat Manual Orders is on: turn it off before you execute the workflow again, or that node buys again',
-			isByHand &&
+			isInEditor &&
 				mayCallAgain(context) &&
 				'If a sub-workflow buys, it buys again whenever it is called, by hand as well: before you execute the workflow again, pin the output of the node that calls it (in a loop, or after this node, deactivate it, and order what is left to it in an execution of its own)',
 		].filter((remark): remark is string => Boolean(remark));
@@ -337,7 +337,7 @@ export const failAll = (context: IExecuteFunctions, obstacle: Obstacle): INodeEx
 			errorItem(context, itemIndex, errorJson({ itemIndex, failure: { kind: 'heldBack', obstacle } }, recourseFor(context))),
 		);
 
-const orderOf = ({ reading }: Item): Order | undefined => (reading.kind === 'valid' ? reading.value : undefined);
+const orderOf = ({ reading }: Item): Order | undefined => (reading.kind === 'valid' ? reading.order : undefined);
 
 const namedItem = (item: Item): NamedItem => ({ itemIndex: item.itemIndex, order: orderOf(item) });
 
