@@ -439,8 +439,19 @@ test.each([
 
 test.each([channel, comment, idempotencyKey])('$label: a number too large to be exact is not taken for text', ({ field, label, give }) => {
 	expect(problemsOf(give(Number('12345678901234567890')))[field][0]).toMatch(new RegExp(`^${label} must be text, not 12345678901234567`));
-	expect(read(give('12345678901234567890'))).toHaveProperty('value');
+	expect(read(give('12345678901234567890'))).toHaveProperty('order');
 });
+
+test.each(['twitch\nkick', 'twitch\r\nkick', 'twitch\u2028kick'])(
+	'a channel of several lines (%j) is refused: a cell has several',
+	(value) => {
+		expect(problemsOf(channel.give(value))).toEqual({
+			channel: [`Channel must not be ${JSON.stringify(value)}, which is several lines of text: give each item one of them`],
+		});
+		expect(read(channel.give('twitch\n')).kind).toBe('valid');
+		expect(read(idempotencyKey.give(value)).kind).toBe('valid');
+	},
+);
 
 describe.each([channel, idempotencyKey])('$label: text that only a mishap makes', ({ field, label, give }) => {
 	test.each([

@@ -62,7 +62,7 @@ export const choices = (names: Record<string, string>): Kind<string | undefined>
 	editor: { type: 'multiOptions', options: offered(names) },
 });
 
-export const nameText: Kind<string> = { read: name, editor: { type: 'string' } };
+export const channelText: Kind<string> = { read: channel, editor: { type: 'string' } };
 
 export const keyText: Kind<string> = { read: key, editor: { type: 'string' } };
 
@@ -171,6 +171,15 @@ function name(value: unknown): string {
 		);
 	}
 	return trimmed;
+}
+
+/** A name in one line: a spreadsheet's cell may have several. */
+function channel(value: unknown): string {
+	const given = name(value);
+	if (/[\n\r\u2028\u2029]/.test(given)) {
+		throw new Error(`must not be ${show(value)}, which is several lines of text: give each item one of them`);
+	}
+	return given;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { choice, choices, keyText, nameText, noteText, references, wholeNumber, yesOrNo, type Field } from './kinds';
+import { choice, choices, keyText, channelText, noteText, references, wholeNumber, yesOrNo, type Field } from './kinds';
 import { RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './languages';
 
 /** A field of the order's body. */
@@ -31,7 +31,7 @@ export const BODY = {
 	},
 	channel: {
 		label: 'Channel',
-		kind: nameText,
+		kind: channelText,
 		required: true,
 		default: '',
 		placeholder: 'e.g. my_channel',
