@@ -70,3 +70,11 @@ test('a database that is as slow as ten orders is not asked for each of them', a
 	// The looks for others twice a second included.
 	expect(deduplicator.calls - calls).toBeLessThan(39);
 });
+
+test('orders with keys that all go out together do not wait until the last key is claimed, which would take too long', async () => {
+	setPace(0, 30);
+	const many = Array.from({ length: 700 }, (_, i) => String(i));
+	const { failed } = await shop.order(many, { options: { idempotencyKey: '={{ $json.channel }}', ...atATime(-1) } });
+	expect(failed).toEqual([]);
+	expect(shop.sandbox.purchases).toHaveLength(700);
+});

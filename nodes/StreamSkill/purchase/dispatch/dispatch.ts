@@ -22,6 +22,9 @@ export interface Work<Order, Claim> {
 /** What is claimed at a time is what goes out within so many milliseconds: it is what a crash leaves uncertain. */
 const WINDOW = 100;
 
+/** At most so many: a claim counts only if it is made soon, and with a key an order takes some calls of n8n's database. */
+const MOST_CLAIMED = 250;
+
 /**
  * Sends orders, never more than a batch of them at a time. It knows nothing of what an order is.
  *
@@ -101,7 +104,7 @@ class Queue<Order, Claim> {
 		const limit = Math.max(this.size, Math.floor((this.answered / Math.max(1, busy)) * WINDOW));
 		const room = limit - this.onTheirWay.size - this.claimed.length;
 		if (room <= 0 || (this.claimed.length > 0 && room < 0.75 * limit)) return;
-		const orders = waiting.splice(0, room);
+		const orders = waiting.splice(0, Math.min(room, MOST_CLAIMED));
 		if (orders.length === 0) return;
 		this.claiming = this.settled(this.work.claim(orders).then((claims) => void this.claimed.push(...claims))).then(() => {
 			this.claiming = undefined;
