@@ -111,16 +111,22 @@ export interface RunResult {
 }
 
 /** Every line that nodes wrote into n8n's log. */
-export const logLines: Array<{ message: string; metadata?: object }> = [];
+export const logLines: Array<{ level: 'info' | 'warn' | 'error'; message: string; metadata?: object }> = [];
 
 export const deduplicator = new MemoryDeduplicator();
 
 /** To be called once per test file, before the first run. */
 export async function initEngine() {
-	const log = (message: string, metadata?: object) => {
-		if (!isDead()) logLines.push({ message, metadata });
+	const at = (level: 'info' | 'warn' | 'error') => (message: string, metadata?: object) => {
+		if (!isDead()) logLines.push({ level, message, metadata });
 	};
-	Container.set(Logger, { info: log, warn: log, error: log, debug: () => {}, scoped: () => Container.get(Logger) } as unknown as Logger);
+	Container.set(Logger, {
+		info: at('info'),
+		warn: at('warn'),
+		error: at('error'),
+		debug: () => {},
+		scoped: () => Container.get(Logger),
+	} as unknown as Logger);
 	// n8n takes one for each process; here, test files share it.
 	Object.assign(DataDeduplicationService, { instance: undefined });
 	await DataDeduplicationService.init(deduplicator);

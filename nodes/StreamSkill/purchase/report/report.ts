@@ -112,7 +112,12 @@ export class Report {
 	 * would make a failed one of it.
 	 */
 	get mustStop(): boolean {
-		return this.anyFailed && stopsOnFailure(this.context) && !this.context.getExecutionCancelSignal()?.aborted;
+		return this.anyFailed && stopsOnFailure(this.context) && !this.isStopped;
+	}
+
+	/** Whether Stop was pressed, or a timeout was reached. */
+	private get isStopped(): boolean {
+		return this.context.getExecutionCancelSignal()?.aborted === true;
 	}
 
 	/** @throws NodeApiError or NodeOperationError if `mustStop` */
@@ -305,15 +310,21 @@ export class Report {
 	summarise() {
 		const { run } = this.remarks;
 		const bought = this.all('bought');
+		const purchases = bought.filter(({ isNew }) => isNew).map(({ purchase }) => purchase);
 		const leftOut = this.all('leftOut').map(({ because }) => because);
 		const summary = summarise({
-			purchases: bought.filter(({ isNew }) => isNew).map(({ purchase }) => purchase),
-			handedBack: bought.filter(({ isNew }) => !isNew).length,
+			purchases,
+			handedBack: bought.length - purchases.length,
 			leftOut: [...leftOut, ...Array<'nodeBefore'>(this.context.getInputData().length - this.items.length).fill('nodeBefore')],
 			previewed: this.all('previewed').filter(({ wouldBeSent }) => wouldBeSent).length,
 			failed: this.all('failed').map(({ failure }) => failure),
 		});
 		if (summary) this.context.logger.info(`StreamSkill run ${run}: ${summary}`);
+		// n8n has stored the execution by now, without them, and its log may begin at the level `warn`.
+		if (this.isStopped && purchases.length > 0) {
+			const ids = purchases.map(({ id }) => String(id as number)).join(', ');
+			this.context.logger.warn(`StreamSkill run ${run} was stopped, and has bought: ${ids}`);
+		}
 		if (this.endsLoop) this.context.logger.warn(`StreamSkill run ${run}: ${LOOP_ENDS}`);
 		const hints = [
 			summary,
