@@ -384,14 +384,17 @@ function partOf(condition: ts.Expression, text: string): ts.Expression {
 
 const work = mkdtempSync(join(tmpdir(), 'streamskill-mutants-'));
 
+/** Milliseconds that a run may take: all tests without a change, and one file with it. */
+const LIMIT = { unchanged: 1_200_000, changed: 240_000 };
+
 /** @returns the test that fails first, if one does; a run that hangs is noticed as well */
-async function failureOf([file, name]: Mutant['tests']): Promise<string | undefined> {
+async function failureOf([file, name]: Mutant['tests'], limit: number): Promise<string | undefined> {
 	const args = ['node_modules/jest/bin/jest.js', '--bail', '--forceExit', `engine/(${file})`, ...(name ? ['-t', name] : [])];
 	// A group of its own: where a change makes the node go round in circles, a worker of jest outlives it.
 	const jest = spawn(process.execPath, args, { cwd: work, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
 	const output = text(jest.stderr);
 	const endGroup = () => process.kill(-jest.pid!, 'SIGKILL');
-	const timer = setTimeout(endGroup, 600_000);
+	const timer = setTimeout(endGroup, limit);
 	const [status] = (await once(jest, 'exit')) as [number | null];
 	clearTimeout(timer);
 	try {
@@ -413,13 +416,13 @@ try {
 	const changed = new Map(mutants.map((one) => [one, change(one)]));
 
 	const tried = mutants.filter(({ name }) => name.includes(process.argv[2] ?? ''));
-	const unchanged = tried.length > 0 ? await failureOf([tried.map(({ tests: [file] }) => file).join('|')]) : undefined;
+	const unchanged = tried.length > 0 ? await failureOf([tried.map(({ tests: [file] }) => file).join('|')], LIMIT.unchanged) : undefined;
 	if (unchanged !== undefined) throw new Error(`Without a change, a test fails: ${unchanged}`);
 	const survivors: string[] = [];
 	for (const one of tried) {
 		const { file, code } = changed.get(one)!;
 		writeFileSync(join(work, file), code);
-		const failure = await failureOf(one.tests);
+		const failure = await failureOf(one.tests, LIMIT.changed);
 		cpSync(file, join(work, file));
 		console.log(failure === undefined ? `Survived: ${one.name}` : `Killed: ${one.name}: ${failure}`);
 		if (failure === undefined) survivors.push(one.name);
