@@ -100,7 +100,7 @@ const mutants: Mutant[] = [
 	mutant('more at a time than a batch', 'sendAll', { condition: 'this.onTheirWay.size < this.size', is: true }, 'purchase'),
 	mutant('all orders are claimed at once', 'WINDOW', { value: 'WINDOW', is: '1e9' }, 'dispatch'),
 	mutant('a 500 is sent again', 'waitAfter', { condition: 'reason.httpCode !== 429', is: false }, 'matrix/rejected'),
-	mutant('a 429 is sent for ever', 'waitAfter', { condition: 'this.waited <= MOST.wait', is: true }, 'pause'),
+	mutant('a 429 is sent for ever', 'waitAfter', { condition: 'this.waited <= MOST.wait', is: true }, 'matrix/heldUp'),
 	mutant('a request without a socket is taken for sent', 'wasNeverSent', { returns: 'false' }, 'proxy'),
 	mutant('a 408 is taken for a refusal', 'readAnswer', { value: 'isCertain', is: 'httpCode >= 300 && httpCode < 500' }, 'matrix'),
 

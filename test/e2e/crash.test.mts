@@ -39,6 +39,12 @@ async function logged(execution: string) {
 		.filter((line) => line.execution === execution);
 }
 
+/** Purchase IDs in the line that the run which was stopped last has left. */
+async function loggedAtStop(): Promise<number[]> {
+	const lines = [...(await readFile(world.n8n.logFile, 'utf8')).matchAll(/was stopped, and has bought: ([\d, ]+)/g)];
+	return lines.at(-1)?.[1]?.split(', ').map(Number) ?? [];
+}
+
 /** Purchase IDs in the execution's custom data, which the editor shows beside the execution. */
 const highlighted = ({ customData = {} }: StoredExecution & { customData?: Record<string, string> }) =>
 	Object.entries(customData)
@@ -86,6 +92,7 @@ describe('Stop', () => {
 		expect(purchases.length).toBeLessThan(100);
 		expect((await logged(id)).map(({ id, channel }) => ({ id, channel }))).toEqual(expect.arrayContaining(purchases));
 		expect(await logged(id)).toHaveLength(purchases.length);
+		expect((await loggedAtStop()).sort()).toEqual(purchases.map((purchase) => purchase.id).sort());
 		// What was on its way at Stop is in the log only.
 		const found = highlighted(await rest.execution(id));
 		expect(purchases.map((purchase) => purchase.id)).toEqual(expect.arrayContaining(found));
