@@ -266,7 +266,7 @@ const mutants: Mutant[] = [
 	),
 	mutant('what others bought for an equal order is taken', 'findPastOrders', { value: 'equals', is: 'recalled' }, 'sequences/reviewed'),
 	mutant('a mended order is new', 'match', { value: 'sameItem', is: '(_: Names) => new Set<PastOrder>()' }, 'sequences/reviewed'),
-	mutant('equal items have no place', 'match', { value: 'samePlace', is: '(_: Names) => new Set<PastOrder>()' }, 'sequences/found'),
+	mutant('equal items have no place', 'match', { value: 'samePlace', is: '(_: Names) => new Set<PastOrder>()' }, 'sequences/equalOrders'),
 	mutant('one past order is taken twice', 'match', { drops: 'orders.delete(' }, 'sequences/byHandTwice'),
 	mutant('a refused number is given again', 'next', { returns: '1' }, 'ledger'),
 	mutant('a complete call is not forgotten', 'PastOrders.forgetBought', { returns: '' }, 'ledger'),

@@ -3,7 +3,7 @@ import { LOOK_UP_TIME, setForward } from '../clock.mts';
 import { hintsOf, openShop, outcomes, referencesOf, wordsOf, type Orders } from '../shop.mts';
 
 const shop = openShop();
-const { order, refuse, kill, sold } = shop;
+const { order, lose, refuse, kill, sold } = shop;
 
 const rowsOf = (channels: string) => [...channels].map((channel, row) => ({ channel, row }));
 
@@ -81,3 +81,16 @@ describe('refused, corrected, and killed in the retry', () => {
 		expect(sold()).toEqual({ a: 2 });
 	});
 });
+
+test.each([[[{}, {}]], [[{ row: 1 }, { row: 1 }]]])(
+	'empty or equal items whose channels go by their places: one that may have been bought is held back once its channel is corrected',
+	async (items) => {
+		const setup = (channels: string): Orders => ({ parameters: { channel: `={{ "${channels}"[$itemIndex] }}` } });
+		lose('b', true);
+		const uncertain = await order(items, setup('ab'));
+		const retry = await order([], { ...setup('ac'), retryOf: uncertain.data });
+		expect(outcomes(retry)).toEqual(['unknown']);
+		expect(referencesOf(retry)).toEqual(referencesOf(uncertain));
+		expect(sold()).toEqual({ a: 1, b: 1 });
+	},
+);
