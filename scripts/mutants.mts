@@ -176,12 +176,7 @@ const mutants: Mutant[] = [
 	mutant('what was bought by hand is not left out', 'isManual', { returns: 'false' }, 'sequences'),
 
 	// Keys.
-	mutant(
-		'of several claims of a key the first counts',
-		'Keys.last',
-		{ condition: 'await isThere(middle)', is: false },
-		'sequences/combined',
-	),
+	mutant('of several claims of a key the first counts', 'Keys.last', { condition: 'await isThere(middle)', is: false }, 'keys'),
 	mutant('every key stands for every order', 'Keys.owner', { returns: "'same'" }, 'sequences/combined'),
 	mutant('a key is claimed twice', 'Keys.claim', { returns: 'true' }, 'rivals'),
 	mutant('a purchase becomes void', 'Keys.settle', { condition: 'await this.rows.count(row)', is: false }, 'keyEnds'),
