@@ -311,3 +311,11 @@ describe('an uncertain order under its own name and under that of its item, whic
 		expect(match([a], [ofOrder(1), ofItem(2, unknown)])[0]).toHaveLength(1);
 	});
 });
+
+test('an item stands for what it has taken before by what it ordered then, once nothing else orders that', () => {
+	const records = [{ scope: SCOPE, name: 'order a', number: 1, part: 1 }];
+	const past: PastOrder = { order: 'a', takenBy: 'row a', records, state: { kind: 'unknown', isSilent: true } };
+	expect(match([mended(a, 'x')], [past])).toEqual([[past]]);
+	expect(match([mended(b, 'x')], [past])).toEqual([[]]);
+	expect(match([mended(a, 'x'), stamped(a)], [past])).toEqual([[], [past]]);
+});

@@ -58,6 +58,15 @@ describe('an item', () => {
 		expect(itemsOf({ a: 1 }, { a: 1 }, {}, { a: 2 })).toEqual([undefined, undefined, undefined, itemsOf({ a: 2 })[0]]);
 	});
 
+	test('that tells nothing goes by its place in the call', () => {
+		const inputs: IDataObject[] = [{ a: 1 }, {}, { a: 2 }, { a: 1 }];
+		const names = namesOf(
+			inputs.map((json) => ({ json, reading: reading() })),
+			'call 7',
+		);
+		expect(names.map(({ place }) => place)).toEqual(['call 7 0', 'call 7 1', undefined, 'call 7 3']);
+	});
+
 	test('that JSON has no text for tells nothing', () => {
 		const circular: IDataObject = { a: 1 };
 		circular.self = circular;
