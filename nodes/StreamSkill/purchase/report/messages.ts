@@ -88,10 +88,10 @@ export function describe(failure: Failure, treatment?: Treatment): string {
 
 /** @returns what to do about an item: what to mend, then the one step that settles it */
 export const advise = (failure: Failure, recourse: Recourse): string =>
-	[lead(failure), ...mend(failure, recourse), goOn([failure], recourse)].filter(Boolean).join(' ');
+	[opening(failure), ...mend(failure, recourse), goOn([failure], recourse)].filter(Boolean).join(' ');
 
 /** @returns whether an item's order was sent, in sentences; blank where its message says so, or nobody knows */
-function lead(failure: Failure): string {
+function opening(failure: Failure): string {
 	switch (failure.kind) {
 		case 'rejected':
 			return 'This order was not bought.';
