@@ -92,7 +92,8 @@ describe('Stop', () => {
 		expect(purchases.length).toBeLessThan(100);
 		expect((await logged(id)).map(({ id, channel }) => ({ id, channel }))).toEqual(expect.arrayContaining(purchases));
 		expect(await logged(id)).toHaveLength(purchases.length);
-		expect((await loggedAtStop()).sort()).toEqual(purchases.map((purchase) => purchase.id).sort());
+		const ids = purchases.map((purchase) => purchase.id).sort();
+		await until(async () => String((await loggedAtStop()).sort()) === String(ids), 'The line that names what the stopped run has bought');
 		// What was on its way at Stop is in the log only.
 		const found = highlighted(await rest.execution(id));
 		expect(purchases.map((purchase) => purchase.id)).toEqual(expect.arrayContaining(found));

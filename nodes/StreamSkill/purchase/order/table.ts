@@ -1,4 +1,4 @@
-import { choice, choices, keyText, channelText, noteText, references, wholeNumber, yesOrNo, type Field } from './kinds';
+import { channelText, choice, choices, keyText, noteText, references, wholeNumber, yesOrNo, type Field } from './kinds';
 import { RESPONSE_LANGUAGES, STREAM_LANGUAGES } from './languages';
 
 /** A field of the order's body. */
